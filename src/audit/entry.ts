@@ -1,0 +1,78 @@
+// What the audit trail says of one act: when, who, from where, what, to which artifact, with what outcome.
+import type { UtcMs } from '../kernel/clock.ts';
+
+/** Who acted. `local` is a user of the operating system at the command line. */
+export type Actor =
+  | { readonly kind: 'user'; readonly id: string; readonly login: string }
+  | { readonly kind: 'service'; readonly name: string }
+  | { readonly kind: 'phone'; readonly username: string }
+  | { readonly kind: 'caller'; readonly callId: string }
+  | { readonly kind: 'local'; readonly user: string };
+
+export type AuditAction =
+  | 'vault-created'
+  | 'vault-opened'
+  | 'vault-unlocked'
+  | 'vault-locked'
+  | 'slot-added'
+  | 'slot-removed'
+  | 'epoch-created'
+  | 'settings-imported'
+  | 'settings-exported'
+  | 'extension-added'
+  | 'credential-set'
+  | 'binding-added'
+  | 'binding-removed'
+  | 'registration-failed'
+  | 'source-banned'
+  | 'artifact-opened'
+  | 'artifact-closed'
+  | 'artifact-recovered'
+  | 'artifact-adopted'
+  | 'recording-failed'
+  | 'call-ended'
+  | 'calls-listed'
+  | 'voicemails-listed'
+  | 'artifact-played'
+  | 'artifact-played-to-phone'
+  | 'artifact-disposed'
+  | 'artifact-marked'
+  | 'user-invited'
+  | 'user-enrolled'
+  | 'user-removed'
+  | 'logged-in'
+  | 'login-failed'
+  | 'locked-out'
+  | 'logged-out'
+  | 'session-ended'
+  | 'audit-searched'
+  | 'audit-verified'
+  | 'audit-exported'
+  | 'emergency-call';
+
+/** A row that the transaction wrote or deleted; `hash` is of its ciphertext, absent when it was deleted. */
+export interface RowChange {
+  readonly table: string;
+  readonly row: string;
+  readonly version: number;
+  readonly hash?: string;
+}
+
+/** What a caller of `transact` says; the vault adds the sequence number and the row changes. */
+export interface AuditEntry {
+  readonly action: AuditAction;
+  readonly actor: Actor;
+  /** Network address it came from; empty for the appliance itself. */
+  readonly address: string;
+  readonly outcome: 'ok' | 'refused' | 'failed';
+  /** The artifact, call, user or setting that it was about. */
+  readonly subject?: string;
+  /** A few words more; sealed like the rest of the entry. */
+  readonly detail?: string;
+}
+
+export interface SealedEntryContent extends AuditEntry {
+  readonly at: UtcMs;
+  readonly sequence: number;
+  readonly rows: readonly RowChange[];
+}

@@ -1,0 +1,111 @@
+// What the edge and the media server stand on: transports and RFC 3261 transactions behind one interface.
+import type { SipRequest, SipResponse } from '../../protocol/sip/message.ts';
+
+export type SipTransport = 'udp' | 'tcp' | 'tls';
+
+export interface HostPort {
+  /** An IP address, no brackets. */
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface ListenerSpec extends HostPort {
+  /** What policy calls it: `phones`, `carrier`, `inner`. */
+  readonly name: string;
+  readonly transport: SipTransport;
+  /** PEM chain and key, for `tls`. */
+  readonly tls?: { readonly certificate: string; readonly key: string };
+}
+
+/** One transport path to a peer (RFC 5626). A UDP flow is a pair of addresses; others are a connection. */
+export interface Flow {
+  readonly id: string;
+  /** The name of the listener it came in by, or that lent its address to go out by. */
+  readonly listener: string;
+  readonly transport: SipTransport;
+  readonly local: HostPort;
+  readonly remote: HostPort;
+  readonly isReliable: boolean;
+  readonly isOpen: boolean;
+  close(): void;
+}
+
+/** Where a request goes: an open flow (reused while it is open), or an address by a transport. */
+export interface SipTarget extends HostPort {
+  readonly transport: SipTransport;
+  /** Preferred when open, so that a phone behind NAT or on TLS is reached by its own connection. */
+  readonly flow?: Flow;
+  /** The listener whose address and, for UDP, socket is used; the first of that transport when absent. */
+  readonly listener?: string;
+}
+
+/** A request as it came in. `request` has its top Via completed with `received` and `rport` (RFC 3581). */
+export interface Arrival {
+  readonly flow: Flow;
+  /** Size of the datagram or message on the wire, in bytes. */
+  readonly bytes: number;
+}
+
+export type TransactionEnding = 'done' | 'timeout' | 'transport-error';
+
+/** Server side of one request (RFC 3261 §17.2, RFC 6026). Retransmissions are absorbed and answered by the stack. */
+export interface ServerTransaction {
+  readonly request: SipRequest;
+  readonly arrival: Arrival;
+  /**
+   * Sends a response; the stack resends it as its timers ask. A 2xx to INVITE may be passed again to resend it: that timing
+   * is the caller's (RFC 3261 §13.3.1.4). Returns the response as sent and its size, or undefined when the transaction is over.
+   */
+  respond(response: SipResponse): { readonly bytes: number } | undefined;
+  readonly isOver: boolean;
+  /** Called once at the end. `timeout`: no ACK came to a final non-2xx. */
+  onEnd: ((ending: TransactionEnding) => void) | undefined;
+}
+
+export interface ClientEvents {
+  /** Each response once: provisionals other than 100 included, retransmissions absorbed, 2xx from each fork given. */
+  onResponse(response: SipResponse, arrival: Arrival): void;
+  /** No final answer within timer B or F, or the transport broke. */
+  onFailure(ending: 'timeout' | 'transport-error'): void;
+}
+
+/** Client side of one request (RFC 3261 §17.1). ACK to a non-2xx final is sent by the stack. */
+export interface ClientTransaction {
+  /** As put on the wire, with its Via. */
+  readonly request: SipRequest;
+  readonly bytes: number;
+  readonly flow: Flow;
+  /** Sends CANCEL for this INVITE, now or, as RFC 3261 §9.1 asks, once a provisional has come. */
+  cancel(headers?: ReadonlyArray<readonly [name: string, value: string]>): void;
+}
+
+export interface StackEvents {
+  /** A new request, never ACK or CANCEL. The stack has sent nothing yet. */
+  onRequest(transaction: ServerTransaction): void;
+  /** A CANCEL that matches `invite`, which the stack has answered 200; the owner answers the INVITE 487. One that matches nothing got 481. */
+  onCancel(cancel: SipRequest, arrival: Arrival, invite: ServerTransaction): void;
+  /** An ACK that belongs to no transaction: the one for a 2xx. */
+  onAck(ack: SipRequest, arrival: Arrival): void;
+  /** A response that matches no transaction: a late or repeated 2xx whose ACK was lost. */
+  onStrayResponse(response: SipResponse, arrival: Arrival): void;
+  /** Something could not be parsed. `reason` is a stable word, for a counter. */
+  onFault(reason: string, flow: Flow): void;
+}
+
+export interface SipStack extends AsyncDisposable {
+  /** Opens a listener; the answer carries the port that was bound. Rejects with `EADDRINUSE` and the like. */
+  listen(spec: ListenerSpec): Promise<ListenerSpec>;
+  readonly listeners: readonly ListenerSpec[];
+  /** Replaces the certificate of a TLS listener for new connections. */
+  setCertificate(listener: string, tls: { certificate: string; key: string }): void;
+  /**
+   * Starts a client transaction: adds the Via, sends, retransmits. Resolves when a flow exists and the request is on its way;
+   * a transport that cannot be opened is reported by `onFailure('transport-error')` and the transaction still resolves.
+   */
+  request(request: SipRequest, target: SipTarget, events: ClientEvents): Promise<ClientTransaction>;
+  /** Sends a request outside any transaction, Via added: the ACK to a 2xx. Returns it as sent. */
+  sendAck(
+    ack: SipRequest,
+    target: SipTarget,
+  ): Promise<{ readonly request: SipRequest; readonly bytes: number; readonly flow: Flow }>;
+}

@@ -1,0 +1,216 @@
+// What the vault process answers, as types: one entry per operation, shared by its service and its client.
+import type { Actor, AuditEntry, SealedEntryContent } from '../audit/entry.ts';
+import type { UtcMs } from '../kernel/clock.ts';
+import type { ArtifactId, CallId, UserId } from '../kernel/id.ts';
+import type { ContactBinding } from '../model/binding.ts';
+import type { Cdr } from '../model/cdr.ts';
+import type { Clinic } from '../model/clinic.ts';
+
+/** Who asks, for the audit trail. */
+export interface Caller {
+  readonly actor: Actor;
+  readonly address: string;
+}
+
+export interface VaultStatus {
+  readonly formatVersion: number;
+  readonly records: 'unlocked' | 'locked';
+  readonly createdAt: UtcMs;
+  readonly auditSequence: number;
+  readonly auditHead: string;
+  /** What the check at start found, empty when all is well. */
+  readonly problems: readonly string[];
+  readonly counts: {
+    readonly calls: number;
+    readonly voicemails: number;
+    readonly recordings: number;
+    readonly users: number;
+  };
+  readonly slots: readonly { readonly id: string; readonly kind: string; readonly opens: 'service' | 'both' }[];
+}
+
+/** Digest secrets of one phone: hex HA1 of username:realm:password. */
+export interface SipCredential {
+  readonly username: string;
+  readonly ha1Sha256: string;
+  readonly ha1Md5: string;
+}
+
+export type ArtifactKind = 'voicemail' | 'recording' | 'greeting';
+export type AudioEncoding = 'ulaw-8000' | 'l16-16000';
+/** Where a captured artifact stands. `cut-off` has a recovery entry; `tampered` has neither FINAL nor one. */
+export type ArtifactState = 'open' | 'complete' | 'cut-off' | 'failed' | 'tampered';
+
+export interface ArtifactHeader {
+  readonly kind: ArtifactKind;
+  readonly callId: CallId;
+  readonly startedAt: UtcMs;
+  readonly encoding: AudioEncoding;
+  readonly channels: 1 | 2;
+  /** Voicemail: the mailbox; recording: empty. */
+  readonly mailbox: string;
+  readonly from: string;
+  readonly fromName: string;
+  readonly to: string;
+}
+
+export interface ArtifactSummary extends ArtifactHeader {
+  readonly id: ArtifactId;
+  readonly state: ArtifactState;
+  readonly durationMs: number;
+  readonly isRead: boolean;
+}
+
+export interface Page<Row> {
+  readonly rows: readonly Row[];
+  /** Pass it to get the next page; absent on the last. */
+  readonly next?: string;
+}
+
+export interface PageRequest {
+  readonly limit: number;
+  readonly after?: string;
+}
+
+export interface UserAccount {
+  readonly id: UserId;
+  readonly login: string;
+  readonly name: string;
+  readonly roles: readonly Role[];
+  readonly state: 'invited' | 'active' | 'locked';
+  /** The mailboxes that this person may hear. */
+  readonly mailboxes: readonly string[];
+}
+
+export type Role = 'admin' | 'auditor' | 'staff';
+
+export interface SessionInfo {
+  readonly user: UserAccount;
+  readonly startedAt: UtcMs;
+  readonly expiresAt: UtcMs;
+}
+
+/** Operation → what is asked and what is answered. `body` marks the binary part, `deadlineMs` a longer wait than usual. */
+export interface VaultOperations {
+  status: { ask: Record<string, never>; answer: VaultStatus };
+  unlock: {
+    ask: { caller: Caller; slot: 'passphrase' | 'recovery' | 'key-file'; secret: string };
+    answer: { records: 'unlocked' };
+  };
+  lock: { ask: { caller: Caller }; answer: { records: 'locked' } };
+
+  // Settings: the service half.
+  'clinic.get': { ask: Record<string, never>; answer: { clinic: Clinic; version: number } };
+  /** Replaces the clinic in one audited transaction. Notice `clinic.changed` follows to every link. */
+  'clinic.put': { ask: { caller: Caller; clinic: Clinic; summary: string }; answer: { version: number } };
+  'credentials.list': { ask: Record<string, never>; answer: { realm: string; credentials: SipCredential[] } };
+  /** The vault hashes the password with its realm and keeps HA1 alone. */
+  'credentials.set': { ask: { caller: Caller; username: string; password: string }; answer: Record<string, never> };
+  'credentials.remove': { ask: { caller: Caller; username: string }; answer: Record<string, never> };
+  /** Spoken prompts of the clinic's own, 16 kHz mono WAV in the body; `key` is a hash of text and voice. */
+  'prompts.put': { ask: { caller: Caller; key: string }; answer: Record<string, never> };
+  'prompts.get': { ask: { key: string }; answer: { found: boolean } };
+  /** TLS material, sealed under service. The CA is made at init. */
+  'tls.get': { ask: { name: 'sip' | 'console' }; answer: { certificate: string; key: string; ca: string } };
+
+  // Registrations.
+  'bindings.list': { ask: Record<string, never>; answer: { bindings: ContactBinding[] } };
+  /** New or changed: durable and audited before the answer. */
+  'bindings.put': { ask: { caller: Caller; binding: ContactBinding }; answer: Record<string, never> };
+  'bindings.remove': {
+    ask: { caller: Caller; username: string; contact: string; reason: 'unregistered' | 'expired' | 'replaced' };
+    answer: Record<string, never>;
+  };
+  /** Refreshes, written behind: no audit entry. */
+  'bindings.refresh': { ask: { bindings: ContactBinding[] }; answer: Record<string, never> };
+
+  // Captured artifacts: write side, works with records locked.
+  'artifact.open': { ask: { header: ArtifactHeader }; answer: { artifactId: ArtifactId } };
+  'artifact.mark': {
+    ask: { artifactId: ArtifactId; mark: 'notice-played' | 'masked' | 'unmasked' | 'paused' | 'resumed'; atMs: number };
+    answer: Record<string, never>;
+  };
+  /** Called by the controller when its part is over. `keep: false` disposes of what was captured (a message too short to be one). */
+  'artifact.close': {
+    ask: { artifactId: ArtifactId; keep: boolean; failure?: string };
+    answer: { state: ArtifactState; durationMs: number };
+  };
+  'cdr.put': { ask: { cdr: Cdr }; answer: Record<string, never> };
+  /** An act that changes no row: a failed registration, an emergency call, a search. */
+  'audit.put': { ask: { entry: AuditEntry }; answer: Record<string, never> };
+  /** Counts for message waiting; needs no records half. */
+  'mailbox.counts': { ask: { mailbox: string }; answer: { unread: number; read: number } };
+
+  // Read side: needs records unlocked, else rejects with `records-locked`. Each is audited.
+  'calls.page': { ask: { caller: Caller; page: PageRequest; number?: string }; answer: Page<Cdr> };
+  'artifacts.page': {
+    ask: { caller: Caller; kind: ArtifactKind; mailbox?: string; page: PageRequest };
+    answer: Page<ArtifactSummary>;
+  };
+  'artifact.get': { ask: { caller: Caller; artifactId: ArtifactId }; answer: ArtifactSummary };
+  /** Raw audio in the body, from `fromSample` (per channel), at most `samples` of them; `play: true` audits a hearing, once per request. */
+  'artifact.audio': {
+    ask: { caller: Caller; artifactId: ArtifactId; fromSample: number; samples: number; play: boolean };
+    answer: { encoding: AudioEncoding; channels: 1 | 2; totalSamples: number };
+  };
+  /** Writes the audio to `<spool>/out/<random>.ul` (mono, for a phone) and answers the path; removed by `playout.done` or after 10 minutes. */
+  'playout.open': { ask: { caller: Caller; artifactId: ArtifactId }; answer: { path: string; durationMs: number } };
+  'playout.done': { ask: { path: string }; answer: Record<string, never> };
+  'artifact.markRead': { ask: { caller: Caller; artifactId: ArtifactId }; answer: Record<string, never> };
+  'artifact.dispose': { ask: { caller: Caller; artifactId: ArtifactId }; answer: Record<string, never> };
+
+  // People.
+  'users.list': { ask: { caller: Caller }; answer: { users: UserAccount[] } };
+  /** Answers the one-time enrolment token, good for 24 hours; the caller puts it into a link. */
+  'users.invite': {
+    ask: { caller: Caller; login: string; name: string; roles: Role[]; mailboxes: string[] };
+    answer: { userId: UserId; token: string };
+  };
+  'users.remove': { ask: { caller: Caller; userId: UserId }; answer: Record<string, never> };
+  /** First step of enrolment: who the token is for. Rejects `enrolment-invalid`. */
+  'enrolment.begin': {
+    ask: { token: string; address: string };
+    answer: { login: string; name: string; totpSecret: string; totpUri: string };
+  };
+  /** Second step: the password is checked against the policy, the code against the secret that `begin` gave. Logs the person in. */
+  'enrolment.finish': {
+    ask: { token: string; password: string; code: string; address: string };
+    answer: { sessionToken: string; session: SessionInfo };
+  };
+  /** Rejects `login-failed` alike for an unknown login, a wrong password, a wrong code; `locked-out` after too many. */
+  'session.login': {
+    ask: { login: string; password: string; code: string; address: string };
+    answer: { sessionToken: string; session: SessionInfo };
+  };
+  /** Finds and touches a session: it ends 15 minutes after the last touch. Rejects `no-session`. */
+  'session.check': { ask: { sessionToken: string; address: string }; answer: SessionInfo };
+  'session.logout': { ask: { sessionToken: string; address: string }; answer: Record<string, never> };
+
+  // The trail.
+  'audit.page': { ask: { caller: Caller; page: PageRequest }; answer: Page<SealedEntryContent> };
+  /** Walks the whole chain; with `head`, also checks that it is a prefix of today's. */
+  'audit.verify': {
+    ask: { caller: Caller; head?: string };
+    answer: { ok: boolean; entries: number; head: string; firstBad?: { sequence: number; problem: string } };
+  };
+}
+
+export type VaultOperation = keyof VaultOperations;
+export type Ask<Operation extends VaultOperation> = VaultOperations[Operation]['ask'];
+export type AnswerTo<Operation extends VaultOperation> = VaultOperations[Operation]['answer'];
+
+/** The vault as the controller, the API and the command line see it, over a link or in the same process. */
+export interface Vault {
+  ask<Operation extends VaultOperation>(
+    operation: Operation,
+    ask: Ask<Operation>,
+    body?: Uint8Array,
+  ): Promise<AnswerTo<Operation>>;
+  /** The same, for operations that answer with a binary part. */
+  askForBytes<Operation extends VaultOperation>(
+    operation: Operation,
+    ask: Ask<Operation>,
+  ): Promise<{ answer: AnswerTo<Operation>; body: Uint8Array }>;
+  /** Calls `listener` on notices: `clinic.changed`, `credentials.changed`, `mailbox.changed {mailbox}`, `records.unlocked`, `records.locked`. */
+  onNotice(listener: (notice: { readonly type: string; readonly payload: unknown }) => void): Disposable;
+}
