@@ -1,0 +1,74 @@
+// The boot messages: what the supervisor writes to each process's standard input, one line of JSON; secrets travel here alone.
+
+/** A host and port to listen on; port 0 lets the kernel choose, and `status` tells which. */
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+interface BootBase {
+  /** The 0700 folder on RAM where the processes' sockets are. */
+  readonly runtimeFolder: string;
+  /** Random per start; who may connect to this process's socket, by role: `main`, `controller`, `media`, `cli`. */
+  readonly tokens: Readonly<Record<string, string>>;
+  readonly logLevel: 'silent' | 'error' | 'warn' | 'info' | 'debug';
+  /** Standard error when absent. */
+  readonly logFile?: string;
+}
+
+export interface VaultBoot extends BootBase {
+  readonly dataFolder: string;
+  /** The file with the unattended slot's secret, mode 0400. */
+  readonly keyFile: string;
+  /** Where signed audit heads are appended; beside the key file. */
+  readonly headsFile: string;
+  /** RAM-backed; play-out files go to `<spool>/out`. */
+  readonly spoolFolder: string;
+  /** For tests: open the service half only, whatever the slot gives. */
+  readonly startLocked?: boolean;
+}
+
+export interface EdgeListener extends Address {
+  readonly name: 'phones' | 'carrier' | 'inner';
+  readonly transport: 'udp' | 'tcp' | 'tls';
+}
+
+export interface EdgeBoot extends BootBase {
+  /** drachtio's admin port, loopback. */
+  readonly admin: Address;
+  readonly adminSecret: string;
+  readonly listeners: readonly EdgeListener[];
+  /** PEM, for the TLS listeners. */
+  readonly tls: { readonly certificate: string; readonly key: string };
+}
+
+export interface MediaBoot extends BootBase {
+  readonly eventSocket: Address;
+  readonly eventSocketSecret: string;
+  /** Loopback SIP toward the edge. */
+  readonly sip: Address;
+  /** The address that phones and carriers send audio to. */
+  readonly rtpHost: string;
+  readonly rtpPorts: { readonly first: number; readonly last: number };
+  /** Relative names in playback commands are under this folder. */
+  readonly soundsFolder: string;
+  readonly spoolFolder: string;
+  /** The vault's socket, where audio recorded to `<spool>/<artifactId>.ul` is sealed to, with the role `media`. */
+  readonly sealSocket: string;
+  readonly sealToken: string;
+}
+
+export interface ControllerBoot extends BootBase {
+  readonly vaultSocket: string;
+  readonly vaultToken: string;
+  readonly edge: { readonly admin: Address; readonly secret: string };
+  readonly media: { readonly eventSocket: Address; readonly secret: string };
+  readonly listeners: readonly EdgeListener[];
+  readonly spoolFolder: string;
+  readonly soundsFolder: string;
+  /** Where the clinic's own spoken prompts are laid out for the media server; on RAM. */
+  readonly promptsFolder: string;
+  readonly console: Address;
+  /** The name in the console's URL and certificate. */
+  readonly hostName: string;
+}
