@@ -1,0 +1,73 @@
+// One party's audio: RTP or SRTP on a port of its own, moved on in 20 ms ticks by its owner's media clock (RFC 3550, RFC 3711).
+import type { Clock } from '../../../kernel/clock.ts';
+import type { NegotiatedAudio } from '../../../protocol/sdp/audio.ts';
+import type { MediaPorts } from '../../runtime/media-socket.ts';
+import type { HostPort } from '../../runtime/sip-stack.ts';
+
+/** Samples of one tick: 20 ms at 8 kHz. */
+export const TICK_SAMPLES = 160;
+
+/** Counters since the leg was opened. A live view: read what you need. */
+export interface AudioStats {
+  readonly packetsSent: number;
+  readonly bytesSent: number;
+  readonly packetsReceived: number;
+  readonly bytesReceived: number;
+  /** Never came, by sequence numbers (RFC 3550 §6.4.1). */
+  readonly lost: number;
+  /** Came too late to be played. */
+  readonly late: number;
+  /** Interarrival jitter in milliseconds (RFC 3550 §6.4.1). */
+  readonly jitterMs: number;
+  readonly wrongSource: number;
+  readonly malformed: number;
+  readonly authFailures: number;
+  readonly replays: number;
+  /** Unknown payload types. */
+  readonly unknownPayload: number;
+  readonly digitsReceived: number;
+  readonly sendErrors: number;
+}
+
+/**
+ * One party's audio. Each tick of 20 ms the owner calls `read` once and then `write` at most once; nothing else moves time.
+ * Neither call throws, allocates buffers for the caller to keep, or waits.
+ */
+export interface AudioLeg extends Disposable {
+  /** The bound RTP address. */
+  readonly local: HostPort;
+  /** After each offer and answer. Unchanged keys keep their SRTP state; before the first call nothing is sent or heard. */
+  configure(session: NegotiatedAudio): void;
+  /** The next 20 ms heard: `TICK_SAMPLES` at 8 kHz, silence when nothing came. The array is reused by the next `read`. */
+  read(): Int16Array;
+  /** Sends 20 ms (`TICK_SAMPLES` at 8 kHz) now, or a digit's event packet in its place while one is being sent. */
+  write(samples: Int16Array): void;
+  /** Queues a digit (0-9 * # A-D) as RFC 4733; false when the peer lacks it, the digit is none, or the queue is full. */
+  sendDigit(digit: string, durationMs: number): boolean;
+  /** True while digits are queued or being sent. */
+  readonly isSendingDigits: boolean;
+  /** Called once a press, when it ended; `durationTicks` in RTP ticks (8 a millisecond), as FreeSWITCH reports it. */
+  onDigit: ((digit: string, durationTicks: number) => void) | undefined;
+  /** Where packets come from now; undefined before the first that was accepted. */
+  readonly remote: HostPort | undefined;
+  /** Ticks since the last accepted packet, for "no media" alarms. */
+  readonly silentTicks: number;
+  readonly stats: AudioStats;
+  /** Stops at once; the port stays bound until the peer has been silent for a second, so that no stale audio reaches the next call. */
+  [Symbol.dispose](): void;
+}
+
+/** `strict`: only the address of the SDP is heard. `latch`: the first packet's address replaces it, once a configuration. */
+export type NatPolicy = 'strict' | 'latch';
+
+export interface AudioLegOptions {
+  readonly ports: MediaPorts;
+  readonly clock: Clock;
+  /** `count` random bytes, for SSRC, first sequence number and first timestamp. */
+  readonly random: (count: number) => Uint8Array;
+  readonly nat: NatPolicy;
+}
+
+export async function openAudioLeg(_options: AudioLegOptions): Promise<AudioLeg> {
+  throw new Error('not built yet');
+}

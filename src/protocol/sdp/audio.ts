@@ -1,0 +1,62 @@
+// What an offer and its answer agreed on for one audio stream: the words that media code needs (RFC 3264).
+import type { SrtpSuite } from '../rtp/suite.ts';
+
+export type AudioCodec = 'PCMU' | 'PCMA';
+
+/** From our side: `sendonly` means that we send and do not listen. */
+export type MediaDirection = 'sendrecv' | 'sendonly' | 'recvonly' | 'inactive';
+
+/** `required`: SRTP or a refusal. `optional`: as the offer asks. `forbidden`: plain RTP or a refusal. */
+export type SecurePolicy = 'required' | 'optional' | 'forbidden';
+
+export interface MediaAddress {
+  /** An IP address, no brackets. */
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A payload type in each direction: ours to send is theirs to receive. */
+export interface PayloadTypes {
+  readonly send: number;
+  readonly receive: number;
+}
+
+export interface SrtpKey {
+  /** Master key followed by master salt. */
+  readonly master: Uint8Array;
+  /** Bytes of the MKI that this side's packets carry; 0 for none. */
+  readonly mkiBytes: number;
+}
+
+export interface SrtpSession {
+  readonly suite: SrtpSuite;
+  /** Ours, for what we send. */
+  readonly local: SrtpKey;
+  /** Theirs, for what we receive. */
+  readonly remote: SrtpKey;
+}
+
+export interface NegotiatedAudio {
+  /** Where to send. Undefined: no media yet (3pcc placeholder: our own address came back), or c=0.0.0.0. */
+  readonly remote: MediaAddress | undefined;
+  readonly codec: AudioCodec;
+  readonly payloadTypes: PayloadTypes;
+  /** RFC 4733 at 8 kHz; undefined when the peer does not speak it (then FreeSWITCH's `dtmf_type` is `info`). */
+  readonly telephoneEvent: PayloadTypes | undefined;
+  readonly direction: MediaDirection;
+  /** Undefined means plain RTP, except that nothing is sent or heard while `remote` is undefined. */
+  readonly srtp: SrtpSession | undefined;
+}
+
+/** Why no audio could be agreed; the boundary turns each into 488 (or 400 for `malformed`). */
+export type SdpRefusal =
+  | 'malformed'
+  | 'no-audio'
+  | 'no-codec'
+  | 'no-address'
+  | 'crypto-in-avp'
+  | 'no-usable-crypto'
+  | 'secure-required'
+  | 'secure-forbidden'
+  | 'profile'
+  | 'rejected';
