@@ -1,0 +1,35 @@
+// The limits of the SIP stack, each with a name: what one peer, and all together, may make us hold.
+
+export interface StackLimits {
+  /** One message, headers and body. */
+  readonly messageBytes: number;
+  readonly headerCount: number;
+  /** TCP and TLS connections from or to one address. */
+  readonly connectionsPerAddress: number;
+  readonly connections: number;
+  /** Client and server transactions together. */
+  readonly transactions: number;
+  /** Bytes that wait for a peer that reads slowly; beyond that its connection is cut. */
+  readonly waitingBytes: number;
+  /** Time for a TLS handshake. */
+  readonly handshakeMs: number;
+  /** Time for the first message on a connection that came in. */
+  readonly firstMessageMs: number;
+  /** Time for the rest of a message once part of it has come. */
+  readonly messageMs: number;
+  /** Time to open a connection. */
+  readonly connectMs: number;
+}
+
+export const defaultStackLimits: StackLimits = {
+  messageBytes: 65_536,
+  headerCount: 256,
+  connectionsPerAddress: 256,
+  connections: 4_096,
+  transactions: 50_000,
+  waitingBytes: 1_048_576,
+  handshakeMs: 10_000,
+  firstMessageMs: 30_000,
+  messageMs: 10_000,
+  connectMs: 10_000,
+};

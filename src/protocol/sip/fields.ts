@@ -1,0 +1,139 @@
+// Header fields that transactions and transports read: Via, CSeq, tags, lengths of time (RFC 3261 §20, RFC 3581).
+import type { SipMessage, SipRequest } from './message.ts';
+import { formatHostPort, parseHostPort, parseParams, splitList, type UriParams, unfold } from './uri.ts';
+
+/** RFC 3261 §8.1.1.7: a branch that starts so is unique for its transaction. */
+export const BRANCH_COOKIE = 'z9hG4bK';
+
+const MAX_CSEQ = 2 ** 31;
+
+export interface Via {
+  /** In upper case: `UDP`, `TCP`, `TLS`, `WS`, `WSS`. */
+  readonly transport: string;
+  /** sent-by, an IPv6 address without brackets. */
+  readonly host: string;
+  readonly port: number | undefined;
+  readonly branch: string | undefined;
+  /** Empty when asked for (RFC 3581 §3), a port when filled in. */
+  readonly rport: string | undefined;
+  readonly received: string | undefined;
+  readonly params: UriParams;
+}
+
+export interface CSeq {
+  readonly number: number;
+  readonly method: string;
+}
+
+/** One via-parm. */
+export function parseVia(text: string): Via | undefined {
+  const semicolon = text.indexOf(';');
+  const head = (semicolon < 0 ? text : text.slice(0, semicolon)).trim();
+  const match = head.startsWith('SIP/2.0/') ? splitUsual(head) : splitSpaced(head);
+  const place = match === undefined ? undefined : parseHostPort(match.sentBy);
+  const params = parseParams(semicolon < 0 ? '' : text.slice(semicolon));
+  if (match === undefined || place === undefined || params === undefined) return undefined;
+  const { host, port } = place;
+  const [branch, rport, received] = [params.get('branch'), params.get('rport'), params.get('received')];
+  return { transport: match.transport.toUpperCase(), host, port, branch, rport, received, params };
+}
+
+/** The first via-parm of the first Via line. */
+export function topVia(message: SipMessage): Via | undefined {
+  const line = message.headers.get('via');
+  return line === undefined ? undefined : parseVia(firstOf(line));
+}
+
+/**
+ * The request with its top Via completed for the way back: `rport` when it came by UDP or asked for it, `received`
+ * when the address differs from sent-by (RFC 3261 §18.2.1, RFC 3581 §4). What is true already stays as written.
+ */
+export function completeTopVia(request: SipRequest, via: Via, source: { host: string; port: number }): SipRequest {
+  const line = request.headers.get('via');
+  if (line === undefined) return request;
+  const needsReceived = via.received !== source.host && (via.received !== undefined || via.host !== source.host);
+  const needsRport = via.rport !== String(source.port) && (via.transport === 'UDP' || via.rport !== undefined);
+  if (!needsReceived && !needsRport) return request;
+  const first = firstOf(line);
+  let text = first;
+  if (needsRport) text = setParam(text, 'rport', String(source.port));
+  if (needsReceived) text = setParam(text, 'received', source.host);
+  // The rest of a line that holds several stays as it was.
+  return { ...request, headers: request.headers.withFirst('via', text + line.slice(lengthOfFirst(line))) };
+}
+
+export function formatVia(transport: string, sentBy: { host: string; port: number }, branch: string): string {
+  const rport = transport === 'udp' ? ';rport' : '';
+  return `SIP/2.0/${transport.toUpperCase()} ${formatHostPort(sentBy.host, sentBy.port)}${rport};branch=${branch}`;
+}
+
+export function parseCSeq(text: string): CSeq | undefined {
+  const match = /^(\d{1,10})\s+([A-Za-z0-9.!%*_+`'~-]+)$/.exec(text);
+  if (match === null) return undefined;
+  const number = Number(match[1]);
+  return number < MAX_CSEQ ? { number, method: match[2] ?? '' } : undefined;
+}
+
+export function cseqOf(message: SipMessage): CSeq | undefined {
+  const text = message.headers.get('cseq');
+  return text === undefined ? undefined : parseCSeq(text);
+}
+
+/** The tag parameter of a From or To value. */
+export function tagOf(value: string | undefined): string | undefined {
+  if (value === undefined) return undefined;
+  const close = value.lastIndexOf('>');
+  const semicolon = value.indexOf(';', close < 0 ? 0 : close);
+  return semicolon < 0 ? undefined : parseParams(unfold(value.slice(semicolon)))?.get('tag');
+}
+
+/** Expires and the like: whole seconds below 2^32, or undefined. */
+export function parseSeconds(text: string | undefined): number | undefined {
+  if (text === undefined || !/^\d{1,10}$/.test(text)) return undefined;
+  const seconds = Number(text);
+  return seconds < 2 ** 32 ? seconds : undefined;
+}
+
+/** What keeps a message from being matched to a transaction, as a stable word; undefined when nothing does (§8.1.1). */
+export function findFlaw(message: SipMessage): string | undefined {
+  const { headers } = message;
+  if (topVia(message) === undefined) return 'bad-via';
+  if (!headers.get('call-id')) return 'no-call-id';
+  if (!headers.get('from')) return 'no-from';
+  if (!headers.get('to')) return 'no-to';
+  const cseq = cseqOf(message);
+  if (cseq === undefined) return 'bad-cseq';
+  return message.kind === 'request' && cseq.method !== message.method ? 'cseq-mismatch' : undefined;
+}
+
+function splitUsual(head: string): { transport: string; sentBy: string } | undefined {
+  const space = head.indexOf(' ');
+  const sentBy = head.slice(space + 1).trim();
+  return space < 0 || /\s/.test(sentBy) ? splitSpaced(head) : { transport: head.slice(8, space), sentBy };
+}
+
+/** Spaces about the slashes and the colon are legal (RFC 3261 §25.1, RFC 4475 §3.1.1.1). */
+function splitSpaced(head: string): { transport: string; sentBy: string } | undefined {
+  const match = /^SIP\s*\/\s*2\.0\s*\/\s*([A-Za-z0-9-]+)\s+(\S+?(?:\s*:\s*\d+)?)$/i.exec(unfold(head));
+  return match === null ? undefined : { transport: match[1] ?? '', sentBy: (match[2] ?? '').replace(/\s+/g, '') };
+}
+
+function firstOf(line: string): string {
+  return line.includes(',') || line.includes('\n') ? (splitList(line)[0] ?? '') : line;
+}
+
+/** Where the first item ends in a line as written. */
+function lengthOfFirst(line: string): number {
+  if (!line.includes(',')) return line.length;
+  const first = firstOf(line);
+  // Via values hold no commas but in quotes, and a folded first item shrinks when unfolded.
+  for (let at = line.indexOf(','); at >= 0; at = line.indexOf(',', at + 1)) {
+    if (unfold(line.slice(0, at)).trim() === first) return at;
+  }
+  return line.length;
+}
+
+function setParam(text: string, name: string, value: string): string {
+  const pattern = new RegExp(`(;\\s*)${name}(\\s*=\\s*[^;\\s]*)?(?=\\s*(?:;|$))`, 'i');
+  return pattern.test(text) ? text.replace(pattern, `$1${name}=${value}`) : `${text};${name}=${value}`;
+}

@@ -1,0 +1,271 @@
+// Bytes to SIP messages (RFC 3261 §7, §18.3): a datagram parser and a stream framer. Bad input is a fault, never an exception.
+import { Buffer, isUtf8 } from 'node:buffer';
+import { headerKey, type SipHeader, SipHeaders, type SipMessage } from './message.ts';
+
+/** Why bytes are no message; a stable word. */
+export interface SipFault {
+  readonly fault: FaultWord;
+}
+
+export type FaultWord =
+  | 'empty'
+  | 'no-header-end'
+  | 'not-utf8'
+  | 'bad-start-line'
+  | 'bad-version'
+  | 'bad-status'
+  | 'bad-header-line'
+  | 'too-many-headers'
+  | 'bad-content-length'
+  | 'no-content-length'
+  | 'body-too-short'
+  | 'message-too-large';
+
+export interface ParseLimits {
+  /** Start line, headers and body together. */
+  readonly messageBytes: number;
+  readonly headerCount: number;
+}
+
+export const defaultParseLimits: ParseLimits = { messageBytes: 65_536, headerCount: 256 };
+
+const CR = 13;
+const LF = 10;
+const HEADER_END = Buffer.from('\r\n\r\n');
+const NO_BODY = new Uint8Array(0);
+
+/** The message in a datagram. Bytes after the body that Content-Length names are dropped (RFC 3261 §18.3). */
+export function parseMessage(bytes: Uint8Array, limits: ParseLimits = defaultParseLimits): SipMessage | SipFault {
+  const buffer = asBuffer(bytes);
+  if (buffer.length > limits.messageBytes) return { fault: 'message-too-large' };
+  const start = skipLineEnds(buffer);
+  if (start === buffer.length) return { fault: 'empty' };
+  const end = buffer.indexOf(HEADER_END, start);
+  if (end < 0) return { fault: 'no-header-end' };
+  const head = parseHead(buffer.subarray(start, end + 2), limits);
+  if ('fault' in head) return head;
+  const bodyStart = end + HEADER_END.length;
+  const length = head.contentLength ?? buffer.length - bodyStart;
+  if (bodyStart + length > buffer.length) return { fault: 'body-too-short' };
+  return {
+    ...head.start,
+    headers: head.headers,
+    body: length === 0 ? NO_BODY : buffer.subarray(bodyStart, bodyStart + length),
+  };
+}
+
+export type StreamItem =
+  | { readonly item: 'message'; readonly message: SipMessage; readonly bytes: number }
+  /** RFC 5626 §3.5.1: a double CRLF between messages, to be answered with one. */
+  | { readonly item: 'ping' }
+  /** The stream cannot be framed any more; the connection is to be closed. */
+  | { readonly item: 'fault'; readonly fault: FaultWord };
+
+/** Cuts a TCP or TLS stream into messages by Content-Length (RFC 3261 §18.3). Holds one unfinished message at most. */
+export class SipStreamReader {
+  readonly #limits: ParseLimits;
+  #buffer = Buffer.alloc(0);
+  #length = 0;
+  /** No header end lies before this offset. */
+  #scanned = 0;
+  #head: (Head & { readonly bodyStart: number; readonly total: number }) | undefined;
+  #sawLineEnd = false;
+  #isBroken = false;
+
+  constructor(limits: ParseLimits = defaultParseLimits) {
+    this.#limits = limits;
+  }
+
+  /** True while part of a message has come and the rest has not. */
+  get isMidMessage(): boolean {
+    return this.#length > 0;
+  }
+
+  /** Takes the next bytes of the stream, however they were split. Nothing more comes after a fault. */
+  push(chunk: Uint8Array): StreamItem[] {
+    const items: StreamItem[] = [];
+    if (this.#isBroken) return items;
+    this.#append(chunk);
+    for (let item = this.#next(); item !== undefined; item = this.#next()) {
+      items.push(item);
+      if (item.item === 'fault') {
+        this.#isBroken = true;
+        this.#consume(this.#length);
+        break;
+      }
+    }
+    return items;
+  }
+
+  #next(): StreamItem | undefined {
+    if (this.#head === undefined) {
+      if (this.#dropLineEnds()) return { item: 'ping' };
+      const fault = this.#findHead();
+      if (fault !== undefined) return { item: 'fault', fault };
+    }
+    const head = this.#head;
+    if (head === undefined || this.#length < head.total) return undefined;
+    const body =
+      head.total === head.bodyStart ? NO_BODY : Buffer.from(this.#buffer.subarray(head.bodyStart, head.total));
+    this.#consume(head.total);
+    return { item: 'message', message: { ...head.start, headers: head.headers, body }, bytes: head.total };
+  }
+
+  #findHead(): FaultWord | undefined {
+    const end = this.#buffer.subarray(0, this.#length).indexOf(HEADER_END, this.#scanned);
+    if (end < 0) {
+      this.#scanned = Math.max(0, this.#length - 3);
+      return this.#length > this.#limits.messageBytes ? 'message-too-large' : undefined;
+    }
+    const head = parseHead(this.#buffer.subarray(0, end + 2), this.#limits);
+    if ('fault' in head) return head.fault;
+    if (head.contentLength === undefined) return 'no-content-length';
+    const bodyStart = end + HEADER_END.length;
+    const total = bodyStart + head.contentLength;
+    if (total > this.#limits.messageBytes) return 'message-too-large';
+    this.#head = { ...head, bodyStart, total };
+    this.#sawLineEnd = false;
+    return undefined;
+  }
+
+  /** Takes away line ends before a message; true when two of them made a ping. */
+  #dropLineEnds(): boolean {
+    while (this.#length >= 2 && this.#buffer[0] === CR && this.#buffer[1] === LF) {
+      this.#consume(2);
+      this.#sawLineEnd = !this.#sawLineEnd;
+      if (!this.#sawLineEnd) return true;
+    }
+    return false;
+  }
+
+  #append(chunk: Uint8Array): void {
+    const needed = this.#length + chunk.length;
+    if (needed > this.#buffer.length) {
+      const grown = Buffer.allocUnsafe(Math.max(needed, this.#buffer.length * 2));
+      this.#buffer.copy(grown, 0, 0, this.#length);
+      this.#buffer = grown;
+    }
+    this.#buffer.set(chunk, this.#length);
+    this.#length = needed;
+  }
+
+  #consume(count: number): void {
+    this.#length -= count;
+    this.#scanned = 0;
+    this.#head = undefined;
+    // An idle connection holds no memory.
+    if (this.#length === 0) this.#buffer = Buffer.alloc(0);
+    else this.#buffer.copyWithin(0, count, count + this.#length);
+  }
+}
+
+type StartLine =
+  | { readonly kind: 'request'; readonly method: string; readonly uri: string }
+  | { readonly kind: 'response'; readonly status: number; readonly reason: string };
+
+interface Head {
+  readonly start: StartLine;
+  readonly headers: SipHeaders;
+  readonly contentLength: number | undefined;
+}
+
+/** Start line and headers; `bytes` ends with the CRLF of the last header line. */
+function parseHead(bytes: Buffer, limits: ParseLimits): Head | SipFault {
+  if (!isUtf8(bytes)) return { fault: 'not-utf8' };
+  const text = bytes.toString('utf8');
+  const firstEnd = text.indexOf('\r\n');
+  const start = parseStartLine(text.slice(0, firstEnd));
+  if ('fault' in start) return start;
+  const list: SipHeader[] = [];
+  let contentLength: number | undefined;
+  for (let at = firstEnd + 2; at < text.length; ) {
+    const end = endOfHeader(text, at);
+    const header = parseHeaderLine(text.slice(at, end));
+    if (header === undefined) return { fault: 'bad-header-line' };
+    if (list.length === limits.headerCount) return { fault: 'too-many-headers' };
+    if (headerKey(header.name) === 'content-length') {
+      const length = parseContentLength(header.value);
+      if (length === undefined || (contentLength ?? length) !== length) return { fault: 'bad-content-length' };
+      contentLength = length;
+    }
+    list.push(header);
+    at = end + 2;
+  }
+  return { start, headers: new SipHeaders(list), contentLength };
+}
+
+/** RFC 3261 §7.1 and §7.2: single spaces, no others; the version in any case. */
+function parseStartLine(line: string): StartLine | SipFault {
+  const first = line.indexOf(' ');
+  if (first <= 0) return { fault: 'bad-start-line' };
+  const word = line.slice(0, first);
+  if (isVersion(word)) return parseStatus(line.slice(first + 1));
+  const second = line.indexOf(' ', first + 1);
+  if (second < 0 || second === first + 1 || !isToken(word))
+    return { fault: word.includes('/') ? 'bad-version' : 'bad-start-line' };
+  const version = line.slice(second + 1);
+  if (!isVersion(version))
+    return { fault: /^SIP\/\d/i.test(version) && !version.includes(' ') ? 'bad-version' : 'bad-start-line' };
+  const uri = line.slice(first + 1, second);
+  return uri.startsWith('<') ? { fault: 'bad-start-line' } : { kind: 'request', method: word, uri };
+}
+
+function parseStatus(rest: string): StartLine | SipFault {
+  const status = Number(rest.slice(0, 3));
+  const isNumber = isDigits(rest.slice(0, 3)) && (rest.length === 3 || rest[3] === ' ');
+  if (!isNumber || status < 100 || status > 699) return { fault: 'bad-status' };
+  return { kind: 'response', status, reason: rest.slice(4) };
+}
+
+/** The index of the CRLF that ends the header at `start`; lines that begin with a space or tab continue it (§7.3.1). */
+function endOfHeader(text: string, start: number): number {
+  let end = text.indexOf('\r\n', start);
+  while (text[end + 2] === ' ' || text[end + 2] === '\t') end = text.indexOf('\r\n', end + 2);
+  return end;
+}
+
+function parseHeaderLine(line: string): SipHeader | undefined {
+  const colon = line.indexOf(':');
+  if (colon <= 0) return undefined;
+  const name = line.slice(0, colon).trimEnd();
+  if (!isToken(name)) return undefined;
+  const value = line.slice(colon + 1).trim();
+  const isUsual = line.length === colon + 2 + value.length && line[colon + 1] === ' ' && name.length === colon;
+  return isUsual ? { name, value } : { name, value, line };
+}
+
+function parseContentLength(value: string): number | undefined {
+  return isDigits(value) && value.length <= 9 ? Number(value) : undefined;
+}
+
+function isVersion(word: string): boolean {
+  return word === 'SIP/2.0' || word.toUpperCase() === 'SIP/2.0';
+}
+
+function isDigits(text: string): boolean {
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code < 0x30 || code > 0x39) return false;
+  }
+  return text.length > 0;
+}
+
+/** RFC 3261 §25.1 `token`. */
+const TOKEN_CHARS: readonly boolean[] = Array.from({ length: 128 }, (_, code) =>
+  /[A-Za-z0-9.!%*_+`'~-]/.test(String.fromCharCode(code)),
+);
+
+function isToken(text: string): boolean {
+  for (let at = 0; at < text.length; at++) if (TOKEN_CHARS[text.charCodeAt(at)] !== true) return false;
+  return text.length > 0;
+}
+
+function skipLineEnds(buffer: Buffer): number {
+  let at = 0;
+  while (buffer[at] === CR && buffer[at + 1] === LF) at += 2;
+  return at;
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
