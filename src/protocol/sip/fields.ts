@@ -83,7 +83,7 @@ export function cseqOf(message: SipMessage): CSeq | undefined {
 export function tagOf(value: string | undefined): string | undefined {
   if (value === undefined) return undefined;
   const close = value.lastIndexOf('>');
-  const semicolon = value.indexOf(';', close < 0 ? 0 : close);
+  const semicolon = value.indexOf(';', Math.max(close, 0));
   return semicolon < 0 ? undefined : parseParams(unfold(value.slice(semicolon)))?.get('tag');
 }
 

@@ -167,8 +167,8 @@ function parseSip(scheme: 'sip' | 'sips', rest: string): SipUri | undefined {
   const headers = tail[1] === undefined ? NONE : parseUriParams(tail[1], '&');
   if (place === undefined || params === undefined || headers === undefined) return undefined;
   if (userinfo === undefined) return { scheme, user: undefined, password: undefined, ...place, params, headers };
-  const user = unescape(userinfo[0]);
-  const password = userinfo[1] === undefined ? undefined : unescape(userinfo[1]);
+  const user = decode(userinfo[0]);
+  const password = userinfo[1] === undefined ? undefined : decode(userinfo[1]);
   if (user === undefined || user === '' || (userinfo[1] !== undefined && password === undefined)) return undefined;
   return { scheme, user, password, ...place, params, headers };
 }
@@ -185,8 +185,8 @@ function parseUriParams(text: string, separator: string): UriParams | undefined 
   const params = new Map<string, string>();
   for (const item of text.split(separator)) {
     const [rawName, rawValue] = splitOnce(item, '=');
-    const name = unescape(rawName)?.toLowerCase();
-    const value = rawValue === undefined ? '' : unescape(rawValue);
+    const name = decode(rawName)?.toLowerCase();
+    const value = rawValue === undefined ? '' : decode(rawValue);
     if (name === undefined || name === '' || value === undefined || item.includes('@')) return undefined;
     if (!params.has(name)) params.set(name, value);
   }
@@ -263,7 +263,7 @@ function hasForbidden(text: string): boolean {
   return false;
 }
 
-function unescape(text: string): string | undefined {
+function decode(text: string): string | undefined {
   if (!text.includes('%')) return text;
   try {
     return decodeURIComponent(text);
@@ -279,9 +279,9 @@ const escapeHeader = (text: string): string =>
   text.toWellFormed().replace(/[^\w.!~*'()[\]/?:+$-]/gu, encodeURIComponent);
 const quoteUnlessToken = (text: string): string => (/^[\w.!%*+`'~:[\]-]+$/.test(text) ? text : quote(text));
 
-function formatParams(params: UriParams, escape: (value: string) => string): string {
+function formatParams(params: UriParams, encode: (value: string) => string): string {
   let text = '';
-  for (const [name, value] of params) text += value === '' ? `;${name}` : `;${name}=${escape(value)}`;
+  for (const [name, value] of params) text += value === '' ? `;${name}` : `;${name}=${encode(value)}`;
   return text;
 }
 
