@@ -26,6 +26,7 @@ const RETRY_MS = 100;
 export class LinkClient implements Disposable {
   readonly #options: LinkClientOptions;
   #link: Link | undefined;
+  #attempt: Link | undefined;
   #waiting: Array<(link: Link) => void> = [];
   #retry: Disposable | undefined;
   #isDisposed = false;
@@ -63,6 +64,7 @@ export class LinkClient implements Disposable {
   [Symbol.dispose](): void {
     this.#isDisposed = true;
     this.#retry?.[Symbol.dispose]();
+    this.#attempt?.[Symbol.dispose]();
     this.#link?.[Symbol.dispose]();
     this.#waiting = [];
   }
@@ -87,6 +89,7 @@ export class LinkClient implements Disposable {
     const socket = connect(path);
     const link = new Link(socket, { clock, onRequest: onRequest ?? refuse, ...(onNotice && { onNotice }) });
     link.role = 'server';
+    this.#attempt = link;
     socket.once('connect', () => {
       link.hello(role, token);
       this.#link = link;
