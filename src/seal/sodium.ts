@@ -1,0 +1,38 @@
+// The one door to libsodium: ready before use, states freed and wiped, secrets wiped.
+import sodium from 'libsodium-wrappers-sumo';
+
+await sodium.ready;
+
+export type StreamState = ReturnType<typeof sodium.crypto_secretstream_xchacha20poly1305_init_pull>;
+
+/** What the wrapper keeps of the WebAssembly module; it never frees a secretstream state by itself. */
+interface WasmModule {
+  readonly HEAPU8: Uint8Array;
+  _free(address: number): void;
+}
+
+const STREAM_STATE_BYTES = 52;
+const wasm = (sodium as unknown as { libsodium: WasmModule }).libsodium;
+
+/** Wipes and frees a secretstream state, which holds a segment's key. */
+export function freeStream(state: StreamState): void {
+  wasm.HEAPU8.fill(0, state.address, state.address + STREAM_STATE_BYTES);
+  wasm._free(state.address);
+}
+
+/** Overwrites secret bytes, as far as JavaScript allows: copies that the engine made are out of reach. */
+export function wipe(...secrets: readonly (Uint8Array | undefined)[]): void {
+  for (const secret of secrets) secret?.fill(0);
+}
+
+/** BLAKE2b-256, keyed when `key` is given. */
+export function blake2b(message: Uint8Array, key: Uint8Array | null = null): Uint8Array {
+  return sodium.crypto_generichash(32, message, key);
+}
+
+/** Compares in constant time. */
+export function isEqual(left: Uint8Array, right: Uint8Array): boolean {
+  return left.length === right.length && sodium.memcmp(left, right);
+}
+
+export { sodium };
