@@ -1,0 +1,139 @@
+// The bootstrap file: folders, listeners and roles, all that is needed before the vault opens. It holds no secret; the vault holds the rest.
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { dirname, join, resolve } from 'node:path';
+import { Type } from 'typebox';
+import type { Static } from 'typebox';
+import { Value } from 'typebox/value';
+import { parse } from 'yaml';
+import { codeOf, WardlineError } from '../kernel/errors.ts';
+import type { Address, EdgeListener } from './boot.ts';
+import type { Environment } from './env.ts';
+
+const Port = Type.Integer({ minimum: 0, maximum: 65535 });
+const Host = Type.String({ minLength: 1 });
+
+const Schema = Type.Object(
+  {
+    'host-name': Type.String({ pattern: '^[A-Za-z0-9.-]+$' }),
+    address: Host,
+    phones: Type.Object({ tls: Port }, { additionalProperties: false }),
+    carriers: Type.Object({ udp: Port, tcp: Port }, { additionalProperties: false }),
+    audio: Type.Object({ 'first-port': Port, 'last-port': Port }, { additionalProperties: false }),
+    console: Type.Object({ host: Host, port: Port }, { additionalProperties: false }),
+    roles: Type.Object({ edge: Type.Literal('embedded'), media: Type.Literal('embedded') }, { additionalProperties: false }),
+    folders: Type.Object({ data: Type.String(), keys: Type.String(), logs: Type.String() }, { additionalProperties: false }),
+    'log-level': Type.Union([Type.Literal('error'), Type.Literal('warn'), Type.Literal('info'), Type.Literal('debug')]),
+  },
+  { additionalProperties: false },
+);
+
+export interface Bootstrap {
+  readonly file: string;
+  /** In certificates, the console's URL and SIP domains. */
+  readonly hostName: string;
+  /** Where phones and carriers reach the appliance; also in its SDP. */
+  readonly address: string;
+  readonly listeners: readonly EdgeListener[];
+  readonly console: Address;
+  readonly rtpPorts: { readonly first: number; readonly last: number };
+  readonly dataFolder: string;
+  readonly keyFile: string;
+  readonly headsFile: string;
+  /** Where secrets of the first start go when no terminal is there to show them. */
+  readonly firstSecretsFile: string;
+  readonly logFolder: string;
+  readonly logLevel: 'error' | 'warn' | 'info' | 'debug';
+}
+
+const template = ({ firstAddress, firstHostName }: Environment) => `# Wardline's bootstrap file: what is needed before the vault opens. No secret belongs here.
+# Everything else (extensions, menus, trunks, people) lives in the vault: see \`wardline import --help\`.
+
+# The name in certificates and in the console's address. Phones that check names must reach it by this one.
+host-name: ${firstHostName ?? 'localhost'}
+
+# The address that phones and carriers reach this appliance at. 127.0.0.1 serves this machine alone;
+# put the clinic network's address here to serve its phones.
+address: ${firstAddress ?? '127.0.0.1'}
+
+phones: { tls: 5061 }               # SIP over TLS; phones get nothing else
+carriers: { udp: 5060, tcp: 5060 }  # trunks, checked by source address
+audio: { first-port: 20000, last-port: 20999 }
+console: { host: 127.0.0.1, port: 8443 }
+roles: { edge: embedded, media: embedded }
+
+# Relative to this file. The keys belong on another file system than the data: a stolen disk that holds both can be read.
+folders: { data: data, keys: keys, logs: logs }
+log-level: info
+`;
+
+/** Reads the bootstrap file, writing it with its defaults when it is not there yet. */
+export function loadBootstrap(environment: Environment): Bootstrap {
+  const file = join(environment.varFolder, 'wardline.yaml');
+  if (!existsSync(file)) writeFirst(file, template(environment));
+  return toBootstrap(file, check(file, parseYaml(file, readFileSync(file, 'utf8'))));
+}
+
+function writeFirst(file: string, text: string): void {
+  try {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    writeFileSync(file, text, { mode: 0o600, flag: 'wx' });
+  } catch (thrown) {
+    throw new WardlineError(
+      codeOf(thrown),
+      `The folder ${dirname(file)} cannot be written (${codeOf(thrown)}); make it writable for this user, or name another with WARDLINE_VAR.`,
+      { cause: thrown },
+    );
+  }
+}
+
+function parseYaml(file: string, text: string): unknown {
+  try {
+    return parse(text);
+  } catch (thrown) {
+    const first = thrown instanceof Error ? thrown.message.split('\n')[0] : String(thrown);
+    throw new WardlineError('bootstrap-invalid', `${file} is not valid YAML: ${first} Correct that line.`, { cause: thrown });
+  }
+}
+
+function check(file: string, value: unknown): Static<typeof Schema> {
+  const fault = Value.Errors(Schema, value)[0];
+  if (fault !== undefined || !Value.Check(Schema, value)) {
+    const place = fault?.instancePath.slice(1).replaceAll('/', '.') || 'the file';
+    throw new WardlineError('bootstrap-invalid', `${file}: ${place} ${fault?.message ?? 'is not understood'}. Correct it and start again.`);
+  }
+  for (const address of [value.address, value.console.host]) {
+    if (isIP(address) === 0) {
+      throw new WardlineError('bootstrap-invalid', `${file}: '${address}' is not an IP address; write one such as 192.168.1.10.`);
+    }
+  }
+  if (value.audio['last-port'] - value.audio['first-port'] < 20) {
+    throw new WardlineError('bootstrap-invalid', `${file}: the audio ports must span at least 20; widen first-port to last-port.`);
+  }
+  return value;
+}
+
+function toBootstrap(file: string, value: Static<typeof Schema>): Bootstrap {
+  const folder = (name: string) => resolve(dirname(file), name);
+  const keys = folder(value.folders.keys);
+  const host = value.address;
+  return {
+    file,
+    hostName: value['host-name'],
+    address: host,
+    listeners: [
+      { name: 'phones', transport: 'tls', host, port: value.phones.tls },
+      { name: 'carrier', transport: 'udp', host, port: value.carriers.udp },
+      { name: 'carrier', transport: 'tcp', host, port: value.carriers.tcp },
+      { name: 'inner', transport: 'udp', host: '127.0.0.1', port: 0 },
+    ],
+    console: value.console,
+    rtpPorts: { first: value.audio['first-port'], last: value.audio['last-port'] },
+    dataFolder: folder(value.folders.data),
+    keyFile: join(keys, 'wardline.key'),
+    headsFile: join(keys, 'audit-heads.jsonl'),
+    firstSecretsFile: join(keys, 'FIRST-START-SECRETS.txt'),
+    logFolder: folder(value.folders.logs),
+    logLevel: value['log-level'],
+  };
+}

@@ -1,0 +1,121 @@
+// One supervised process: started with its boot message on stdin, known ready by its socket, restarted alone when it dies.
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { LinkClient } from '../ipc/client.ts';
+import type { Json } from '../kernel/canonical.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { WardlineError } from '../kernel/errors.ts';
+import type { Logger } from '../kernel/logger.ts';
+
+export interface SupervisedOptions<Status> {
+  readonly name: string;
+  /** The TypeScript file that is the process's root. */
+  readonly entry: string;
+  /** The boot message; asked anew for each start, so that a restart keeps the ports of the first. */
+  readonly boot: (previous: Status | undefined) => Json;
+  readonly socket: string;
+  readonly token: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** The process cannot start at all (it said why on standard error); nothing will restart it. */
+  readonly onFatal: () => void;
+}
+
+/** Exit status of a process whose configuration must change before it can start (sysexits.h EX_CONFIG). */
+export const EXIT_CONFIGURATION = 78;
+
+const READY_DEADLINE_MS = 30_000;
+const STATUS_DEADLINE_MS = 2_000;
+const FIRST_RESTART_DELAY_MS = 100;
+const LONGEST_RESTART_DELAY_MS = 5_000;
+/** A run of this length clears the back-off. */
+const SETTLED_AFTER_MS = 60_000;
+
+export class SupervisedProcess<Status> {
+  readonly #options: SupervisedOptions<Status>;
+  #child: ChildProcess | undefined;
+  #link: LinkClient | undefined;
+  #status: Status | undefined;
+  #isStopping = false;
+  #restartDelayMs = FIRST_RESTART_DELAY_MS;
+  #restart: Disposable | undefined;
+  #exited: Promise<void> = Promise.resolve();
+
+  constructor(options: SupervisedOptions<Status>) {
+    this.#options = options;
+  }
+
+  /** Starts the process and resolves with its status once it answers; rejects when it cannot start. */
+  async start(): Promise<Status> {
+    const { name, socket, token, clock } = this.#options;
+    this.#spawn();
+    this.#link = new LinkClient({ path: socket, role: 'main', token, clock });
+    const died = this.#exited.then(() => {
+      throw new WardlineError('process-died', `The ${name} process ended while it was starting.`);
+    });
+    const { payload } = await Promise.race([this.#link.request('status', {}, undefined, READY_DEADLINE_MS), died]);
+    died.catch(() => {});
+    this.#status = payload as Status;
+    return this.#status;
+  }
+
+  /** Asks the running process something. */
+  async request(type: string, payload: Json = {}, deadlineMs = STATUS_DEADLINE_MS): Promise<Json> {
+    if (this.#link === undefined) throw new WardlineError('link-closed', `The ${this.#options.name} process is not running.`);
+    return (await this.#link.request(type, payload, undefined, deadlineMs)).payload;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Ends the process: asks first, kills after `graceMs`. */
+  async stop(graceMs: number): Promise<void> {
+    this.#isStopping = true;
+    this.#restart?.[Symbol.dispose]();
+    const child = this.#child;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return this.#close();
+    const kill = this.#options.clock.after(graceMs, () => child.kill('SIGKILL'));
+    void this.request('shutdown').catch(() => child.stdin?.end());
+    await this.#exited;
+    kill[Symbol.dispose]();
+    this.#close();
+  }
+
+  #close(): void {
+    this.#link?.[Symbol.dispose]();
+    this.#link = undefined;
+  }
+
+  #spawn(): void {
+    const { name, entry, boot, clock, logger } = this.#options;
+    const startedAt = clock.monotonic();
+    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', entry], {
+      stdio: ['pipe', 'ignore', 'inherit'],
+      detached: true, // a terminal's Ctrl-C is for the supervisor alone
+      env: { PATH: process.env['PATH'], NODE_ENV: process.env['NODE_ENV'] },
+    });
+    this.#child = child;
+    const exited = Promise.withResolvers<void>();
+    this.#exited = exited.promise;
+    child.stdin?.on('error', () => {});
+    child.stdin?.write(`${JSON.stringify(boot(this.#status))}\n`);
+    child.once('error', (cause) => logger.error({ process: name, cause: cause.message }, 'process could not be started'));
+    child.once('close', (code, signal) => {
+      exited.resolve();
+      if (!this.#isStopping) this.#died(code, signal, clock.monotonic() - startedAt);
+    });
+  }
+
+  #died(code: number | null, signal: string | null, ranForMs: number): void {
+    const { name, clock, logger, onFatal } = this.#options;
+    if (code === EXIT_CONFIGURATION || this.#status === undefined) {
+      onFatal();
+      return;
+    }
+    if (ranForMs > SETTLED_AFTER_MS) this.#restartDelayMs = FIRST_RESTART_DELAY_MS;
+    logger.error({ process: name, code, signal, restartInMs: this.#restartDelayMs }, 'process died; it is started again');
+    this.#restart = clock.after(this.#restartDelayMs, () => this.#spawn());
+    this.#restartDelayMs = Math.min(this.#restartDelayMs * 2, LONGEST_RESTART_DELAY_MS);
+  }
+}
