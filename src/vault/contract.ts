@@ -182,8 +182,11 @@ export interface VaultOperations {
     ask: { login: string; password: string; code: string; address: string };
     answer: { sessionToken: string; session: SessionInfo };
   };
-  /** Finds and touches a session: it ends 15 minutes after the last touch. Rejects `no-session`. */
-  'session.check': { ask: { sessionToken: string; address: string }; answer: SessionInfo };
+  /** Finds and touches a session: it ends 15 minutes after the last touch; a poll of the page itself does not touch. Rejects `no-session`. */
+  'session.check': {
+    ask: { sessionToken: string; address: string; isBackground?: boolean };
+    answer: SessionInfo;
+  };
   'session.logout': { ask: { sessionToken: string; address: string }; answer: Record<string, never> };
 
   // The trail.

@@ -1,0 +1,38 @@
+// Every route of the API, one file each.
+import type { App } from './app.ts';
+import type { ApiContext } from './context.ts';
+import { addArtifact } from './routes/artifact.ts';
+import { addArtifactAudio } from './routes/artifact-audio.ts';
+import { addArtifactDelete } from './routes/artifact-delete.ts';
+import { addArtifactRead } from './routes/artifact-read.ts';
+import { addAudit } from './routes/audit.ts';
+import { addCalls } from './routes/calls.ts';
+import { addEnrolmentBegin } from './routes/enrolment-begin.ts';
+import { addEnrolmentFinish } from './routes/enrolment-finish.ts';
+import { addHealth } from './routes/health.ts';
+import { addLogin } from './routes/login.ts';
+import { addLogout } from './routes/logout.ts';
+import { addRecordings } from './routes/recordings.ts';
+import { addSession } from './routes/session.ts';
+import { addVoicemails } from './routes/voicemails.ts';
+
+const routes = [
+  addHealth,
+  addLogin,
+  addLogout,
+  addSession,
+  addEnrolmentBegin,
+  addEnrolmentFinish,
+  addCalls,
+  addVoicemails,
+  addRecordings,
+  addArtifact,
+  addArtifactAudio,
+  addArtifactRead,
+  addArtifactDelete,
+  addAudit,
+];
+
+export function addRoutes(app: App, context: ApiContext): void {
+  for (const add of routes) add(app, context);
+}

@@ -1,0 +1,15 @@
+// GET /api/audit: a page of the audit trail, newest first; looking at it is itself an entry.
+import type { App } from '../app.ts';
+import type { ApiContext } from '../context.ts';
+import { visitOf } from '../guard.ts';
+import { AuditPage, AuditQuery } from '../schemas.ts';
+import { auditView, pageRequest } from '../views.ts';
+
+export function addAudit(app: App, { vault }: ApiContext): void {
+  const schema = { querystring: AuditQuery, response: { 200: AuditPage } };
+  app.get('/api/audit', { schema }, async (request) => {
+    const { caller } = visitOf(request);
+    const { rows, next } = await vault.ask('audit.page', { caller, page: pageRequest(request.query) });
+    return { rows: rows.map(auditView), ...(next !== undefined && { next }) };
+  });
+}

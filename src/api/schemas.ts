@@ -1,0 +1,155 @@
+// The shapes of the HTTP interface, as TypeBox schemas: requests are checked against them, answers carry nothing beyond them.
+import type { Static } from 'typebox';
+import { Type } from 'typebox';
+
+const strict = { additionalProperties: false };
+
+/** Every error of the interface: a stable code and one sentence for the person. */
+export const ErrorView = Type.Object({ code: Type.String(), message: Type.String() });
+export type ErrorView = Static<typeof ErrorView>;
+
+export const Done = Type.Object({ ok: Type.Literal(true) });
+
+export const RoleView = Type.Union([Type.Literal('admin'), Type.Literal('auditor'), Type.Literal('staff')]);
+
+export const UserView = Type.Object({
+  id: Type.String(),
+  login: Type.String(),
+  name: Type.String(),
+  roles: Type.Array(RoleView),
+  mailboxes: Type.Array(Type.String()),
+});
+export type UserView = Static<typeof UserView>;
+
+export const SessionView = Type.Object({
+  user: UserView,
+  clinicName: Type.String(),
+  /** What this person may open. */
+  pages: Type.Array(Type.String()),
+  /** Milliseconds until the session ends, when nothing is done. */
+  endsInMs: Type.Integer(),
+});
+export type SessionView = Static<typeof SessionView>;
+
+export const LoginAsk = Type.Object(
+  {
+    login: Type.String({ minLength: 1, maxLength: 128 }),
+    password: Type.String({ minLength: 1, maxLength: 256 }),
+    code: Type.String({ minLength: 6, maxLength: 12 }),
+  },
+  strict,
+);
+
+const EnrolmentToken = Type.String({ minLength: 20, maxLength: 128, pattern: '^[A-Za-z0-9_-]+$' });
+
+export const EnrolmentBeginAsk = Type.Object({ token: EnrolmentToken }, strict);
+
+export const EnrolmentView = Type.Object({
+  login: Type.String(),
+  name: Type.String(),
+  clinicName: Type.String(),
+  totpSecret: Type.String(),
+  totpUri: Type.String(),
+});
+export type EnrolmentView = Static<typeof EnrolmentView>;
+
+export const EnrolmentFinishAsk = Type.Object(
+  {
+    token: EnrolmentToken,
+    password: Type.String({ minLength: 1, maxLength: 256 }),
+    code: Type.String({ minLength: 6, maxLength: 12 }),
+  },
+  strict,
+);
+
+const limit = Type.Integer({ minimum: 1, maximum: 100, default: 50 });
+const after = Type.Optional(Type.String({ minLength: 1, maxLength: 256 }));
+
+export const CallsQuery = Type.Object(
+  { limit, after, number: Type.Optional(Type.String({ minLength: 1, maxLength: 40 })) },
+  strict,
+);
+
+export const CallView = Type.Object({
+  callId: Type.String(),
+  direction: Type.Union([
+    Type.Literal('inbound'),
+    Type.Literal('outbound'),
+    Type.Literal('internal'),
+    Type.Literal('emergency'),
+  ]),
+  from: Type.String(),
+  fromName: Type.String(),
+  to: Type.String(),
+  startedAt: Type.Integer(),
+  endedAt: Type.Integer(),
+  answeredAt: Type.Optional(Type.Integer()),
+  outcome: Type.Union([
+    Type.Literal('answered'),
+    Type.Literal('busy'),
+    Type.Literal('no-answer'),
+    Type.Literal('cancelled'),
+    Type.Literal('rejected'),
+    Type.Literal('failed'),
+  ]),
+  /** Where the call went, in order: kind and name. */
+  path: Type.Array(Type.Object({ kind: Type.String(), name: Type.String() })),
+  hasVoicemail: Type.Boolean(),
+});
+export type CallView = Static<typeof CallView>;
+
+export const CallsPage = Type.Object({ rows: Type.Array(CallView), next: Type.Optional(Type.String()) });
+export type CallsPage = Static<typeof CallsPage>;
+
+export const ArtifactsQuery = Type.Object(
+  { limit, after, mailbox: Type.Optional(Type.String({ pattern: '^[0-9]{2,6}$' })) },
+  strict,
+);
+
+export const ArtifactView = Type.Object({
+  id: Type.String(),
+  kind: Type.Union([Type.Literal('voicemail'), Type.Literal('recording'), Type.Literal('greeting')]),
+  mailbox: Type.String(),
+  from: Type.String(),
+  fromName: Type.String(),
+  to: Type.String(),
+  startedAt: Type.Integer(),
+  durationMs: Type.Integer(),
+  isRead: Type.Boolean(),
+  state: Type.Union([
+    Type.Literal('open'),
+    Type.Literal('complete'),
+    Type.Literal('cut-off'),
+    Type.Literal('failed'),
+    Type.Literal('tampered'),
+  ]),
+});
+export type ArtifactView = Static<typeof ArtifactView>;
+
+export const ArtifactsPage = Type.Object({ rows: Type.Array(ArtifactView), next: Type.Optional(Type.String()) });
+export type ArtifactsPage = Static<typeof ArtifactsPage>;
+
+export const ArtifactParams = Type.Object({ id: Type.String({ pattern: '^[a-z2-7]{26}$' }) }, strict);
+
+export const AuditQuery = Type.Object({ limit, after }, strict);
+
+export const AuditView = Type.Object({
+  sequence: Type.Integer(),
+  at: Type.Integer(),
+  action: Type.String(),
+  who: Type.String(),
+  address: Type.String(),
+  outcome: Type.String(),
+  subject: Type.String(),
+  detail: Type.String(),
+});
+export type AuditView = Static<typeof AuditView>;
+
+export const AuditPage = Type.Object({ rows: Type.Array(AuditView), next: Type.Optional(Type.String()) });
+export type AuditPage = Static<typeof AuditPage>;
+
+export const HealthView = Type.Object({
+  ok: Type.Boolean(),
+  parts: Type.Record(Type.String(), Type.Union([Type.Literal('up'), Type.Literal('down')])),
+});
+export type HealthView = Static<typeof HealthView>;

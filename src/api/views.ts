@@ -1,0 +1,67 @@
+// From the vault's words to the interface's: what a page of the console needs of a call, an artifact, an entry, a session.
+import type { Actor, SealedEntryContent } from '../audit/entry.ts';
+import type { Cdr } from '../model/cdr.ts';
+import type { ArtifactSummary, PageRequest, SessionInfo, Vault } from '../vault/contract.ts';
+import type { ApiContext } from './context.ts';
+import { pagesOf } from './permissions.ts';
+import type { ArtifactView, AuditView, CallView, SessionView } from './schemas.ts';
+
+export function pageRequest({ limit, after }: { limit: number; after?: string }): PageRequest {
+  return { limit, ...(after !== undefined && { after }) };
+}
+
+export function callView(cdr: Cdr): CallView {
+  const { callId, direction, from, fromName, to, startedAt, endedAt, answeredAt, outcome, steps } = cdr;
+  return {
+    callId,
+    direction,
+    from,
+    fromName,
+    to,
+    startedAt,
+    endedAt,
+    ...(answeredAt !== undefined && { answeredAt }),
+    outcome: outcome.ended === 'unanswered' ? outcome.reason : outcome.ended,
+    path: steps.map(({ kind, name }) => ({ kind, name })),
+    hasVoicemail: cdr.artifacts.length > 0 && steps.some((step) => step.kind === 'mailbox'),
+  };
+}
+
+export function artifactView(artifact: ArtifactSummary): ArtifactView {
+  const { id, kind, mailbox, from, fromName, to, startedAt, durationMs, isRead, state } = artifact;
+  return { id, kind, mailbox, from, fromName, to, startedAt, durationMs: Math.round(durationMs), isRead, state };
+}
+
+export function auditView(entry: SealedEntryContent): AuditView {
+  const { sequence, at, action, actor, address, outcome, subject = '', detail = '' } = entry;
+  return { sequence, at, action, who: nameOf(actor), address, outcome, subject, detail };
+}
+
+function nameOf(actor: Actor): string {
+  switch (actor.kind) {
+    case 'user':
+      return actor.login;
+    case 'service':
+      return actor.name;
+    case 'phone':
+      return `phone ${actor.username}`;
+    case 'caller':
+      return 'caller';
+    case 'local':
+      return `local:${actor.user}`;
+  }
+}
+
+export async function sessionView(session: SessionInfo, { vault, clock }: ApiContext): Promise<SessionView> {
+  const { id, login, name, roles, mailboxes } = session.user;
+  return {
+    user: { id, login, name, roles: [...roles], mailboxes: [...mailboxes] },
+    clinicName: await clinicName(vault),
+    pages: pagesOf(session.user),
+    endsInMs: Math.max(0, session.expiresAt - clock.now()),
+  };
+}
+
+export async function clinicName(vault: Vault): Promise<string> {
+  return (await vault.ask('clinic.get', {})).clinic.name;
+}
