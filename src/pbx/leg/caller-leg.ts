@@ -1,0 +1,111 @@
+// The party that calls: its INVITE, answered when call control decides to (architecture, "Media toward a party").
+import { WardlineError } from '../../kernel/errors.ts';
+import { Ending, within } from './ending.ts';
+import type { Refusal } from './faults.ts';
+import { statusOf } from './faults.ts';
+import type { Leg, LegContext, LegEnding } from './leg.ts';
+import { sayBye, tie } from './leg.ts';
+import type { Media } from './media.ts';
+import type { SecureMedia } from './sdp-guard.ts';
+import { audioFlaw, cleanSdp } from './sdp-guard.ts';
+import type { SipArrival } from './sip-arrival.ts';
+import type { SrfDialog } from './srf-types.ts';
+
+const ANSWER_MS = 8_000;
+
+export class CallerLeg implements Leg {
+  readonly ending = new Ending<LegEnding>();
+  readonly #arrival: SipArrival;
+  readonly #secure: SecureMedia;
+  readonly #context: LegContext;
+  #media: Media | undefined;
+  #dialog: SrfDialog | undefined;
+  #answering: Promise<Media> | undefined;
+  #isRinging = false;
+
+  constructor(arrival: SipArrival, secure: SecureMedia, context: LegContext) {
+    this.#arrival = arrival;
+    this.#secure = secure;
+    this.#context = context;
+    arrival.raw.request.on('cancel', () => {
+      this.ending.end({ by: 'cancelled' });
+      void this.#media?.destroy();
+    });
+  }
+
+  get media(): Media | undefined {
+    return this.#dialog === undefined ? undefined : this.#media;
+  }
+
+  get isAnswered(): boolean {
+    return this.#dialog !== undefined;
+  }
+
+  /** Lets the caller hear ringing, once. */
+  ring(): void {
+    if (this.#isRinging || this.#answering !== undefined || this.ending.hasEnded) return;
+    this.#isRinging = true;
+    this.#arrival.reply(180);
+  }
+
+  /** Opens audio from the caller's offer and answers; the same media when called again. */
+  answer(): Promise<Media> {
+    this.#answering ??= this.#answer();
+    return this.#answering;
+  }
+
+  /** Refuses the call, or hangs up when it was answered. */
+  refuse(refusal: Refusal): void {
+    if (this.#dialog !== undefined) {
+      void this.hangUp();
+      return;
+    }
+    if (this.ending.end({ by: 'us' })) this.#arrival.reply(statusOf(refusal));
+    void this.#media?.destroy();
+  }
+
+  async hangUp(): Promise<void> {
+    if (this.#dialog === undefined) return this.refuse('unavailable');
+    this.ending.end({ by: 'us' });
+    await Promise.all([sayBye(this.#dialog, this.#context.clock), this.#media?.destroy()]);
+  }
+
+  async #answer(): Promise<Media> {
+    const { clock, media: link, sip } = this.#context;
+    const offer = this.#acceptableOffer();
+    const media = await link.createMedia({ offer });
+    this.#media = media;
+    try {
+      if (this.ending.hasEnded) throw new WardlineError('leg-ended', 'The caller left before the answer.');
+      if (audioFlaw(media.localSdp, this.#secure) !== undefined) throw this.#unacceptable();
+      const { request, response } = this.#arrival.raw;
+      const dialog = await within(sip.srf.createUAS(request, response, { localSdp: media.localSdp }), {
+        clock,
+        ms: ANSWER_MS,
+        what: 'answering',
+        ending: this.ending,
+      });
+      this.#dialog = dialog;
+      tie(this.ending, dialog, media, this.#secure, this.#context);
+      return media;
+    } catch (error) {
+      await media.destroy();
+      throw error;
+    }
+  }
+
+  #acceptableOffer(): string {
+    const offer = cleanSdp(this.#arrival.body);
+    if (!this.#arrival.raw.request.has('Contact')) {
+      this.refuse('malformed');
+      throw new WardlineError('bad-request', 'The caller gave no contact address.');
+    }
+    if (offer === undefined || audioFlaw(offer, this.#secure) !== undefined) throw this.#unacceptable();
+    return offer;
+  }
+
+  #unacceptable(): WardlineError {
+    this.refuse('not-acceptable');
+    return new WardlineError('no-common-audio', 'No audio that the policy allows could be agreed with the caller.');
+  }
+}
