@@ -2,8 +2,8 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
-import { Type } from 'typebox';
 import type { Static } from 'typebox';
+import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { parse } from 'yaml';
 import { codeOf, WardlineError } from '../kernel/errors.ts';
@@ -21,8 +21,14 @@ const Schema = Type.Object(
     carriers: Type.Object({ udp: Port, tcp: Port }, { additionalProperties: false }),
     audio: Type.Object({ 'first-port': Port, 'last-port': Port }, { additionalProperties: false }),
     console: Type.Object({ host: Host, port: Port }, { additionalProperties: false }),
-    roles: Type.Object({ edge: Type.Literal('embedded'), media: Type.Literal('embedded') }, { additionalProperties: false }),
-    folders: Type.Object({ data: Type.String(), keys: Type.String(), logs: Type.String() }, { additionalProperties: false }),
+    roles: Type.Object(
+      { edge: Type.Literal('embedded'), media: Type.Literal('embedded') },
+      { additionalProperties: false },
+    ),
+    folders: Type.Object(
+      { data: Type.String(), keys: Type.String(), logs: Type.String() },
+      { additionalProperties: false },
+    ),
     'log-level': Type.Union([Type.Literal('error'), Type.Literal('warn'), Type.Literal('info'), Type.Literal('debug')]),
   },
   { additionalProperties: false },
@@ -46,7 +52,10 @@ export interface Bootstrap {
   readonly logLevel: 'error' | 'warn' | 'info' | 'debug';
 }
 
-const template = ({ firstAddress, firstHostName }: Environment) => `# Wardline's bootstrap file: what is needed before the vault opens. No secret belongs here.
+const template = ({
+  firstAddress,
+  firstHostName,
+}: Environment) => `# Wardline's bootstrap file: what is needed before the vault opens. No secret belongs here.
 # Everything else (extensions, menus, trunks, people) lives in the vault: see \`wardline import --help\`.
 
 # The name in certificates and in the console's address. Phones that check names must reach it by this one.
@@ -92,7 +101,9 @@ function parseYaml(file: string, text: string): unknown {
     return parse(text);
   } catch (thrown) {
     const first = thrown instanceof Error ? thrown.message.split('\n')[0] : String(thrown);
-    throw new WardlineError('bootstrap-invalid', `${file} is not valid YAML: ${first} Correct that line.`, { cause: thrown });
+    throw new WardlineError('bootstrap-invalid', `${file} is not valid YAML: ${first} Correct that line.`, {
+      cause: thrown,
+    });
   }
 }
 
@@ -100,15 +111,24 @@ function check(file: string, value: unknown): Static<typeof Schema> {
   const fault = Value.Errors(Schema, value)[0];
   if (fault !== undefined || !Value.Check(Schema, value)) {
     const place = fault?.instancePath.slice(1).replaceAll('/', '.') || 'the file';
-    throw new WardlineError('bootstrap-invalid', `${file}: ${place} ${fault?.message ?? 'is not understood'}. Correct it and start again.`);
+    throw new WardlineError(
+      'bootstrap-invalid',
+      `${file}: ${place} ${fault?.message ?? 'is not understood'}. Correct it and start again.`,
+    );
   }
   for (const address of [value.address, value.console.host]) {
     if (isIP(address) === 0) {
-      throw new WardlineError('bootstrap-invalid', `${file}: '${address}' is not an IP address; write one such as 192.168.1.10.`);
+      throw new WardlineError(
+        'bootstrap-invalid',
+        `${file}: '${address}' is not an IP address; write one such as 192.168.1.10.`,
+      );
     }
   }
   if (value.audio['last-port'] - value.audio['first-port'] < 20) {
-    throw new WardlineError('bootstrap-invalid', `${file}: the audio ports must span at least 20; widen first-port to last-port.`);
+    throw new WardlineError(
+      'bootstrap-invalid',
+      `${file}: the audio ports must span at least 20; widen first-port to last-port.`,
+    );
   }
   return value;
 }

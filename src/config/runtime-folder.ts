@@ -17,7 +17,11 @@ export function isOnRam(folder: string): boolean {
 /** `/run/wardline`, else `$XDG_RUNTIME_DIR/wardline`, else a private folder in `/dev/shm`, and in it one for this appliance. */
 export function openRuntimeFolder({ varFolder, runtimeBase }: Environment): string {
   const own = createHash('sha256').update(varFolder).digest('hex').slice(0, 12);
-  const candidates = ['/run/wardline', ...(runtimeBase ? [join(runtimeBase, 'wardline')] : []), `/dev/shm/wardline-${process.getuid?.() ?? 0}`];
+  const candidates = [
+    '/run/wardline',
+    ...(runtimeBase ? [join(runtimeBase, 'wardline')] : []),
+    `/dev/shm/wardline-${process.getuid?.() ?? 0}`,
+  ];
   for (const base of candidates) {
     const folder = join(base, own);
     if (tryFolder(folder)) return folder;

@@ -1,6 +1,7 @@
 // One supervised process: started with its boot message on stdin, known ready by its socket, restarted alone when it dies.
-import { spawn } from 'node:child_process';
+
 import type { ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { LinkClient } from '../ipc/client.ts';
 import type { Json } from '../kernel/canonical.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -12,7 +13,7 @@ export interface SupervisedOptions<Status> {
   /** The TypeScript file that is the process's root. */
   readonly entry: string;
   /** The boot message; asked anew for each start, so that a restart keeps the ports of the first. */
-  readonly boot: (previous: Status | undefined) => Json;
+  readonly boot: (previous: Status | undefined) => object;
   readonly socket: string;
   readonly token: string;
   readonly clock: Clock;
@@ -60,9 +61,10 @@ export class SupervisedProcess<Status> {
   }
 
   /** Asks the running process something. */
-  async request(type: string, payload: Json = {}, deadlineMs = STATUS_DEADLINE_MS): Promise<Json> {
-    if (this.#link === undefined) throw new WardlineError('link-closed', `The ${this.#options.name} process is not running.`);
-    return (await this.#link.request(type, payload, undefined, deadlineMs)).payload;
+  async request<Answer>(type: string, payload: Json = {}, deadlineMs = STATUS_DEADLINE_MS): Promise<Answer> {
+    if (this.#link === undefined)
+      throw new WardlineError('link-closed', `The ${this.#options.name} process is not running.`);
+    return (await this.#link.request(type, payload, undefined, deadlineMs)).payload as Answer;
   }
 
   get pid(): number | undefined {
@@ -100,7 +102,9 @@ export class SupervisedProcess<Status> {
     this.#exited = exited.promise;
     child.stdin?.on('error', () => {});
     child.stdin?.write(`${JSON.stringify(boot(this.#status))}\n`);
-    child.once('error', (cause) => logger.error({ process: name, cause: cause.message }, 'process could not be started'));
+    child.once('error', (cause) =>
+      logger.error({ process: name, cause: cause.message }, 'process could not be started'),
+    );
     child.once('close', (code, signal) => {
       exited.resolve();
       if (!this.#isStopping) this.#died(code, signal, clock.monotonic() - startedAt);
@@ -114,7 +118,10 @@ export class SupervisedProcess<Status> {
       return;
     }
     if (ranForMs > SETTLED_AFTER_MS) this.#restartDelayMs = FIRST_RESTART_DELAY_MS;
-    logger.error({ process: name, code, signal, restartInMs: this.#restartDelayMs }, 'process died; it is started again');
+    logger.error(
+      { process: name, code, signal, restartInMs: this.#restartDelayMs },
+      'process died; it is started again',
+    );
     this.#restart = clock.after(this.#restartDelayMs, () => this.#spawn());
     this.#restartDelayMs = Math.min(this.#restartDelayMs * 2, LONGEST_RESTART_DELAY_MS);
   }
