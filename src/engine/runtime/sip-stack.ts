@@ -37,6 +37,8 @@ export interface SipTarget extends HostPort {
   readonly flow?: Flow;
   /** The listener whose address and, for UDP, socket is used; the first of that transport when absent. */
   readonly listener?: string;
+  /** For TLS: the name that the peer's certificate must show; its address when absent. */
+  readonly serverName?: string;
 }
 
 /** A request as it came in. `request` has its top Via completed with `received` and `rport` (RFC 3581). */

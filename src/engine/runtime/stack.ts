@@ -1,7 +1,25 @@
 // The SIP stack: transports and transactions behind one interface.
+import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../kernel/clock.ts';
-import type { StackLimits } from './limits.ts';
-import type { SipStack, StackEvents } from './sip-stack.ts';
+import { WardlineError } from '../../kernel/errors.ts';
+import type { SipRequest } from '../../protocol/sip/message.ts';
+import { serialise } from '../../protocol/sip/serialise.ts';
+import { Connections } from './connections.ts';
+import { deadFlow, isLive, type LiveFlow, type TransportEvents } from './flow.ts';
+import { defaultStackLimits, type StackLimits } from './limits.ts';
+import type {
+  ClientEvents,
+  ClientTransaction,
+  HostPort,
+  ListenerSpec,
+  SipStack,
+  SipTarget,
+  SipTransport,
+  StackEvents,
+} from './sip-stack.ts';
+import { StreamListener } from './stream-listener.ts';
+import { Transactions } from './transactions.ts';
+import { UdpListener } from './udp.ts';
 
 export interface StackOptions {
   readonly clock: Clock;
@@ -12,6 +30,97 @@ export interface StackOptions {
   readonly trust?: string;
 }
 
-export function createSipStack(_events: StackEvents, _options: StackOptions): SipStack {
-  throw new Error('not yet');
+export function createSipStack(events: StackEvents, options: StackOptions): SipStack {
+  return new RunningSipStack(events, options);
+}
+
+class RunningSipStack implements SipStack {
+  readonly #listeners = new Map<string, UdpListener | StreamListener>();
+  readonly #limits: StackLimits;
+  readonly #transactions: Transactions;
+  readonly #transportEvents: TransportEvents;
+  readonly #connections: Connections;
+
+  constructor(events: StackEvents, { clock, random = randomBytes, limits, trust }: StackOptions) {
+    this.#limits = { ...defaultStackLimits, ...limits };
+    const reconnect = (flow: LiveFlow, to: HostPort) =>
+      this.#flowTo({ ...to, transport: flow.transport, listener: flow.listener });
+    this.#transactions = new Transactions({ clock, random, events, limits: this.#limits, reconnect });
+    this.#transportEvents = {
+      onMessage: (message, flow, bytes) => this.#transactions.receive(message, flow, bytes),
+      onFault: (reason, flow) => events.onFault(reason, flow),
+      onClosed: (flow) => this.#transactions.flowClosed(flow),
+    };
+    this.#connections = new Connections({ clock, limits: this.#limits, trust, events: this.#transportEvents });
+  }
+
+  get listeners(): readonly ListenerSpec[] {
+    return [...this.#listeners.values()].map(({ spec }) => spec);
+  }
+
+  async listen(spec: ListenerSpec): Promise<ListenerSpec> {
+    if (this.#listeners.has(spec.name)) {
+      throw new WardlineError('listener-exists', `Two SIP listeners are called ${spec.name}; give one another name.`);
+    }
+    const listener =
+      spec.transport === 'udp'
+        ? await UdpListener.open(spec, this.#transportEvents, this.#limits)
+        : await StreamListener.open(spec, this.#connections, this.#limits);
+    this.#listeners.set(spec.name, listener);
+    return listener.spec;
+  }
+
+  setCertificate(name: string, tls: { certificate: string; key: string }): void {
+    const listener = this.#listeners.get(name);
+    if (!(listener instanceof StreamListener)) {
+      throw new WardlineError('no-listener', `There is no TLS listener called ${name}.`);
+    }
+    listener.setCertificate(tls);
+  }
+
+  async request(request: SipRequest, target: SipTarget, events: ClientEvents): Promise<ClientTransaction> {
+    const flow = (await this.#flowTo(target)) ?? this.#deadFlow(target);
+    return this.#transactions.start(request, flow, events);
+  }
+
+  async sendAck(ack: SipRequest, target: SipTarget): Promise<{ request: SipRequest; bytes: number; flow: LiveFlow }> {
+    const flow = (await this.#flowTo(target)) ?? this.#deadFlow(target);
+    const request = this.#transactions.withVia(ack, flow, this.#transactions.newBranch());
+    const bytes = serialise(request);
+    flow.send(bytes);
+    return { request, bytes: bytes.length, flow };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#transactions.stop();
+    const listeners = [...this.#listeners.values()].map((listener) => listener.close());
+    this.#connections.close();
+    await Promise.all(listeners);
+    this.#listeners.clear();
+  }
+
+  async #flowTo(target: SipTarget): Promise<LiveFlow | undefined> {
+    if (isLive(target.flow) && target.flow.isOpen) return target.flow;
+    const listener = this.#findListener(target.transport, target.listener);
+    if (target.transport !== 'udp') return this.#connections.to(target, listener?.spec);
+    return listener instanceof UdpListener ? listener.flowTo(target) : undefined;
+  }
+
+  #findListener(transport: SipTransport, name: string | undefined): UdpListener | StreamListener | undefined {
+    for (const listener of this.#listeners.values()) {
+      const { spec } = listener;
+      if (spec.transport === transport && (name === undefined || name === spec.name)) return listener;
+    }
+    return undefined;
+  }
+
+  #deadFlow(target: SipTarget): LiveFlow {
+    const spec = this.#findListener(target.transport, target.listener)?.spec;
+    return deadFlow({
+      transport: target.transport,
+      listener: spec?.name ?? '',
+      local: { host: spec?.host ?? '0.0.0.0', port: spec?.port ?? 0 },
+      remote: { host: target.host, port: target.port },
+    });
+  }
 }

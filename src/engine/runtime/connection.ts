@@ -1,0 +1,118 @@
+// One TCP or TLS connection that carries SIP (RFC 3261 §18, RFC 5626): framed, bounded, and cut when a peer dawdles.
+import type { Socket } from 'node:net';
+import type { Clock } from '../../kernel/clock.ts';
+import { SipStreamReader, type StreamItem } from '../../protocol/sip/parse.ts';
+import { plainAddress } from './addresses.ts';
+import type { LiveFlow, TransportEvents } from './flow.ts';
+import type { StackLimits } from './limits.ts';
+import type { HostPort, SipTransport } from './sip-stack.ts';
+
+const KEEP_ALIVE_MS = 45_000;
+const PONG = Buffer.from('\r\n');
+
+export interface ConnectionParts {
+  readonly id: string;
+  readonly listener: string;
+  readonly transport: SipTransport;
+  /** The port that our listener has, for the Via; the connection's own when there is none. */
+  readonly listenerPort: number | undefined;
+  readonly isInbound: boolean;
+  readonly limits: StackLimits;
+  readonly clock: Clock;
+  readonly events: TransportEvents;
+}
+
+export class Connection implements LiveFlow {
+  readonly id: string;
+  readonly listener: string;
+  readonly transport: SipTransport;
+  readonly isReliable = true;
+  readonly local: HostPort;
+  readonly remote: HostPort;
+  readonly sentBy: HostPort;
+  readonly #socket: Socket;
+  readonly #parts: ConnectionParts;
+  readonly #reader: SipStreamReader;
+  #isOpen = true;
+  #hadMessage = false;
+  #deadline: Disposable | undefined;
+
+  /** Takes over a socket that is connected and, for TLS, secured. */
+  constructor(socket: Socket, parts: ConnectionParts) {
+    this.id = parts.id;
+    this.listener = parts.listener;
+    this.transport = parts.transport;
+    this.local = { host: plainAddress(socket.localAddress), port: socket.localPort ?? 0 };
+    this.remote = { host: plainAddress(socket.remoteAddress), port: socket.remotePort ?? 0 };
+    this.sentBy = { host: this.local.host, port: parts.listenerPort ?? this.local.port };
+    this.#socket = socket;
+    this.#parts = parts;
+    this.#reader = new SipStreamReader(parts.limits);
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, KEEP_ALIVE_MS);
+    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
+    // 'close' follows every error.
+    socket.on('error', () => {});
+    socket.on('close', () => this.#ended());
+    if (parts.isInbound) this.#arm(parts.limits.firstMessageMs, 'no-first-message');
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  send(bytes: Uint8Array, onError?: () => void): void {
+    if (!this.#isOpen) {
+      onError?.();
+      return;
+    }
+    this.#socket.write(bytes);
+    if (this.#socket.writableLength > this.#parts.limits.waitingBytes) this.#cut('slow-reader');
+  }
+
+  close(): void {
+    this.#isOpen = false;
+    this.#socket.destroy();
+  }
+
+  #receive(chunk: Buffer): void {
+    for (const item of this.#reader.push(chunk)) {
+      if (!this.#isOpen) return;
+      this.#take(item);
+    }
+    if (this.#reader.isMidMessage) {
+      if (this.#hadMessage && this.#deadline === undefined) this.#arm(this.#parts.limits.messageMs, 'slow-writer');
+    } else if (this.#hadMessage) this.#disarm();
+  }
+
+  #take(item: StreamItem): void {
+    if (item.item === 'fault') this.#cut(item.fault);
+    else if (item.item === 'ping') this.send(PONG);
+    else {
+      this.#hadMessage = true;
+      this.#disarm();
+      this.#parts.events.onMessage(item.message, this, item.bytes);
+    }
+  }
+
+  #cut(reason: string): void {
+    this.#parts.events.onFault(reason, this);
+    this.close();
+  }
+
+  #ended(): void {
+    this.#isOpen = false;
+    this.#disarm();
+    this.#parts.events.onClosed(this);
+  }
+
+  #arm(ms: number, reason: string): void {
+    this.#disarm();
+    this.#deadline = this.#parts.clock.after(ms, () => this.#cut(reason));
+  }
+
+  #disarm(): void {
+    this.#deadline?.[Symbol.dispose]();
+    this.#deadline = undefined;
+  }
+}

@@ -1,0 +1,129 @@
+// Every TCP and TLS connection: how many there are, from where, and which one a request can reuse (RFC 3261 §18.1.1).
+import { connect, isIP, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import type { Clock } from '../../kernel/clock.ts';
+import { isWildcard, plainAddress } from './addresses.ts';
+import { Connection } from './connection.ts';
+import type { LiveFlow, TransportEvents } from './flow.ts';
+import type { StackLimits } from './limits.ts';
+import type { ListenerSpec, SipTarget, SipTransport } from './sip-stack.ts';
+
+export interface ConnectionsOptions {
+  readonly clock: Clock;
+  readonly limits: StackLimits;
+  readonly events: TransportEvents;
+  /** PEM certificates that outgoing TLS trusts; Node's list when absent. */
+  readonly trust: string | undefined;
+}
+
+export class Connections {
+  readonly #options: ConnectionsOptions;
+  readonly #sockets = new Set<Socket>();
+  readonly #perAddress = new Map<string, number>();
+  readonly #open = new Map<string, Connection>();
+  readonly #opening = new Map<string, Promise<LiveFlow | undefined>>();
+  #made = 0;
+  #isClosed = false;
+
+  constructor(options: ConnectionsOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#sockets.size;
+  }
+
+  /** Counts a socket, or destroys it when a limit is reached. Returns whether it may stay. */
+  admit(socket: Socket, address: string): boolean {
+    const { connections, connectionsPerAddress } = this.#options.limits;
+    const fromThere = this.#perAddress.get(address) ?? 0;
+    if (this.#isClosed || this.#sockets.size >= connections || fromThere >= connectionsPerAddress) {
+      socket.destroy();
+      return false;
+    }
+    this.#sockets.add(socket);
+    this.#perAddress.set(address, fromThere + 1);
+    socket.once('close', () => this.#forget(socket, address));
+    return true;
+  }
+
+  /** Makes a flow of a socket that is connected and secured. */
+  adopt(socket: Socket, listener: ListenerSpec | undefined, transport: SipTransport, serverName?: string): Connection {
+    this.#made += 1;
+    const { clock, limits, events } = this.#options;
+    const connection = new Connection(socket, {
+      id: `${transport}/${this.#made}`,
+      listener: listener?.name ?? '',
+      listenerPort: listener?.port,
+      transport,
+      isInbound: serverName === undefined,
+      clock,
+      limits,
+      events: { ...events, onClosed: (flow) => this.#closed(flow, key) },
+    });
+    const key = keyOf(transport, connection.remote.host, connection.remote.port, serverName ?? '');
+    this.#open.set(key, connection);
+    return connection;
+  }
+
+  /** An open connection to the target, or a new one; undefined when it cannot be opened. */
+  async to(target: SipTarget, listener: ListenerSpec | undefined): Promise<LiveFlow | undefined> {
+    const key = keyOf(target.transport, target.host, target.port, target.serverName ?? '');
+    const open = this.#open.get(key);
+    if (open?.isOpen) return open;
+    const opening = this.#opening.get(key) ?? this.#connect(target, listener).finally(() => this.#opening.delete(key));
+    this.#opening.set(key, opening);
+    return opening;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #connect(target: SipTarget, listener: ListenerSpec | undefined): Promise<LiveFlow | undefined> {
+    if (isIP(target.host) === 0 || target.port < 1 || target.port > 65_535) return Promise.resolve(undefined);
+    const { promise, resolve } = Promise.withResolvers<LiveFlow | undefined>();
+    const socket = this.#dial(target, listener);
+    const deadline = this.#options.clock.after(this.#options.limits.connectMs, () => socket.destroy());
+    const fail = () => {
+      deadline[Symbol.dispose]();
+      resolve(undefined);
+    };
+    socket.on('error', () => {});
+    socket.once('close', fail);
+    socket.once(target.transport === 'tls' ? 'secureConnect' : 'connect', () => {
+      socket.off('close', fail);
+      deadline[Symbol.dispose]();
+      resolve(this.adopt(socket, listener, target.transport, target.serverName ?? ''));
+    });
+    if (!this.admit(socket, target.host)) fail();
+    return promise;
+  }
+
+  #dial(target: SipTarget, listener: ListenerSpec | undefined): Socket {
+    const bound = listener === undefined || isWildcard(listener.host) ? {} : { localAddress: listener.host };
+    const place = { host: target.host, port: target.port, ...bound };
+    if (target.transport === 'tcp') return connect(place);
+    const { trust } = this.#options;
+    const name = target.serverName === undefined ? {} : { servername: target.serverName };
+    return connectTls({ ...place, ...name, minVersion: 'TLSv1.2', ...(trust === undefined ? {} : { ca: trust }) });
+  }
+
+  #closed(flow: LiveFlow, key: string): void {
+    if (this.#open.get(key) === flow) this.#open.delete(key);
+    this.#options.events.onClosed(flow);
+  }
+
+  #forget(socket: Socket, address: string): void {
+    this.#sockets.delete(socket);
+    const left = (this.#perAddress.get(address) ?? 1) - 1;
+    if (left > 0) this.#perAddress.set(address, left);
+    else this.#perAddress.delete(address);
+  }
+}
+
+/** A connection whose certificate was checked against a name is reused for that name alone. */
+function keyOf(transport: SipTransport, host: string, port: number, serverName: string): string {
+  return `${transport}|${plainAddress(host)}|${port}|${serverName}`;
+}

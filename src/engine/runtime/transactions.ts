@@ -1,0 +1,205 @@
+// Which transaction each message belongs to (RFC 3261 §17.1.3, §17.2.3), and what the stack answers by itself.
+import type { Clock } from '../../kernel/clock.ts';
+import type { CSeq, Via } from '../../protocol/sip/fields.ts';
+import { BRANCH_COOKIE, completeTopVia, cseqOf, findFlaw, formatVia, topVia } from '../../protocol/sip/fields.ts';
+import type { SipMessage, SipRequest, SipResponse } from '../../protocol/sip/message.ts';
+import { serialise } from '../../protocol/sip/serialise.ts';
+import { buildResponse } from '../../protocol/sip/transaction/build.ts';
+import { clientKey, serverKey } from '../../protocol/sip/transaction/match.ts';
+import { RunningClientTransaction } from './client-transaction.ts';
+import type { LiveFlow } from './flow.ts';
+import type { StackLimits } from './limits.ts';
+import { RunningServerTransaction } from './server-transaction.ts';
+import type { ClientEvents, HostPort, StackEvents } from './sip-stack.ts';
+
+const BRANCH_BYTES = 12;
+const TAG_BYTES = 8;
+
+type LiveArrival = { readonly flow: LiveFlow; readonly bytes: number };
+
+export interface TransactionsOptions {
+  readonly clock: Clock;
+  readonly limits: StackLimits;
+  readonly events: StackEvents;
+  readonly random: (count: number) => Uint8Array;
+  /** A connection back to where a request came from, when its own is gone. */
+  readonly reconnect: (flow: LiveFlow, to: HostPort) => Promise<LiveFlow | undefined>;
+}
+
+export class Transactions {
+  readonly clock: Clock;
+  readonly #options: TransactionsOptions;
+  readonly #clients = new Map<string, RunningClientTransaction>();
+  readonly #servers = new Map<string, RunningServerTransaction>();
+
+  constructor(options: TransactionsOptions) {
+    this.clock = options.clock;
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#clients.size + this.#servers.size;
+  }
+
+  get isFull(): boolean {
+    return this.size >= this.#options.limits.transactions;
+  }
+
+  receive(message: SipMessage, flow: LiveFlow, bytes: number): void {
+    const via = topVia(message);
+    const cseq = cseqOf(message);
+    const flaw = findFlaw(message);
+    if (via === undefined || cseq === undefined || flaw !== undefined) {
+      this.#options.events.onFault(flaw ?? 'bad-message', flow);
+      if (message.kind === 'request' && via !== undefined && message.method !== 'ACK')
+        this.#refuse(message, flow, 400, 'Bad Request');
+      return;
+    }
+    if (message.kind === 'response') this.#receiveResponse(message, via, cseq, { flow, bytes });
+    else this.#receiveRequest(completeTopVia(message, via, flow.remote), via, cseq, { flow, bytes });
+  }
+
+  /** Adds the Via and starts a client transaction on `flow`. */
+  start(request: SipRequest, flow: LiveFlow, events: ClientEvents): RunningClientTransaction {
+    const branch = this.newBranch();
+    const transaction = this.#newClient(this.withVia(request, flow, branch), branch, flow, events);
+    if (flow.isOpen && !this.isFull) this.#begin(transaction);
+    else setImmediate(() => this.#guard(flow, () => events.onFailure('transport-error')));
+    return transaction;
+  }
+
+  withVia(request: SipRequest, flow: LiveFlow, branch: string): SipRequest {
+    return { ...request, headers: request.headers.prepend('Via', formatVia(flow.transport, flow.sentBy, branch)) };
+  }
+
+  newBranch(): string {
+    return BRANCH_COOKIE + hex(this.#options.random(BRANCH_BYTES));
+  }
+
+  flowClosed(flow: LiveFlow): void {
+    for (const transaction of this.#clients.values()) {
+      if (transaction.flow === flow) this.#guard(flow, () => transaction.flowClosed());
+    }
+  }
+
+  stop(): void {
+    for (const transaction of this.#clients.values()) transaction.stop();
+    for (const transaction of this.#servers.values()) transaction.stop();
+    this.#clients.clear();
+    this.#servers.clear();
+  }
+
+  #receiveRequest(request: SipRequest, via: Via, cseq: CSeq, arrival: LiveArrival): void {
+    const method = request.method === 'ACK' ? 'INVITE' : request.method;
+    const key = serverKey(request, via, cseq, method);
+    const known = this.#servers.get(key);
+    this.#guard(
+      arrival.flow,
+      () => {
+        if (request.method === 'ACK') {
+          if (known === undefined) this.#options.events.onAck(request, arrival);
+          else known.receiveAck(request, arrival);
+        } else if (known !== undefined) known.receive();
+        else if (request.method === 'CANCEL')
+          this.#receiveCancel(request, serverKey(request, via, cseq, 'INVITE'), key, arrival);
+        else this.#accept(request, key, arrival);
+      },
+      known,
+    );
+  }
+
+  #accept(request: SipRequest, key: string, arrival: LiveArrival): void {
+    if (this.isFull) {
+      this.#options.events.onFault('too-many-transactions', arrival.flow);
+      this.#refuse(request, arrival.flow, 503, 'Service Unavailable');
+      return;
+    }
+    const transaction = this.#newServer(request, key, arrival, (began) => this.#options.events.onRequest(began));
+    this.#guard(arrival.flow, () => transaction.receive(), transaction);
+  }
+
+  /** RFC 3261 §9.2: answered here; the INVITE's owner is told. */
+  #receiveCancel(cancel: SipRequest, inviteKey: string, key: string, arrival: LiveArrival): void {
+    const invite = this.#servers.get(inviteKey);
+    this.#newServer(cancel, key, arrival, (began) => {
+      const [status, reason] =
+        invite === undefined ? ([481, 'Call/Transaction Does Not Exist'] as const) : ([200, 'OK'] as const);
+      began.respond(buildResponse(cancel, status, reason, invite?.toTag ?? began.toTag));
+    }).receive();
+    if (invite !== undefined) this.#options.events.onCancel(cancel, arrival, invite);
+  }
+
+  #receiveResponse(response: SipResponse, via: Via, cseq: CSeq, arrival: LiveArrival): void {
+    const client = this.#clients.get(clientKey(via.branch ?? '', cseq.method));
+    this.#guard(arrival.flow, () => {
+      if (client === undefined) this.#options.events.onStrayResponse(response, arrival);
+      else client.receive(response, arrival);
+    });
+  }
+
+  #newServer(
+    request: SipRequest,
+    key: string,
+    arrival: LiveArrival,
+    began: (transaction: RunningServerTransaction) => void,
+  ) {
+    const transaction = new RunningServerTransaction(request, arrival, key, hex(this.#options.random(TAG_BYTES)), {
+      clock: this.clock,
+      sendResponse: (bytes, sender) => this.#sendResponse(bytes, sender),
+      began,
+      passAck: (ack, from) => this.#options.events.onAck(ack, from),
+      over: (ended) => this.#servers.delete(ended.key),
+    });
+    this.#servers.set(key, transaction);
+    return transaction;
+  }
+
+  #newClient(request: SipRequest, branch: string, flow: LiveFlow, events: ClientEvents): RunningClientTransaction {
+    return new RunningClientTransaction(request, branch, flow, events, {
+      clock: this.clock,
+      sendCancel: (cancel, ofBranch, by) => this.#begin(this.#newClient(cancel, ofBranch, by, IGNORED)),
+      stray: (response, arrival) => this.#options.events.onStrayResponse(response, arrival),
+      over: (ended) => this.#clients.delete(clientKey(ended.branch, ended.request.method)),
+    });
+  }
+
+  #begin(transaction: RunningClientTransaction): void {
+    this.#clients.set(clientKey(transaction.branch, transaction.request.method), transaction);
+    transaction.start();
+  }
+
+  /** RFC 3261 §18.2.2: by the connection the request came by; when that is gone, a new one to where its Via says. */
+  #sendResponse(bytes: Uint8Array, { flow, request, transportFailed }: RunningServerTransaction): void {
+    if (flow.isOpen || !flow.isReliable) {
+      flow.send(bytes, transportFailed);
+      return;
+    }
+    const port = topVia(request)?.port ?? (flow.transport === 'tls' ? 5061 : 5060);
+    void this.#options.reconnect(flow, { host: flow.remote.host, port }).then((again) => {
+      if (again === undefined) this.#guard(flow, transportFailed);
+      else again.send(bytes, transportFailed);
+    });
+  }
+
+  /** An answer outside any transaction. */
+  #refuse(request: SipRequest, flow: LiveFlow, status: number, reason: string): void {
+    flow.send(serialise(buildResponse(request, status, reason, hex(this.#options.random(TAG_BYTES)))));
+  }
+
+  /** What an owner throws ends its own request, never the process. */
+  #guard(flow: LiveFlow, work: () => void, transaction?: RunningServerTransaction): void {
+    try {
+      work();
+    } catch {
+      this.#options.events.onFault('handler-threw', flow);
+      if (transaction === undefined) return;
+      transaction.respond(buildResponse(transaction.request, 500, 'Server Internal Error', transaction.toTag));
+    }
+  }
+}
+
+const IGNORED: ClientEvents = { onResponse() {}, onFailure() {} };
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
+}

@@ -1,0 +1,141 @@
+// SIP over UDP (RFC 3261 §18): one socket a listener, one message a datagram.
+import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
+import { isIP, isIPv6 } from 'node:net';
+import { parseMessage } from '../../protocol/sip/parse.ts';
+import { isWildcard, localAddressFor, plainAddress } from './addresses.ts';
+import type { LiveFlow, TransportEvents } from './flow.ts';
+import type { StackLimits } from './limits.ts';
+import type { HostPort, ListenerSpec } from './sip-stack.ts';
+
+/** What the kernel may queue for us while the process is busy. */
+const RECEIVE_BUFFER_BYTES = 2_097_152;
+/** Wildcard sockets ask the system for their address this often at most. */
+const REMEMBERED_ADDRESSES = 1_024;
+
+export class UdpListener {
+  readonly spec: ListenerSpec;
+  readonly #socket: Socket;
+  readonly #limits: StackLimits;
+  readonly #localHosts = new Map<string, string>();
+  #isOpen = true;
+
+  private constructor(spec: ListenerSpec, socket: Socket, limits: StackLimits) {
+    this.spec = spec;
+    this.#socket = socket;
+    this.#limits = limits;
+  }
+
+  /** Binds the socket; rejects with Node's own error when that fails. */
+  static async open(spec: ListenerSpec, events: TransportEvents, limits: StackLimits): Promise<UdpListener> {
+    const socket = createSocket({
+      type: isIPv6(spec.host) ? 'udp6' : 'udp4',
+      ipv6Only: true,
+      recvBufferSize: RECEIVE_BUFFER_BYTES,
+      lookup: refuseNames,
+    });
+    try {
+      socket.bind({ address: spec.host, port: spec.port, exclusive: true });
+      await once(socket, 'listening');
+    } catch (cause) {
+      socket.close();
+      throw cause;
+    }
+    const listener = new UdpListener({ ...spec, port: socket.address().port }, socket, limits);
+    // An error after binding belongs to one datagram; its sender hears of it by `send`'s callback.
+    socket.on('error', () => {});
+    socket.on('message', (bytes, from) =>
+      listener.#receive(bytes, { host: plainAddress(from.address), port: from.port }, events),
+    );
+    return listener;
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  flowTo(remote: HostPort): LiveFlow {
+    return new UdpFlow(this, remote, { host: this.#localHost(remote.host), port: this.spec.port });
+  }
+
+  send(bytes: Uint8Array, to: HostPort, onError?: () => void): void {
+    if (!this.#isOpen || this.#socket.getSendQueueSize() > this.#limits.waitingBytes) {
+      onError?.();
+      return;
+    }
+    this.#socket.send(bytes, to.port, to.host, (error) => {
+      if (error !== null) onError?.();
+    });
+  }
+
+  async close(): Promise<void> {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    const closed = once(this.#socket, 'close');
+    this.#socket.close();
+    await closed;
+  }
+
+  #receive(bytes: Buffer, from: HostPort, events: TransportEvents): void {
+    const message = parseMessage(bytes, this.#limits);
+    const flow = this.flowTo(from);
+    if (!('fault' in message)) events.onMessage(message, flow, bytes.length);
+    // RFC 5626 §3.5.1: line ends alone keep a NAT binding alive.
+    else if (message.fault !== 'empty') events.onFault(message.fault, flow);
+  }
+
+  #localHost(remote: string): string {
+    if (!isWildcard(this.spec.host)) return this.spec.host;
+    const known = this.#localHosts.get(remote);
+    if (known !== undefined) return known;
+    const host = localAddressFor(this.spec.host, remote);
+    if (this.#localHosts.size >= REMEMBERED_ADDRESSES) this.#localHosts.clear();
+    this.#localHosts.set(remote, host);
+    return host;
+  }
+}
+
+class UdpFlow implements LiveFlow {
+  readonly transport = 'udp';
+  readonly isReliable = false;
+  readonly remote: HostPort;
+  readonly local: HostPort;
+  readonly #listener: UdpListener;
+
+  constructor(listener: UdpListener, remote: HostPort, local: HostPort) {
+    this.#listener = listener;
+    this.remote = remote;
+    this.local = local;
+  }
+
+  get id(): string {
+    return `udp/${this.listener}/${this.remote.host}/${this.remote.port}`;
+  }
+
+  get listener(): string {
+    return this.#listener.spec.name;
+  }
+
+  get isOpen(): boolean {
+    return this.#listener.isOpen;
+  }
+
+  get sentBy(): HostPort {
+    return this.local;
+  }
+
+  send(bytes: Uint8Array, onError?: () => void): void {
+    this.#listener.send(bytes, this.remote, onError);
+  }
+
+  /** Nothing to close: the socket is the listener's. */
+  close(): void {}
+}
+
+type LookupDone = (error: NodeJS.ErrnoException | null, address: string, family: number) => void;
+
+/** Targets are addresses already; a name is never resolved here. */
+function refuseNames(host: string, _options: unknown, done: LookupDone): void {
+  const family = isIP(host);
+  done(family === 0 ? new Error('A SIP target must be an IP address.') : null, host, family);
+}
