@@ -1,10 +1,15 @@
 // UDP sockets for RTP: a range of even ports (RFC 3550 §11), and sockets that stay bound after use until their peer is silent.
+
+import type { Socket } from 'node:dgram';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import type { Clock } from '../../kernel/clock.ts';
+import { codeOf, WardlineError } from '../../kernel/errors.ts';
 import type { HostPort } from './sip-stack.ts';
 
 export interface MediaSocket extends Disposable {
   readonly local: HostPort;
-  /** Sends `length` bytes of `packet`, which must stay untouched until the next tick. */
+  /** Sends `length` bytes of `packet`, which must stay untouched for some ticks. Never throws; failures are counted. */
   send(packet: Uint8Array, length: number, host: string, port: number): void;
   onPacket: ((packet: Uint8Array, host: string, port: number) => void) | undefined;
   readonly sendErrors: number;
@@ -26,6 +31,152 @@ export interface MediaPortsOptions {
   readonly clock: Clock;
 }
 
-export function createMediaPorts(_options: MediaPortsOptions): MediaPorts {
-  throw new Error('not built yet');
+/** A released port is closed after this much silence, or at the latest after so many such times. */
+const SILENCE_MS = 1_000;
+const MAX_SILENCE_WAITS = 5;
+/** Ports tried for one socket before giving up. */
+const MAX_BIND_ATTEMPTS = 64;
+
+export function createMediaPorts(options: MediaPortsOptions): MediaPorts {
+  return new PortRange(options);
+}
+
+class PortRange implements MediaPorts {
+  readonly #options: MediaPortsOptions;
+  readonly #sockets = new Map<number, UdpMediaSocket>();
+  /** Even ports that are being bound. */
+  readonly #claimed = new Set<number>();
+  /** Goes round, so that a port rests as long as possible before its next call. */
+  #cursor: number;
+
+  constructor(options: MediaPortsOptions) {
+    this.#options = options;
+    this.#cursor = options.first + (options.first % 2);
+  }
+
+  get inUse(): number {
+    return this.#sockets.size;
+  }
+
+  async open(): Promise<MediaSocket> {
+    for (let attempt = 0; attempt < MAX_BIND_ATTEMPTS; attempt++) {
+      const port = this.#nextFree();
+      if (port === undefined) break;
+      this.#claimed.add(port);
+      try {
+        const socket = await bind(this.#options.address, port);
+        return this.#adopt(socket);
+      } catch (error) {
+        if (codeOf(error) !== 'EADDRINUSE') throw error;
+      } finally {
+        this.#claimed.delete(port);
+      }
+    }
+    throw new WardlineError('media-ports-exhausted', 'No RTP port is free: widen the range of media ports.');
+  }
+
+  #adopt(socket: Socket): MediaSocket {
+    const media = new UdpMediaSocket(socket, this.#options.clock, () => this.#sockets.delete(media.local.port));
+    this.#sockets.set(media.local.port, media);
+    return media;
+  }
+
+  #nextFree(): number | undefined {
+    const { first, last } = this.#options;
+    if (first === 0) return 0;
+    for (let tried = 0; tried <= last - first; tried += 2) {
+      const port = this.#cursor;
+      this.#cursor = port + 2 <= last ? port + 2 : first + (first % 2);
+      if (!this.#sockets.has(port) && !this.#claimed.has(port)) return port;
+    }
+    return undefined;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#sockets.values()].map((socket) => socket.close()));
+  }
+}
+
+async function bind(address: string, port: number): Promise<Socket> {
+  const isIpv6 = address.includes(':');
+  const family = isIpv6 ? 6 : 4;
+  // Addresses are always numeric: nothing is looked up for a packet.
+  const socket = createSocket({
+    type: isIpv6 ? 'udp6' : 'udp4',
+    lookup: (host, _options, done) => done(null, host, family),
+  });
+  const bound = once(socket, 'listening');
+  try {
+    socket.bind({ address, port, exclusive: true });
+    await bound;
+    return socket;
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
+}
+
+class UdpMediaSocket implements MediaSocket {
+  readonly local: HostPort;
+  onPacket: MediaSocket['onPacket'];
+  sendErrors = 0;
+  readonly #socket: Socket;
+  readonly #clock: Clock;
+  readonly #onClosed: () => void;
+  #state: 'open' | 'silencing' | 'closed' = 'open';
+  #hasHeard = false;
+  #waits = 0;
+  #timer: Disposable | undefined;
+
+  constructor(socket: Socket, clock: Clock, onClosed: () => void) {
+    const { address, port } = socket.address();
+    this.local = { host: address, port };
+    this.#socket = socket;
+    this.#clock = clock;
+    this.#onClosed = onClosed;
+    socket.on('message', (packet, from) => {
+      this.#hasHeard = true;
+      this.onPacket?.(packet, from.address, from.port);
+    });
+    socket.on('error', () => {
+      this.sendErrors++;
+    });
+  }
+
+  send(packet: Uint8Array, length: number, host: string, port: number): void {
+    if (this.#state !== 'open') return;
+    try {
+      this.#socket.send(packet, 0, length, port, host);
+    } catch {
+      this.sendErrors++;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#state !== 'open') return;
+    this.#state = 'silencing';
+    this.onPacket = undefined;
+    this.#awaitSilence();
+  }
+
+  #awaitSilence(): void {
+    this.#hasHeard = false;
+    this.#waits++;
+    this.#timer = this.#clock.after(SILENCE_MS, () => {
+      if (this.#hasHeard && this.#waits < MAX_SILENCE_WAITS) this.#awaitSilence();
+      else void this.close();
+    });
+  }
+
+  /** Gives the port back now. */
+  close(): Promise<void> {
+    if (this.#state === 'closed') return Promise.resolve();
+    this.#state = 'closed';
+    this.onPacket = undefined;
+    this.#timer?.[Symbol.dispose]();
+    this.#onClosed();
+    return new Promise((resolve) => {
+      this.#socket.close(resolve);
+    });
+  }
 }

@@ -1,6 +1,25 @@
-// Offer and answer for one leg's audio (RFC 3264), with keys by SDES (RFC 4568); the MS's side as FreeSWITCH plays it.
+// Offer and answer for one leg's audio (RFC 3264), with keys by SDES (RFC 4568); the media server's side as FreeSWITCH plays it.
+
 import type { SrtpSuite } from '../rtp/suite.ts';
-import type { AudioCodec, MediaAddress, MediaDirection, NegotiatedAudio, SdpRefusal, SecurePolicy } from './audio.ts';
+import { masterBytes, PREFERRED_SUITES } from '../rtp/suite.ts';
+import type {
+  AudioCodec,
+  MediaAddress,
+  MediaDirection,
+  NegotiatedAudio,
+  PayloadTypes,
+  SdpRefusal,
+  SecurePolicy,
+  SrtpKey,
+  SrtpSession,
+} from './audio.ts';
+import { staticType, telephoneEventType } from './codecs.ts';
+import type { CryptoLine } from './crypto.ts';
+import { formatCrypto, isSameKey } from './crypto.ts';
+import type { ChosenMedia, Taste } from './offer-answer.ts';
+import { answerDirection, chooseMedia, isSecureProfile, remoteOf } from './offer-answer.ts';
+import type { SdpAttribute, SdpMedia, SdpSession } from './session.ts';
+import { directionOf, formatSdp, parseSdp } from './session.ts';
 
 export interface NegotiationOptions {
   /** The RTP address that we advertise. */
@@ -32,6 +51,200 @@ export interface AudioNegotiation {
   readonly audio: NegotiatedAudio | undefined;
 }
 
-export function createAudioNegotiation(_options: NegotiationOptions): AudioNegotiation {
-  throw new Error('not built yet');
+export function createAudioNegotiation(options: NegotiationOptions): AudioNegotiation {
+  return new Negotiation(options);
+}
+
+const EVENT_TYPE = 101;
+const DEFAULT_CODECS: readonly AudioCodec[] = ['PCMU', 'PCMA'];
+
+interface OpenOffer {
+  readonly sdp: string;
+  readonly secure: boolean;
+  readonly direction: MediaDirection;
+  readonly keys: readonly CryptoLine[];
+}
+
+class Negotiation implements AudioNegotiation {
+  readonly #options: NegotiationOptions;
+  readonly #taste: Taste;
+  #version: number;
+  #lastBody = '';
+  /** Our last offer; its keys serve the next answer once, when the first answer to it was only our own address (3pcc). */
+  #offer: OpenOffer | undefined;
+  localSdp: string | undefined;
+  remoteSdp: string | undefined;
+  audio: NegotiatedAudio | undefined;
+
+  constructor(options: NegotiationOptions) {
+    this.#options = options;
+    this.#version = options.sessionId;
+    const { codecs = DEFAULT_CODECS, suites = PREFERRED_SUITES, secure } = options;
+    this.#taste = { codecs, suites, secure };
+  }
+
+  answerOffer(offer: string, direction: MediaDirection = 'sendrecv'): Negotiated {
+    const session = parseSdp(offer);
+    if (session === undefined) return { refused: 'malformed' };
+    const chosen = chooseMedia(session, this.#taste);
+    if (typeof chosen === 'string') return { refused: chosen };
+    const event = telephoneEventType(chosen.media);
+    const audio: NegotiatedAudio = {
+      remote: remoteOf(chosen, this.#options.local),
+      codec: chosen.codec,
+      payloadTypes: { send: chosen.type, receive: chosen.type },
+      telephoneEvent: event === undefined ? undefined : { send: event, receive: event },
+      direction: answerDirection(directionOf(session, chosen.media), direction),
+      srtp: chosen.crypto === undefined ? undefined : this.#keysFor(chosen.crypto),
+    };
+    const sdp = this.#describe(
+      session.media.map((media, i) =>
+        i === chosen.index ? answerMedia(this.#options, chosen, audio) : refuseMedia(media),
+      ),
+    );
+    this.#settle(sdp, offer, audio);
+    return { sdp, audio };
+  }
+
+  makeOffer(options: { readonly secure?: boolean; readonly direction?: MediaDirection } = {}): string {
+    const { secure = this.#options.secure === 'required', direction = 'sendrecv' } = options;
+    const keys = secure ? this.#taste.suites.map((suite, i) => this.#freshLine(String(i + 1), suite)) : [];
+    const media = offerMedia(this.#options.local.port, this.#taste.codecs, direction, keys);
+    const sdp = this.#describe([media]);
+    this.#offer = { sdp, secure, direction, keys };
+    this.localSdp = sdp;
+    return sdp;
+  }
+
+  acceptAnswer(answer: string): Negotiated {
+    const offer = this.#offer;
+    const session = parseSdp(answer);
+    if (offer === undefined || session === undefined) return { refused: 'malformed' };
+    const chosen = chooseMedia(session, { ...this.#taste, secure: offer.secure ? 'required' : 'forbidden' });
+    if (typeof chosen === 'string') return { refused: chosen };
+    const remote = remoteOf(chosen, this.#options.local);
+    const ours = offer.keys.find(({ tag, suite }) => tag === chosen.crypto?.tag && suite === chosen.crypto.suite);
+    if (chosen.crypto !== undefined && ours === undefined) return { refused: 'no-usable-crypto' };
+    const srtp = remote && chosen.crypto && ours && sessionOf(chosen.crypto, ours.key);
+    const event = telephoneEventType(chosen.media);
+    const audio: NegotiatedAudio = {
+      remote,
+      codec: chosen.codec,
+      payloadTypes: { send: chosen.type, receive: staticType(chosen.codec) },
+      telephoneEvent: event === undefined ? undefined : { send: event, receive: EVENT_TYPE },
+      direction: answerDirection(directionOf(session, chosen.media), offer.direction),
+      srtp,
+    };
+    if (remote !== undefined) this.#offer = undefined;
+    this.remoteSdp = answer;
+    this.audio = audio;
+    return { sdp: offer.sdp, audio };
+  }
+
+  /** Theirs unchanged: ours too, and SRTP goes on. After a 3pcc offer: what we offered. Else a fresh key, so that no earlier party has it. */
+  #keysFor(theirs: CryptoLine): SrtpSession {
+    const running = this.audio?.srtp;
+    if (running !== undefined && running.suite === theirs.suite && isSameKey(running.remote, theirs.key))
+      return running;
+    const offered = this.#offer?.keys.find(({ suite }) => suite === theirs.suite);
+    return sessionOf(theirs, offered?.key ?? this.#freshKey(theirs.suite));
+  }
+
+  #freshLine(tag: string, suite: SrtpSuite): CryptoLine {
+    return { tag, suite, spelling: suite, key: this.#freshKey(suite) };
+  }
+
+  #freshKey(suite: SrtpSuite): SrtpKey {
+    return { master: this.#options.random(masterBytes(suite)), mkiBytes: 0 };
+  }
+
+  #settle(sdp: string, remoteSdp: string, audio: NegotiatedAudio): void {
+    if (audio.remote !== undefined) this.#offer = undefined;
+    this.localSdp = sdp;
+    this.remoteSdp = remoteSdp;
+    this.audio = audio;
+  }
+
+  /** RFC 3264 §8: the version rises when something changed. */
+  #describe(media: readonly SdpMedia[]): string {
+    const { name = 'mrf', sessionId, local } = this.#options;
+    const session = (version: number): SdpSession => ({
+      origin: { name, sessionId: String(sessionId), version: String(version), address: local.host },
+      subject: name,
+      address: local.host,
+      attributes: [],
+      media,
+    });
+    const body = formatSdp(session(0));
+    if (body !== this.#lastBody) this.#version++;
+    this.#lastBody = body;
+    return formatSdp(session(this.#version));
+  }
+}
+
+function sessionOf(theirs: CryptoLine, local: SrtpKey): SrtpSession {
+  return { suite: theirs.suite, local, remote: theirs.key };
+}
+
+/** The m-line of our answer: one codec, its events, and for SAVP one crypto line with the offer's tag and spelling. */
+function answerMedia(options: NegotiationOptions, chosen: ChosenMedia, audio: NegotiatedAudio): SdpMedia {
+  const { media, crypto } = chosen;
+  const attributes = audioAttributes(
+    [[audio.codec, audio.payloadTypes.receive]],
+    audio.telephoneEvent,
+    audio.direction,
+  );
+  if (crypto !== undefined && audio.srtp !== undefined) {
+    attributes.push({ name: 'crypto', value: formatCrypto({ ...crypto, key: audio.srtp.local }) });
+  }
+  const formats = [audio.payloadTypes.receive, ...(audio.telephoneEvent ? [audio.telephoneEvent.receive] : [])].map(
+    String,
+  );
+  return { kind: 'audio', port: options.local.port, profile: media.profile, formats, address: undefined, attributes };
+}
+
+/** RFC 3264 §6: port zero says no. */
+function refuseMedia({ kind, profile, formats }: SdpMedia): SdpMedia {
+  const isAudio = kind === 'audio' && isSecureProfile(profile) !== undefined;
+  return {
+    kind,
+    port: 0,
+    profile,
+    formats: isAudio ? ['19'] : formats.slice(0, 1),
+    address: undefined,
+    attributes: [],
+  };
+}
+
+function offerMedia(
+  port: number,
+  codecs: readonly AudioCodec[],
+  direction: MediaDirection,
+  keys: readonly CryptoLine[],
+): SdpMedia {
+  const types = codecs.map((codec): [AudioCodec, number] => [codec, staticType(codec)]);
+  const attributes = audioAttributes(types, { send: EVENT_TYPE, receive: EVENT_TYPE }, direction);
+  attributes.push(...keys.map((line) => ({ name: 'crypto', value: formatCrypto(line) })));
+  const formats = [...types.map(([, type]) => type), EVENT_TYPE].map(String);
+  const profile = keys.length > 0 ? 'RTP/SAVP' : 'RTP/AVP';
+  return { kind: 'audio', port, profile, formats, address: undefined, attributes };
+}
+
+/** As FreeSWITCH writes them: `sendrecv` is left out. */
+function audioAttributes(
+  codecs: readonly (readonly [AudioCodec, number])[],
+  event: PayloadTypes | undefined,
+  direction: MediaDirection,
+): SdpAttribute[] {
+  const attributes: SdpAttribute[] = codecs.map(([codec, type]) => ({
+    name: 'rtpmap',
+    value: `${type} ${codec}/8000`,
+  }));
+  if (event !== undefined) {
+    attributes.push({ name: 'rtpmap', value: `${event.receive} telephone-event/8000` });
+    attributes.push({ name: 'fmtp', value: `${event.receive} 0-15` });
+  }
+  attributes.push({ name: 'ptime', value: '20' });
+  if (direction !== 'sendrecv') attributes.push({ name: direction, value: undefined });
+  return attributes;
 }

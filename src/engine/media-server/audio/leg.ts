@@ -1,8 +1,12 @@
 // One party's audio: RTP or SRTP on a port of its own, moved on in 20 ms ticks by its owner's media clock (RFC 3550, RFC 3711).
 import type { Clock } from '../../../kernel/clock.ts';
 import type { NegotiatedAudio } from '../../../protocol/sdp/audio.ts';
-import type { MediaPorts } from '../../runtime/media-socket.ts';
+import type { MediaPorts, MediaSocket } from '../../runtime/media-socket.ts';
 import type { HostPort } from '../../runtime/sip-stack.ts';
+import type { Counters } from './counters.ts';
+import { noCounts } from './counters.ts';
+import { InboundAudio } from './inbound.ts';
+import { OutboundAudio } from './outbound.ts';
 
 /** Samples of one tick: 20 ms at 8 kHz. */
 export const TICK_SAMPLES = 160;
@@ -68,6 +72,120 @@ export interface AudioLegOptions {
   readonly nat: NatPolicy;
 }
 
-export async function openAudioLeg(_options: AudioLegOptions): Promise<AudioLeg> {
-  throw new Error('not built yet');
+/** Binds a port and gives the leg that owns it. Rejects with `media-ports-exhausted`. */
+export async function openAudioLeg(options: AudioLegOptions): Promise<AudioLeg> {
+  return new RtpLeg(await options.ports.open(), options);
+}
+
+class RtpLeg implements AudioLeg {
+  readonly local: HostPort;
+  readonly stats: AudioStats;
+  onDigit: AudioLeg['onDigit'];
+  readonly #socket: MediaSocket;
+  readonly #inbound: InboundAudio;
+  readonly #outbound: OutboundAudio;
+  #session: NegotiatedAudio | undefined;
+  #isClosed = false;
+
+  constructor(socket: MediaSocket, { clock, random, nat }: AudioLegOptions) {
+    const counters = noCounts();
+    this.local = socket.local;
+    this.#socket = socket;
+    this.#outbound = new OutboundAudio(socket, counters, random);
+    this.#inbound = new InboundAudio(clock, counters, nat === 'latch', (digit, ticks) => {
+      counters.digitsReceived++;
+      this.onDigit?.(digit, ticks);
+    });
+    this.stats = liveStats(counters, this.#inbound, socket);
+    socket.onPacket = (packet, host, port) => this.#inbound.accept(packet, host, port);
+  }
+
+  configure(session: NegotiatedAudio): void {
+    if (this.#isClosed) return;
+    this.#session = session;
+    this.#inbound.configure(session);
+    this.#outbound.configure(session);
+  }
+
+  read(): Int16Array {
+    this.#outbound.tick();
+    return this.#inbound.read();
+  }
+
+  write(samples: Int16Array): void {
+    if (this.#isClosed) return;
+    // Where they send from is where they listen, once that is settled (RFC 4961).
+    const remote = this.#session?.remote;
+    this.#outbound.write(samples, remote === undefined ? undefined : (this.#inbound.source ?? remote));
+  }
+
+  sendDigit(digit: string, durationMs: number): boolean {
+    return !this.#isClosed && this.#outbound.sendDigit(digit, durationMs);
+  }
+
+  get isSendingDigits(): boolean {
+    return this.#outbound.isSendingDigits;
+  }
+
+  get remote(): HostPort | undefined {
+    return this.#inbound.source;
+  }
+
+  get silentTicks(): number {
+    return this.#inbound.silentTicks;
+  }
+
+  [Symbol.dispose](): void {
+    this.#isClosed = true;
+    this.onDigit = undefined;
+    this.#socket[Symbol.dispose]();
+  }
+}
+
+/** `counters`, and what the parts count themselves, as one view for reading. */
+function liveStats(counters: Counters, inbound: InboundAudio, socket: MediaSocket): AudioStats {
+  return {
+    get packetsSent() {
+      return counters.packetsSent;
+    },
+    get bytesSent() {
+      return counters.bytesSent;
+    },
+    get packetsReceived() {
+      return counters.packetsReceived;
+    },
+    get bytesReceived() {
+      return counters.bytesReceived;
+    },
+    get wrongSource() {
+      return counters.wrongSource;
+    },
+    get malformed() {
+      return counters.malformed;
+    },
+    get authFailures() {
+      return counters.authFailures;
+    },
+    get replays() {
+      return counters.replays;
+    },
+    get unknownPayload() {
+      return counters.unknownPayload;
+    },
+    get digitsReceived() {
+      return counters.digitsReceived;
+    },
+    get lost() {
+      return inbound.lost;
+    },
+    get late() {
+      return inbound.late;
+    },
+    get jitterMs() {
+      return inbound.jitterMs;
+    },
+    get sendErrors() {
+      return socket.sendErrors;
+    },
+  };
 }

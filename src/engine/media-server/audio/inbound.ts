@@ -1,0 +1,154 @@
+// What one leg hears: from a packet of the wire to 20 ms of audio and digits. Only who may be heard is heard.
+import type { Clock } from '../../../kernel/clock.ts';
+import type { G711 } from '../../../protocol/rtp/g711.ts';
+import { G711_CODECS } from '../../../protocol/rtp/g711.ts';
+import { JitterBuffer, STEP_SAMPLES } from '../../../protocol/rtp/jitter-buffer.ts';
+import { emptyRtpHeader, isRtcp, parseRtp } from '../../../protocol/rtp/packet.ts';
+import { ReceptionStats } from '../../../protocol/rtp/reception.ts';
+import { SrtpReceiver } from '../../../protocol/rtp/srtp.ts';
+import { DigitReceiver } from '../../../protocol/rtp/telephone-event.ts';
+import type { NegotiatedAudio, SrtpSession } from '../../../protocol/sdp/audio.ts';
+import { isSameKey } from '../../../protocol/sdp/crypto.ts';
+import { receivesIn } from '../../../protocol/sdp/offer-answer.ts';
+import type { HostPort } from '../../runtime/sip-stack.ts';
+import type { Counters } from './counters.ts';
+
+/** 120 ms, the longest packet that is taken. */
+const MAX_PACKET_SAMPLES = 960;
+const TICKS_PER_MS = 8;
+
+export class InboundAudio {
+  readonly #clock: Clock;
+  readonly #counters: Counters;
+  readonly #mayLatch: boolean;
+  readonly #jitter = new JitterBuffer();
+  readonly #digits: DigitReceiver;
+  readonly #reception = new ReceptionStats();
+  readonly #header = emptyRtpHeader();
+  readonly #decoded = new Int16Array(MAX_PACKET_SAMPLES);
+  readonly #heard = new Int16Array(STEP_SAMPLES);
+  #session: NegotiatedAudio | undefined;
+  #codec: G711 = G711_CODECS.PCMU;
+  #srtp: SrtpReceiver | undefined;
+  /** Where packets came from since the last configuration; only these are heard from then on. */
+  source: HostPort | undefined;
+  silentTicks = 0;
+
+  constructor(clock: Clock, counters: Counters, mayLatch: boolean, report: (digit: string, ticks: number) => void) {
+    this.#clock = clock;
+    this.#counters = counters;
+    this.#mayLatch = mayLatch;
+    this.#digits = new DigitReceiver(report);
+  }
+
+  configure(session: NegotiatedAudio): void {
+    const before = this.#session;
+    this.#session = session;
+    this.#codec = G711_CODECS[session.codec];
+    const keepsKey = isSameReceiveKey(before?.srtp, session.srtp);
+    if (!keepsKey) this.#srtp = receiverFor(session.srtp);
+    if (!receivesIn(session.direction)) this.#jitter.restart();
+    const keepsPeer = before?.remote?.host === session.remote?.host && before?.remote?.port === session.remote?.port;
+    if (keepsPeer && keepsKey) return;
+    this.source = undefined;
+    this.#jitter.restart();
+    this.#digits.restart();
+  }
+
+  get lost(): number {
+    return this.#reception.lost;
+  }
+
+  get late(): number {
+    return this.#jitter.late;
+  }
+
+  get jitterMs(): number {
+    return this.#reception.jitter / TICKS_PER_MS;
+  }
+
+  /** One datagram; changed in place. Never throws. */
+  accept(packet: Uint8Array, host: string, port: number): void {
+    const session = this.#session;
+    if (session?.remote === undefined || !receivesIn(session.direction) || isRtcp(packet)) return;
+    if (!this.#mayHear(session.remote, host, port)) {
+      this.#counters.wrongSource++;
+      return;
+    }
+    const length = this.#unprotect(packet);
+    if (length === 0) return;
+    if (!parseRtp(packet, length, this.#header)) {
+      this.#counters.malformed++;
+      return;
+    }
+    if (this.source === undefined) this.source = { host, port };
+    this.#counters.packetsReceived++;
+    this.#counters.bytesReceived += packet.length;
+    this.silentTicks = 0;
+    this.#take(packet, session);
+  }
+
+  /** The next 20 ms; the array is used again. */
+  read(): Int16Array {
+    this.silentTicks++;
+    this.#digits.step();
+    if (this.#session === undefined || !receivesIn(this.#session.direction)) return this.#heard.fill(0);
+    this.#jitter.read(this.#heard);
+    return this.#heard;
+  }
+
+  /** RFC 7362 §4: with `latch`, the first packet that proves good settles the source; without, the SDP did. */
+  #mayHear(remote: HostPort, host: string, port: number): boolean {
+    const { source } = this;
+    if (source !== undefined) return source.port === port && source.host === host;
+    return this.#mayLatch || (remote.port === port && remote.host === host);
+  }
+
+  /** The length of the RTP packet, or 0: nothing to be heard, and counted. */
+  #unprotect(packet: Uint8Array): number {
+    if (this.#srtp === undefined) return this.#session?.srtp === undefined ? packet.length : 0;
+    const length = this.#srtp.unprotect(packet, packet.length);
+    if (length > 0) return length;
+    if (this.#srtp.fault === 'not-authentic') this.#counters.authFailures++;
+    else if (this.#srtp.fault === 'replayed') this.#counters.replays++;
+    else this.#counters.malformed++;
+    return 0;
+  }
+
+  #take(packet: Uint8Array, session: NegotiatedAudio): void {
+    const { ssrc, sequence, timestamp, payloadType, payloadStart, payloadEnd, marker } = this.#header;
+    const arrival = Math.round(this.#clock.monotonic() * TICKS_PER_MS);
+    if (this.#reception.note(ssrc, sequence, timestamp, arrival)) {
+      this.#jitter.restart();
+      this.#digits.restart();
+    }
+    if (payloadType === session.telephoneEvent?.receive) {
+      this.#digits.handle(packet, payloadStart, payloadEnd, timestamp);
+      return;
+    }
+    const codec = this.#codecOf(payloadType, session);
+    const count = payloadEnd - payloadStart;
+    if (codec === undefined || count > MAX_PACKET_SAMPLES) {
+      this.#counters.unknownPayload++;
+      return;
+    }
+    codec.decode(packet, payloadStart, payloadEnd, this.#decoded, 0);
+    this.#jitter.push(timestamp, this.#decoded, count, marker);
+  }
+
+  /** The negotiated type, or the other law by its static type: some peers send what they were not asked for. */
+  #codecOf(payloadType: number, session: NegotiatedAudio): G711 | undefined {
+    if (payloadType === session.payloadTypes.receive) return this.#codec;
+    if (payloadType === G711_CODECS.PCMU.payloadType) return G711_CODECS.PCMU;
+    return payloadType === G711_CODECS.PCMA.payloadType ? G711_CODECS.PCMA : undefined;
+  }
+}
+
+function receiverFor(srtp: SrtpSession | undefined): SrtpReceiver | undefined {
+  return srtp === undefined ? undefined : new SrtpReceiver(srtp.suite, srtp.remote.master, srtp.remote.mkiBytes);
+}
+
+function isSameReceiveKey(a: SrtpSession | undefined, b: SrtpSession | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return a.suite === b.suite && isSameKey(a.remote, b.remote);
+}

@@ -1,0 +1,65 @@
+// What a receiver counts of one stream: loss by sequence numbers and interarrival jitter (RFC 3550 §6.4.1, appendix A.3 and A.8).
+
+const SEQUENCE_MODULUS = 65536;
+/** A jump further than this is a new start of the sender's numbering, not loss. */
+const MAX_DROPOUT = 3000;
+
+export class ReceptionStats {
+  #ssrc = -1;
+  #base = 0;
+  #highest = 0;
+  #received = 0;
+  #lostBefore = 0;
+  #transit = Number.NaN;
+  #jitter = 0;
+
+  /** Notes one packet, `arrival` in ticks of the stream's clock. True when it is the first of a new SSRC. */
+  note(ssrc: number, sequence: number, timestamp: number, arrival: number): boolean {
+    const isNew = ssrc !== this.#ssrc;
+    const ahead = isNew ? 0 : ((sequence - this.#highest) << 16) >> 16;
+    if (isNew || Math.abs(ahead) > MAX_DROPOUT) this.#restart(ssrc, sequence);
+    else if (ahead > 0) this.#highest += ahead;
+    this.#received++;
+    this.#noteTransit(arrival - timestamp);
+    return isNew;
+  }
+
+  /** RFC 3550 appendix A.3; duplicates may make a loss unseen, never negative. */
+  get lost(): number {
+    return this.#lostBefore + this.#lostNow();
+  }
+
+  /** In ticks of the stream's clock. */
+  get jitter(): number {
+    return this.#jitter;
+  }
+
+  get ssrc(): number {
+    return this.#ssrc;
+  }
+
+  /** The highest sequence number with its cycles (RFC 3550 §6.4.1). */
+  get extendedHighest(): number {
+    return this.#highest >>> 0;
+  }
+
+  #lostNow(): number {
+    return this.#received === 0 ? 0 : Math.max(0, this.#highest - this.#base + 1 - this.#received);
+  }
+
+  #restart(ssrc: number, sequence: number): void {
+    this.#lostBefore += this.#lostNow();
+    this.#ssrc = ssrc;
+    this.#base = sequence % SEQUENCE_MODULUS;
+    this.#highest = this.#base;
+    this.#received = 0;
+    this.#transit = Number.NaN;
+  }
+
+  /** RFC 3550 appendix A.8. A timestamp that jumped is no jitter. */
+  #noteTransit(transit: number): void {
+    const change = Math.abs((transit - this.#transit) | 0);
+    if (!Number.isNaN(this.#transit) && change < 8000 * 5) this.#jitter += (change - this.#jitter) / 16;
+    this.#transit = transit;
+  }
+}

@@ -1,0 +1,43 @@
+// SRTP key derivation: the AES-CM pseudo-random function with a key derivation rate of zero (RFC 3711 §4.3, RFC 6188 §3, RFC 7714 §11).
+import { createCipheriv } from 'node:crypto';
+import type { SrtpSuite } from './suite.ts';
+import { SUITES } from './suite.ts';
+
+/** RFC 3711 §4.3.2: labels of the session keys. */
+const LABEL_ENCRYPTION = 0;
+const LABEL_AUTHENTICATION = 1;
+const LABEL_SALT = 2;
+const AUTHENTICATION_KEY_BYTES = 20;
+/** The derivation's salt is 14 bytes; a shorter master salt is filled with zeros on its right. */
+const DERIVATION_SALT_BYTES = 14;
+
+export interface SessionKeys {
+  readonly encryption: Buffer;
+  /** Empty for the AEAD suites. */
+  readonly authentication: Buffer;
+  readonly salt: Buffer;
+}
+
+/** Session keys for RTP from `master` (key, then salt). Throws when its length is not the suite's: a fault of ours. */
+export function deriveSessionKeys(suite: SrtpSuite, master: Uint8Array): SessionKeys {
+  const { cipher, keyBytes, saltBytes } = SUITES[suite];
+  if (master.length !== keyBytes + saltBytes) throw new Error('The SRTP master key has not the length of its suite.');
+  const key = Buffer.from(master.subarray(0, keyBytes));
+  const salt = Buffer.alloc(DERIVATION_SALT_BYTES);
+  salt.set(master.subarray(keyBytes));
+  const authenticationBytes = cipher === 'gcm' ? 0 : AUTHENTICATION_KEY_BYTES;
+  return {
+    encryption: derive(key, salt, LABEL_ENCRYPTION, keyBytes),
+    authentication: derive(key, salt, LABEL_AUTHENTICATION, authenticationBytes),
+    salt: derive(key, salt, LABEL_SALT, saltBytes),
+  };
+}
+
+/** RFC 3711 §4.3.1 and §4.3.3: `bytes` of key stream from IV = (key_id XOR salt) * 2^16. */
+function derive(key: Buffer, salt: Buffer, label: number, bytes: number): Buffer {
+  const iv = Buffer.alloc(16);
+  salt.copy(iv);
+  iv[7] = (iv[7] ?? 0) ^ label;
+  const cipher = createCipheriv(key.length === 32 ? 'aes-256-ctr' : 'aes-128-ctr', key, iv);
+  return cipher.update(Buffer.alloc(bytes));
+}

@@ -1,0 +1,118 @@
+// The rules of offer and answer for audio, one small function each (RFC 3264, RFC 4568 §5.1; FreeSWITCH's choices where RFCs leave one).
+import type { SrtpSuite } from '../rtp/suite.ts';
+import type { AudioCodec, MediaAddress, MediaDirection, SdpRefusal, SecurePolicy } from './audio.ts';
+import { chooseCodec } from './codecs.ts';
+import type { CryptoLine } from './crypto.ts';
+import { parseCrypto } from './crypto.ts';
+import type { SdpMedia, SdpSession } from './session.ts';
+import { attributeValues } from './session.ts';
+
+/** Crypto lines looked at in one media. */
+const MAX_CRYPTO_LINES = 32;
+
+/** `undefined`: not RTP as we speak it (DTLS-SRTP, T.38…). */
+export function isSecureProfile(profile: string): boolean | undefined {
+  if (profile === 'RTP/AVP' || profile === 'RTP/AVPF') return false;
+  return profile === 'RTP/SAVP' || profile === 'RTP/SAVPF' ? true : undefined;
+}
+
+export interface ChosenMedia {
+  readonly index: number;
+  readonly media: SdpMedia;
+  readonly codec: AudioCodec;
+  readonly type: number;
+  /** Theirs; undefined for plain RTP. */
+  readonly crypto: CryptoLine | undefined;
+  readonly address: string;
+}
+
+export interface Taste {
+  readonly codecs: readonly AudioCodec[];
+  readonly suites: readonly SrtpSuite[];
+  readonly secure: SecurePolicy;
+}
+
+/** The first audio line of `session` that we can take, or why its first audio line cannot be. */
+export function chooseMedia(session: SdpSession, taste: Taste): ChosenMedia | SdpRefusal {
+  let refusal: SdpRefusal | undefined;
+  for (const [index, media] of session.media.entries()) {
+    if (media.kind !== 'audio' || media.port === 0) continue;
+    const chosen = judge(session, media, index, taste);
+    if (typeof chosen !== 'string') return chosen;
+    refusal ??= chosen;
+  }
+  return refusal ?? (session.media.some(({ kind }) => kind === 'audio') ? 'rejected' : 'no-audio');
+}
+
+function judge(session: SdpSession, media: SdpMedia, index: number, taste: Taste): ChosenMedia | SdpRefusal {
+  const isSecure = isSecureProfile(media.profile);
+  if (isSecure === undefined) return 'profile';
+  const crypto = isSecure ? firstUsable(media, taste.suites) : undefined;
+  const refusal = refuseSecurity(media, isSecure, crypto, taste.secure);
+  if (refusal !== undefined) return refusal;
+  const codec = chooseCodec(media, taste.codecs);
+  if (codec === undefined) return 'no-codec';
+  const address = media.address ?? session.address;
+  if (address === undefined || !isUnicast(address)) return 'no-address';
+  return { index, media, crypto, address, ...codec };
+}
+
+function refuseSecurity(
+  media: SdpMedia,
+  isSecure: boolean,
+  crypto: CryptoLine | undefined,
+  policy: SecurePolicy,
+): SdpRefusal | undefined {
+  if (isSecure && policy === 'forbidden') return 'secure-forbidden';
+  if (isSecure && crypto === undefined) return 'no-usable-crypto';
+  if (!isSecure && policy === 'required') return 'secure-required';
+  // FreeSWITCH refuses keys beside a profile that does not use them.
+  return !isSecure && attributeValues(media, 'crypto').length > 0 ? 'crypto-in-avp' : undefined;
+}
+
+/** The first acceptable line in the offerer's order, however weak among those allowed. */
+function firstUsable(media: SdpMedia, suites: readonly SrtpSuite[]): CryptoLine | undefined {
+  return cryptoLines(media).find((line) => suites.includes(line.suite));
+}
+
+export function cryptoLines(media: SdpMedia): CryptoLine[] {
+  return attributeValues(media, 'crypto')
+    .slice(0, MAX_CRYPTO_LINES)
+    .flatMap((value) => parseCrypto(value) ?? []);
+}
+
+/** RFC 3264 §6.1: our direction, from theirs and what we would like. */
+export function answerDirection(theirs: MediaDirection, wanted: MediaDirection): MediaDirection {
+  const sends = sendsIn(wanted) && receivesIn(theirs);
+  const receives = receivesIn(wanted) && sendsIn(theirs);
+  if (sends) return receives ? 'sendrecv' : 'sendonly';
+  return receives ? 'recvonly' : 'inactive';
+}
+
+export function sendsIn(direction: MediaDirection): boolean {
+  return direction === 'sendrecv' || direction === 'sendonly';
+}
+
+export function receivesIn(direction: MediaDirection): boolean {
+  return direction === 'sendrecv' || direction === 'recvonly';
+}
+
+/** Where to send; undefined when it is our own address that came back, or a hold by c=0.0.0.0 (RFC 2543 §B.5). */
+export function remoteOf(chosen: ChosenMedia, local: MediaAddress): MediaAddress | undefined {
+  const { address: host, media } = chosen;
+  if (host === '0.0.0.0' || host === '::' || isOwnAddress(host, media.port, local)) return undefined;
+  return { host, port: media.port };
+}
+
+export function isOwnAddress(host: string, port: number, local: MediaAddress): boolean {
+  return port === local.port && host === local.host;
+}
+
+const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)$/;
+const IPV6 = /^[0-9a-f:]{2,39}$/i;
+
+/** An IP address to which audio may be sent: no name (nobody is asked during a call), no group, no broadcast. */
+function isUnicast(address: string): boolean {
+  if (IPV4.test(address)) return Number(address.split('.')[0]) < 224;
+  return address.includes(':') && IPV6.test(address) && !/^ff/i.test(address);
+}

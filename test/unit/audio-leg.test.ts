@@ -1,0 +1,251 @@
+// Audio legs over loopback: who is heard, what is heard, and what never is. Ticks are counted, not waited for.
+
+import { randomBytes } from 'node:crypto';
+import { createSocket } from 'node:dgram';
+import type { Test } from 'tap';
+import t from 'tap';
+import type { AudioLeg, NatPolicy } from '../../src/engine/media-server/audio/leg.ts';
+import { openAudioLeg } from '../../src/engine/media-server/audio/leg.ts';
+import type { MediaPorts } from '../../src/engine/runtime/media-socket.ts';
+import { createMediaPorts } from '../../src/engine/runtime/media-socket.ts';
+import type { SrtpSuite } from '../../src/protocol/rtp/suite.ts';
+import { masterBytes } from '../../src/protocol/rtp/suite.ts';
+import { steadyTone, ToneGenerator } from '../../src/protocol/rtp/tone.ts';
+import type { NegotiatedAudio, SrtpSession } from '../../src/protocol/sdp/audio.ts';
+import { dominantFrequency, isSilent, toneLevel } from '../support/listen.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+
+const HOST = '127.0.0.1';
+
+interface Bench {
+  readonly clock: ManualClock;
+  readonly ports: MediaPorts;
+  leg(nat?: NatPolicy): Promise<AudioLeg>;
+}
+
+function bench(t: Test): Bench {
+  const clock = new ManualClock();
+  const ports = createMediaPorts({ address: HOST, first: 0, last: 0, clock });
+  t.teardown(() => ports[Symbol.asyncDispose]());
+  return { clock, ports, leg: (nat = 'strict') => openAudioLeg({ ports, clock, random: randomBytes, nat }) };
+}
+
+function plain(remote: AudioLeg, more: Partial<NegotiatedAudio> = {}): NegotiatedAudio {
+  return {
+    remote: remote.local,
+    codec: 'PCMU',
+    payloadTypes: { send: 0, receive: 0 },
+    telephoneEvent: { send: 101, receive: 101 },
+    direction: 'sendrecv',
+    srtp: undefined,
+    ...more,
+  };
+}
+
+function keyPair(suite: SrtpSuite): [SrtpSession, SrtpSession] {
+  const a = { master: new Uint8Array(randomBytes(masterBytes(suite))), mkiBytes: 0 };
+  const b = { master: new Uint8Array(randomBytes(masterBytes(suite))), mkiBytes: 0 };
+  return [
+    { suite, local: a, remote: b },
+    { suite, local: b, remote: a },
+  ];
+}
+
+/** Lets the datagrams that were sent arrive: loopback is done within a few turns of the event loop. */
+async function arrive(): Promise<void> {
+  for (let turn = 0; turn < 4; turn++) await new Promise(setImmediate);
+}
+
+/** Runs `ticks` of 20 ms between two legs, each saying its tone; returns what each heard. */
+async function converse(clock: ManualClock, legs: [AudioLeg, AudioLeg], hz: [number, number], ticks: number) {
+  const say = hz.map((f) => new ToneGenerator(steadyTone([f], -20)));
+  const heard = [new Int16Array(ticks * 160), new Int16Array(ticks * 160)] as const;
+  const frame = new Int16Array(160);
+  for (let tick = 0; tick < ticks; tick++) {
+    clock.advance(20);
+    for (const [i, leg] of legs.entries()) {
+      heard[i]?.set(leg.read(), tick * 160);
+      say[i]?.read(frame);
+      leg.write(frame);
+    }
+    await arrive();
+  }
+  return heard;
+}
+
+for (const suite of [
+  undefined,
+  'AEAD_AES_256_GCM',
+  'AEAD_AES_128_GCM',
+  'AES_256_CM_HMAC_SHA1_80',
+  'AES_CM_128_HMAC_SHA1_80',
+] as const) {
+  for (const codec of ['PCMU', 'PCMA'] as const) {
+    t.test(`two legs hear each other's tone: ${codec}, ${suite ?? 'plain RTP'}`, async (t) => {
+      const { clock, leg } = bench(t);
+      const [a, b] = [await leg(), await leg()];
+      const [aKeys, bKeys] = suite === undefined ? [undefined, undefined] : keyPair(suite);
+      const payloadTypes = codec === 'PCMU' ? { send: 0, receive: 0 } : { send: 8, receive: 8 };
+      a.configure(plain(b, { srtp: aKeys, codec, payloadTypes }));
+      b.configure(plain(a, { srtp: bKeys, codec, payloadTypes }));
+      const [atA, atB] = await converse(clock, [a, b], [440, 1000], 50);
+      t.equal(dominantFrequency(atB.subarray(1600), 8000), 440);
+      t.equal(dominantFrequency(atA.subarray(1600), 8000), 1000);
+      const level = toneLevel(atB.subarray(1600), 8000, 440);
+      t.ok(Math.abs(level + 20) < 0.5, `arrives as loud as it left: ${level.toFixed(2)} dBFS`);
+      t.match(b.stats, { lost: 0, late: 0, authFailures: 0, wrongSource: 0, malformed: 0 });
+      t.equal(b.stats.packetsReceived, a.stats.packetsSent);
+    });
+  }
+}
+
+t.test('plain RTP on a leg with keys, and a wrong key, give silence', async (t) => {
+  const { clock, leg } = bench(t);
+  const [aKeys, bKeys] = keyPair('AES_CM_128_HMAC_SHA1_80');
+  const [otherKeys] = keyPair('AES_CM_128_HMAC_SHA1_80');
+  const [a, b] = [await leg(), await leg()];
+  b.configure(plain(a, { srtp: bKeys }));
+  a.configure(plain(b));
+  t.ok(isSilent((await converse(clock, [a, b], [440, 1000], 20))[1]), 'plain on a secured leg');
+  a.configure(plain(b, { srtp: otherKeys }));
+  t.ok(isSilent((await converse(clock, [a, b], [440, 1000], 20))[1]), 'wrong key');
+  t.equal(b.stats.packetsReceived, 0);
+  t.equal(b.stats.authFailures, 40);
+  a.configure(plain(b, { srtp: aKeys }));
+  t.equal(
+    dominantFrequency((await converse(clock, [a, b], [440, 1000], 30))[1].subarray(1600), 8000),
+    440,
+    'right key',
+  );
+});
+
+t.test('a recorded conversation sent again is not heard', async (t) => {
+  const { clock, leg } = bench(t);
+  const [aKeys, bKeys] = keyPair('AEAD_AES_128_GCM');
+  const [a, b] = [await leg(), await leg()];
+  const tap = createSocket('udp4');
+  t.teardown(() => tap.close());
+  await new Promise<void>((resolve) => tap.bind(0, HOST, resolve));
+  const recorded: Buffer[] = [];
+  tap.on('message', (packet) => recorded.push(Buffer.from(packet)));
+  const tapAddress = { host: HOST, port: tap.address().port };
+  a.configure({ ...plain(b, { srtp: aKeys }), remote: tapAddress });
+  b.configure({ ...plain(a, { srtp: bKeys }), remote: tapAddress });
+  await converse(clock, [a, b], [440, 1000], 10);
+  const fromA = recorded.filter((packet) => packet.readUInt32BE(8) === recorded[0]?.readUInt32BE(8));
+  for (const packet of [...fromA, ...fromA]) tap.send(packet, b.local.port, HOST);
+  await arrive();
+  t.equal(b.stats.packetsReceived, 10);
+  t.equal(b.stats.replays, 10);
+});
+
+t.test('a stranger is not heard; with latching the first who is authentic is, and then nobody else', async (t) => {
+  const { clock, leg } = bench(t);
+  const [aKeys, bKeys] = keyPair('AES_CM_128_HMAC_SHA1_80');
+  const [a, strict, nat, stranger] = [await leg(), await leg(), await leg('latch'), await leg()];
+  const elsewhere = { host: HOST, port: 9 };
+  strict.configure({ ...plain(a, { srtp: bKeys }), remote: elsewhere });
+  a.configure(plain(strict, { srtp: aKeys }));
+  t.ok(isSilent((await converse(clock, [a, strict], [440, 1000], 20))[1]));
+  t.equal(strict.stats.wrongSource, 20);
+
+  nat.configure({ ...plain(a, { srtp: bKeys }), remote: elsewhere });
+  stranger.configure(plain(nat));
+  await converse(clock, [stranger, nat], [700, 1000], 5);
+  t.equal(nat.remote, undefined, 'who cannot authenticate latches nothing');
+  a.configure(plain(nat, { srtp: aKeys }));
+  const [, heard] = await converse(clock, [a, nat], [440, 1000], 30);
+  t.same(nat.remote, a.local);
+  t.equal(dominantFrequency(heard.subarray(1600), 8000), 440);
+  await converse(clock, [stranger, nat], [700, 1000], 5);
+  t.equal(nat.stats.wrongSource, 5);
+  t.ok(a.stats.packetsReceived > 20, 'and audio goes to where theirs came from');
+});
+
+t.test('hold: who does not listen hears nothing, who does not send is silent, and both come back', async (t) => {
+  const { clock, leg } = bench(t);
+  const [a, b] = [await leg(), await leg()];
+  a.configure(plain(b));
+  b.configure(plain(a));
+  await converse(clock, [a, b], [440, 1000], 10);
+  b.configure(plain(a, { direction: 'sendonly' }));
+  const [atA, atB] = await converse(clock, [a, b], [440, 1000], 20);
+  t.ok(isSilent(atB.subarray(160)));
+  t.notOk(isSilent(atA));
+  b.configure(plain(a, { direction: 'inactive' }));
+  const sent = b.stats.packetsSent;
+  await converse(clock, [a, b], [440, 1000], 100);
+  t.equal(b.stats.packetsSent, sent);
+  b.configure(plain(a));
+  const [backAtA, backAtB] = await converse(clock, [a, b], [440, 1000], 40);
+  t.equal(dominantFrequency(backAtB.subarray(1600), 8000), 440);
+  t.equal(dominantFrequency(backAtA.subarray(1600), 8000), 1000);
+});
+
+t.test('without a remote address (3pcc placeholder) nothing is sent and nothing heard', async (t) => {
+  const { clock, leg } = bench(t);
+  const [a, b] = [await leg('latch'), await leg()];
+  a.configure({ ...plain(b), remote: undefined });
+  b.configure(plain(a));
+  const [atA] = await converse(clock, [a, b], [440, 1000], 10);
+  t.ok(isSilent(atA));
+  t.equal(a.stats.packetsSent, 0);
+});
+
+t.test('a re-INVITE that keeps the keys keeps the audio; new keys take over', async (t) => {
+  const { clock, leg } = bench(t);
+  const [a, b] = [await leg(), await leg()];
+  const before = keyPair('AEAD_AES_256_GCM');
+  for (const [aKeys, bKeys] of [before, before, keyPair('AEAD_AES_256_GCM')]) {
+    a.configure(plain(b, { srtp: { ...aKeys } }));
+    b.configure(plain(a, { srtp: { ...bKeys } }));
+    const [, heard] = await converse(clock, [a, b], [440, 1000], 30);
+    t.equal(dominantFrequency(heard.subarray(1600), 8000), 440);
+  }
+  t.equal(b.stats.authFailures, 0);
+});
+
+t.test('digits arrive once each, with their length, and audio goes on after them', async (t) => {
+  const { clock, leg } = bench(t);
+  const [a, b] = [await leg(), await leg()];
+  a.configure(plain(b));
+  b.configure(plain(a));
+  const pressed: [string, number][] = [];
+  b.onDigit = (digit, ticks) => pressed.push([digit, ticks]);
+  await converse(clock, [a, b], [440, 1000], 5);
+  for (const digit of '19*#D') t.ok(a.sendDigit(digit, 100));
+  t.notOk(a.sendDigit('x', 100));
+  t.ok(a.isSendingDigits);
+  const [, heard] = await converse(clock, [a, b], [440, 1000], 80);
+  t.same(
+    pressed,
+    [...'19*#D'].map((digit) => [digit, 800]),
+  );
+  t.notOk(a.isSendingDigits);
+  t.equal(dominantFrequency(heard.subarray(65 * 160), 8000), 440);
+  a.configure(plain(b, { telephoneEvent: undefined }));
+  t.notOk(a.sendDigit('1', 100), 'a peer without RFC 4733 gets none');
+});
+
+t.test('a closed leg keeps its port until the peer is silent, and 5 s at most', async (t) => {
+  const { clock, leg, ports } = bench(t);
+  const [a, b] = [await leg(), await leg()];
+  a.configure(plain(b));
+  b.configure(plain(a));
+  b[Symbol.dispose]();
+  for (let second = 0; second < 3; second++) {
+    for (let tick = 0; tick < 50; tick++) {
+      clock.advance(20);
+      a.read();
+      a.write(new Int16Array(160));
+      if (tick % 10 === 0) await arrive();
+    }
+    await arrive();
+    t.equal(ports.inUse, 2, `after ${second + 1} s of talking on`);
+  }
+  clock.advance(2_100);
+  t.equal(ports.inUse, 1);
+  b.write(new Int16Array(160));
+  t.ok(isSilent(b.read()));
+  t.equal(b.stats.packetsSent, 0);
+});
