@@ -1,0 +1,53 @@
+// `wardline call list`: the newest calls; asks for a person's password and code, since it shows who called whom.
+import type { Command } from 'commander';
+import type { CallOutcome } from '../../model/cdr.ts';
+import { openContext, openVault } from '../context.ts';
+import { asPerson } from '../person.ts';
+import { duration, localTime, show, table } from '../print.ts';
+
+interface Options {
+  readonly limit: string;
+  readonly number?: string;
+  readonly login?: string;
+  readonly json?: boolean;
+}
+
+export function addCallCommands(program: Command): void {
+  program
+    .command('call')
+    .description('Call records.')
+    .command('list')
+    .description("List the newest calls, in local time. Asks for a person's login, password and code.")
+    .option('--limit <n>', 'how many', '25')
+    .option('--number <number>', 'only calls from or to this number')
+    .option('--login <login>', 'who asks')
+    .option('--json', 'print JSON')
+    .action(list);
+}
+
+async function list(options: Options): Promise<void> {
+  await using vault = await openVault(openContext());
+  const { clinic } = await vault.ask('clinic.get', {});
+  const { rows } = await asPerson(vault, options.login, (caller) =>
+    vault.ask('calls.page', {
+      caller,
+      page: { limit: Number(options.limit) },
+      ...(options.number !== undefined && { number: options.number }),
+    }),
+  );
+  show(options.json, rows, () =>
+    table(rows, [
+      { title: 'When', value: (cdr) => localTime(cdr.startedAt, clinic.timeZone) },
+      { title: 'Direction', value: (cdr) => cdr.direction },
+      { title: 'From', value: (cdr) => `${cdr.from} ${cdr.fromName}`.trim() || 'withheld', shrinks: true },
+      { title: 'To', value: (cdr) => cdr.to },
+      { title: 'Outcome', value: (cdr) => outcomeText(cdr.outcome) },
+      { title: 'Length', value: (cdr) => (cdr.answeredAt === undefined ? '' : duration(cdr.endedAt - cdr.answeredAt)) },
+    ]),
+  );
+}
+
+function outcomeText(outcome: CallOutcome): string {
+  if (outcome.ended === 'answered') return 'answered';
+  return outcome.ended === 'unanswered' ? outcome.reason : `failed (${outcome.fault})`;
+}

@@ -1,0 +1,73 @@
+// `wardline vault`: its state, locking and unlocking the records half, and the CA that phones and browsers must trust.
+import type { Command } from 'commander';
+import { ask } from '../ask.ts';
+import { openContext, openVault } from '../context.ts';
+import { show, table } from '../print.ts';
+
+export function addVaultCommands(program: Command): void {
+  const vault = program.command('vault').description('The sealed store of everything that the appliance keeps.');
+  vault
+    .command('status')
+    .description('Say what it holds, whether the records are open, and what the check at start found.')
+    .option('--json', 'print JSON')
+    .action(status);
+  vault
+    .command('unlock')
+    .description('Open the records with a recovery code or a passphrase, which it asks for.')
+    .option('--passphrase', 'use a passphrase slot')
+    .action(unlock);
+  vault
+    .command('lock')
+    .description('Close the records: lists and playback answer "locked"; calls, recording and voicemail go on.')
+    .action(lock);
+  vault
+    .command('ca')
+    .description('Print the certificate of the private CA (PEM), for phones and browsers to trust.')
+    .action(ca);
+}
+
+async function status(options: { json?: boolean }): Promise<void> {
+  await using vault = await openVault(openContext());
+  const state = await vault.ask('status', {});
+  const { counts, slots, problems } = state;
+  show(options.json, state, () =>
+    [
+      `Records are ${state.records}. Format ${state.formatVersion}; the trail has ${state.auditSequence} entries.`,
+      `${counts.calls} calls, ${counts.voicemails} messages, ${counts.recordings} recordings, ${counts.users} people.`,
+      ...(problems.length === 0
+        ? ['The check at start found nothing wrong.']
+        : problems.map((text) => `Problem: ${text}`)),
+      '',
+      table(slots, [
+        { title: 'Slot', value: (slot) => slot.id },
+        { title: 'Kind', value: (slot) => slot.kind },
+        { title: 'Opens', value: (slot) => slot.opens },
+      ]),
+    ].join('\n'),
+  );
+}
+
+async function unlock(options: { passphrase?: boolean }): Promise<void> {
+  const context = openContext();
+  await using vault = await openVault(context);
+  const slot = options.passphrase ? 'passphrase' : 'recovery';
+  const secret = await ask(options.passphrase ? 'Passphrase: ' : 'Recovery code: ', { isSecret: true });
+  await vault.ask('unlock', { caller: context.caller, slot, secret });
+  process.stdout.write(
+    vault.isRunning
+      ? 'The records are open.\n'
+      : 'The secret is right. No appliance is running, so nothing stays open.\n',
+  );
+}
+
+async function lock(): Promise<void> {
+  const context = openContext();
+  await using vault = await openVault(context);
+  await vault.ask('lock', { caller: context.caller });
+  process.stdout.write('The records are locked.\n');
+}
+
+async function ca(): Promise<void> {
+  await using vault = await openVault(openContext());
+  process.stdout.write((await vault.ask('tls.get', { name: 'sip' })).ca);
+}

@@ -1,0 +1,99 @@
+// What every sub-command stands on: the bootstrap file, the vault (running appliance or none), who asks, and how to print.
+import { existsSync, readFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Bootstrap } from '../config/bootstrap.ts';
+import { loadBootstrap } from '../config/bootstrap.ts';
+import { readEnvironment } from '../config/env.ts';
+import { openRuntimeFolder } from '../config/runtime-folder.ts';
+import { LinkClient } from '../ipc/client.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { systemClock } from '../kernel/clock.ts';
+import { codeOf, WardlineError } from '../kernel/errors.ts';
+import { connectVault } from '../vault/client.ts';
+import type { Caller, Vault } from '../vault/contract.ts';
+import { hasVault } from '../vault/create.ts';
+import { openLocalVault } from '../vault/local.ts';
+
+export interface CliContext {
+  readonly checkout: string;
+  readonly bootstrap: Bootstrap;
+  readonly runtimeFolder: string;
+  readonly clock: Clock;
+  /** `local:<os user>`, for acts at the command line. */
+  readonly caller: Caller;
+}
+
+export type OpenVault = Vault & AsyncDisposable & { readonly isRunning: boolean };
+
+const RUNNING_PROBE_MS = 1_000;
+
+export function openContext(): CliContext {
+  const checkout = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+  const environment = readEnvironment(process.env, checkout);
+  return {
+    checkout,
+    bootstrap: loadBootstrap(environment),
+    runtimeFolder: openRuntimeFolder(environment),
+    clock: systemClock,
+    caller: { actor: { kind: 'local', user: userInfo().username }, address: '' },
+  };
+}
+
+/** The running appliance's vault, or the vault itself under its lock when none runs. */
+export async function openVault(context: CliContext): Promise<OpenVault> {
+  const running = await connectRunning(context);
+  if (running !== undefined) return running;
+  const { bootstrap, clock, runtimeFolder } = context;
+  if (!hasVault(bootstrap.dataFolder)) {
+    throw new WardlineError(
+      'vault-missing',
+      `There is no vault in ${bootstrap.dataFolder} yet; run \`wardline init\` or \`npm start\` first.`,
+    );
+  }
+  const { dataFolder, keyFile, headsFile } = bootstrap;
+  const vault = await openLocalVault({
+    dataFolder,
+    keyFile,
+    headsFile,
+    clock,
+    spoolFolder: join(runtimeFolder, 'spool'),
+  });
+  return Object.assign(vault, { isRunning: false });
+}
+
+async function connectRunning({ runtimeFolder, clock }: CliContext): Promise<OpenVault | undefined> {
+  const socket = join(runtimeFolder, 'vault.sock');
+  const token = readToken(runtimeFolder);
+  if (!existsSync(socket) || token === undefined || !(await answers(socket, token, clock))) return undefined;
+  const vault = connectVault({ socket, token, role: 'cli', clock });
+  return Object.assign(vault, { isRunning: true, [Symbol.asyncDispose]: async () => vault[Symbol.dispose]() });
+}
+
+/** The controller of the running appliance, for live state; undefined when none runs. */
+export async function askController(context: CliContext, type: string): Promise<unknown> {
+  const token = readToken(context.runtimeFolder);
+  const path = join(context.runtimeFolder, 'controller.sock');
+  if (token === undefined || !existsSync(path)) return undefined;
+  using link = new LinkClient({ path, role: 'cli', token, clock: context.clock });
+  try {
+    return (await link.request(type, {}, undefined, RUNNING_PROBE_MS)).payload;
+  } catch (thrown) {
+    if (codeOf(thrown) === 'link-closed') return undefined;
+    throw thrown;
+  }
+}
+
+async function answers(path: string, token: string, clock: Clock): Promise<boolean> {
+  using link = new LinkClient({ path, role: 'cli', token, clock });
+  return link.request('status', {}, undefined, RUNNING_PROBE_MS).then(
+    () => true,
+    () => false,
+  );
+}
+
+function readToken(runtimeFolder: string): string | undefined {
+  const file = join(runtimeFolder, 'cli-token');
+  return existsSync(file) ? readFileSync(file, 'utf8') : undefined;
+}

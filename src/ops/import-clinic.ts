@@ -1,0 +1,74 @@
+// Importing a clinic: checked as a whole, its difference shown, its texts spoken, and then put in place in one audited step.
+import { WardlineError } from '../kernel/errors.ts';
+import type { Clinic, Prompt } from '../model/clinic.ts';
+import { diffClinics } from '../model/diff-clinics.ts';
+import type { Problem } from '../model/parse-clinic.ts';
+import { parseClinicYaml } from '../model/parse-clinic.ts';
+import { textPrompts } from '../model/prompts.ts';
+import type { Caller, Vault } from '../vault/contract.ts';
+import { promptKey, speak } from './speech.ts';
+
+export interface ImportPlan {
+  readonly clinic: Clinic;
+  readonly secrets: readonly { readonly username: string; readonly password: string }[];
+  /** What changes, one line each, for people. */
+  readonly changes: readonly string[];
+  readonly removedPhones: readonly string[];
+}
+
+/** Checks the text against the clinic that is in place. */
+export async function planImport(vault: Vault, text: string): Promise<ImportPlan | { problems: readonly Problem[] }> {
+  const parsed = parseClinicYaml(text);
+  if ('problems' in parsed) return parsed;
+  const { clinic: before } = await vault.ask('clinic.get', {});
+  const clinic = { ...parsed.clinic, trunks: parsed.clinic.trunks.filter((trunk) => !trunk.isSample) };
+  const kept = new Set(clinic.phones.map((phone) => phone.username));
+  return {
+    clinic,
+    secrets: parsed.secrets,
+    changes: [
+      ...diffClinics(before, clinic),
+      ...parsed.secrets.map(({ username }) => `phone ${username}: password set`),
+    ],
+    removedPhones: before.phones.map((phone) => phone.username).filter((username) => !kept.has(username)),
+  };
+}
+
+/** Speaks the clinic's own texts, then replaces the clinic; a text that cannot be spoken changes nothing. */
+export async function importClinic(vault: Vault, plan: ImportPlan, caller: Caller): Promise<{ version: number }> {
+  await speakTexts(vault, textPrompts(plan.clinic), caller);
+  const { version } = await vault.ask('clinic.put', {
+    caller,
+    clinic: plan.clinic,
+    summary: `${plan.changes.length} changes`,
+  });
+  for (const username of plan.removedPhones) await vault.ask('credentials.remove', { caller, username });
+  for (const { username, password } of plan.secrets) await vault.ask('credentials.set', { caller, username, password });
+  return { version };
+}
+
+async function speakTexts(vault: Vault, prompts: readonly Prompt[], caller: Caller): Promise<void> {
+  for (const prompt of prompts) {
+    if (!('text' in prompt)) continue;
+    const key = promptKey(prompt.text);
+    const { found } = await vault.ask('prompts.get', { key });
+    if (!found) await vault.ask('prompts.put', { caller, key }, await speak(prompt.text));
+  }
+}
+
+/** Adds an extension with a phone and a mailbox of its own to the clinic. */
+export function withExtension(clinic: Clinic, added: Pick<Clinic, 'extensions' | 'phones' | 'mailboxes'>): Clinic {
+  const number = added.extensions[0]?.number;
+  if (clinic.extensions.some((extension) => extension.number === number)) {
+    throw new WardlineError(
+      'extension-exists',
+      `Extension ${number} exists already; choose another number, or see \`wardline extension list\`.`,
+    );
+  }
+  return {
+    ...clinic,
+    extensions: [...clinic.extensions, ...added.extensions],
+    phones: [...clinic.phones, ...added.phones],
+    mailboxes: [...clinic.mailboxes, ...added.mailboxes],
+  };
+}
