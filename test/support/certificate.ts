@@ -22,7 +22,8 @@ export async function makeTestCertificate(
   const notAfter = new Date(Date.now() + 3_600_000);
   const ca = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: '01',
-    name: 'CN=Wardline test CA',
+    // A name of its own, so that several may be trusted side by side.
+    name: `CN=Wardline test CA ${newSerial()}`,
     notBefore,
     notAfter,
     signingAlgorithm: ALGORITHM,
@@ -33,7 +34,7 @@ export async function makeTestCertificate(
     ],
   });
   const leaf = await x509.X509CertificateGenerator.create({
-    serialNumber: Buffer.from(crypto.getRandomValues(new Uint8Array(8))).toString('hex'),
+    serialNumber: newSerial(),
     subject: `CN=${names[0] ?? 'test'}`,
     issuer: ca.subject,
     notBefore,
@@ -51,12 +52,18 @@ export async function makeTestCertificate(
   });
   const pkcs8 = await crypto.subtle.exportKey('pkcs8', keys.privateKey);
   return {
-    certificate: leaf.toString('pem'),
+    certificate: `${leaf.toString('pem')}
+`,
     key: x509.PemConverter.encode(pkcs8, 'PRIVATE KEY'),
-    ca: ca.toString('pem'),
+    ca: `${ca.toString('pem')}
+`,
   };
 }
 
 function newKeys(): Promise<CryptoKeyPair> {
   return crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
+}
+
+function newSerial(): string {
+  return `01${Buffer.from(crypto.getRandomValues(new Uint8Array(7))).toString('hex')}`;
 }

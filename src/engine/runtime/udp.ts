@@ -10,7 +10,7 @@ import type { HostPort, ListenerSpec } from './sip-stack.ts';
 
 /** What the kernel may queue for us while the process is busy. */
 const RECEIVE_BUFFER_BYTES = 2_097_152;
-/** Wildcard sockets ask the system for their address this often at most. */
+/** Peers whose view of our address is remembered, for a wildcard socket. */
 const REMEMBERED_ADDRESSES = 1_024;
 
 export class UdpListener {
@@ -30,13 +30,14 @@ export class UdpListener {
   static async open(spec: ListenerSpec, events: TransportEvents, limits: StackLimits): Promise<UdpListener> {
     const socket = createSocket({
       type: isIPv6(spec.host) ? 'udp6' : 'udp4',
-      ipv6Only: true,
+      ipv6Only: isIPv6(spec.host),
       recvBufferSize: RECEIVE_BUFFER_BYTES,
       lookup: refuseNames,
     });
     try {
+      const listening = once(socket, 'listening');
       socket.bind({ address: spec.host, port: spec.port, exclusive: true });
-      await once(socket, 'listening');
+      await listening;
     } catch (cause) {
       socket.close();
       throw cause;
