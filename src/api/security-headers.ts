@@ -1,6 +1,5 @@
 // The headers of every answer: a content security policy that lets the console's own files in and nothing else.
 
-import { isIP } from 'node:net';
 import type { FastifyHelmetOptions } from '@fastify/helmet';
 
 const SELF = ["'self'"];
@@ -8,7 +7,7 @@ const YEAR_SECONDS = 31_536_000;
 
 export function securityHeaders(hostName: string): FastifyHelmetOptions {
   // A browser that keeps "HTTPS only" for localhost would break every other program there.
-  const isNamed = hostName !== 'localhost' && isIP(hostName) === 0;
+  const isNamed = hostName !== 'localhost' && /[a-z]/i.test(hostName.replace(/^.*:/, ''));
   return {
     contentSecurityPolicy: {
       useDefaults: false,

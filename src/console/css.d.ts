@@ -1,0 +1,2 @@
+// Style sheets that Vite takes in.
+declare module '*.css';

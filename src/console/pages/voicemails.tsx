@@ -1,0 +1,194 @@
+// The voicemail list: unread ones stand out, a click plays, and deleting asks once because it cannot be undone.
+import { useEffect, useRef, useState } from 'preact/hooks';
+import type { ArtifactView, UserView } from '../../api/schemas.ts';
+import { api } from '../api.ts';
+import { byDay, callerLabel, clockLength, phoneNumber, spokenLength, timeOfDay } from '../format.ts';
+import { Icon } from '../parts/icon.tsx';
+import { Player } from '../parts/player.tsx';
+import { Empty, Failed, Loading } from '../parts/states.tsx';
+import { useList } from '../parts/use-list.ts';
+import { unread } from '../store.ts';
+
+export function VoicemailsPage({ user }: { user: UserView }) {
+  const isAdmin = user.roles.includes('admin');
+  const [mailbox, setMailbox] = useState(isAdmin ? '' : (user.mailboxes[0] ?? ''));
+  const [openId, setOpenId] = useState<string>();
+  const [doomed, setDoomed] = useState<ArtifactView>();
+  const list = useList<ArtifactView>(mailbox, (after, isBackground) =>
+    api.voicemails({ after, mailbox }, isBackground),
+  );
+
+  useEffect(() => {
+    unread.value = list.rows?.filter((row) => !row.isRead).length ?? 0;
+  }, [list.rows]);
+  const heard = (id: string) => {
+    if (list.rows?.find((row) => row.id === id)?.isRead !== false) return;
+    list.replace((rows) => rows.map((row) => (row.id === id ? { ...row, isRead: true } : row)));
+    void api.markRead(id).catch(() => undefined);
+  };
+  const removed = (id: string) => list.replace((rows) => rows.filter((row) => row.id !== id));
+
+  return (
+    <>
+      <div class="page-head">
+        <h1>Voicemail</h1>
+        {user.mailboxes.length > 1 && (
+          <MailboxChoice user={user} isAdmin={isAdmin} mailbox={mailbox} choose={setMailbox} />
+        )}
+      </div>
+      {list.error && <Failed error={list.error} retry={list.reload} />}
+      {!list.error && list.rows === undefined && <Loading />}
+      {!list.error && list.rows?.length === 0 && (
+        <Empty icon="voicemail" title="No messages">
+          {isAdmin || user.mailboxes.length > 0
+            ? 'When a caller leaves a message, it appears here and on the phones.'
+            : 'Your account has no mailbox yet. Ask an administrator to give you one.'}
+        </Empty>
+      )}
+      {byDay(list.rows ?? [], Date.now()).map(({ heading, rows }) => (
+        <section key={heading} class="day">
+          <h2>{heading}</h2>
+          <ul class="rows">
+            {rows.map((message) => (
+              <MessageRow
+                key={message.id}
+                message={message}
+                isOpen={message.id === openId}
+                toggle={() => setOpenId(message.id === openId ? undefined : message.id)}
+                heard={() => heard(message.id)}
+                remove={() => setDoomed(message)}
+              />
+            ))}
+          </ul>
+        </section>
+      ))}
+      {list.hasMore && (
+        <p class="centred">
+          <button type="button" onClick={list.loadMore} disabled={list.isLoadingMore}>
+            {list.isLoadingMore ? 'Loading…' : 'Show older messages'}
+          </button>
+        </p>
+      )}
+      {doomed && <ConfirmDelete message={doomed} removed={removed} done={() => setDoomed(undefined)} />}
+    </>
+  );
+}
+
+interface MessageRowProps {
+  readonly message: ArtifactView;
+  readonly isOpen: boolean;
+  readonly toggle: () => void;
+  readonly heard: () => void;
+  readonly remove: () => void;
+}
+
+function MessageRow({ message, isOpen, toggle, heard, remove }: MessageRowProps) {
+  const { id, startedAt, durationMs, isRead, from, fromName, mailbox } = message;
+  const who = callerLabel(message);
+  return (
+    <li class={`row message ${isRead ? '' : 'unread'} ${isOpen ? 'open' : ''}`}>
+      <button type="button" class="row-button" aria-expanded={isOpen} onClick={toggle}>
+        <span class="unread-dot" role="img" aria-label={isRead ? 'Heard' : 'New'} />
+        <span class="who">
+          <span class="who-name">{who}</span>
+          <span class="who-detail">
+            {fromName !== '' && from !== '' && `${phoneNumber(from)} `}for mailbox {mailbox}
+          </span>
+        </span>
+        <StateBadge state={message.state} />
+        <span class="length">
+          <span aria-hidden="true">{clockLength(durationMs)}</span>
+          <span class="hidden">{spokenLength(durationMs)}</span>
+        </span>
+        <time class="when" dateTime={new Date(startedAt).toISOString()}>
+          {timeOfDay(startedAt)}
+        </time>
+      </button>
+      {isOpen && (
+        <div class="row-body">
+          <Player id={id} durationMs={durationMs} label={`the message from ${who}`} autoPlay onHeard={heard} />
+          <button type="button" class="quiet danger" onClick={remove}>
+            <Icon name="trash" /> Delete
+          </button>
+        </div>
+      )}
+    </li>
+  );
+}
+
+function StateBadge({ state }: { state: ArtifactView['state'] }) {
+  const labels: Partial<Record<ArtifactView['state'], [string, string]>> = {
+    open: ['Being left now', 'quiet'],
+    'cut-off': ['Cut off', 'missed'],
+    failed: ['Incomplete', 'bad'],
+    tampered: ['Altered', 'bad'],
+  };
+  const [label, tone] = labels[state] ?? ['', ''];
+  return label === '' ? <span /> : <span class={`badge ${tone}`}>{label}</span>;
+}
+
+interface ChoiceProps {
+  readonly user: UserView;
+  readonly isAdmin: boolean;
+  readonly mailbox: string;
+  readonly choose: (mailbox: string) => void;
+}
+
+function MailboxChoice({ user, isAdmin, mailbox, choose }: ChoiceProps) {
+  return (
+    <label class="choice">
+      <span>Mailbox</span>
+      <select value={mailbox} onChange={(event) => choose(event.currentTarget.value)}>
+        {isAdmin && <option value="">All</option>}
+        {user.mailboxes.map((number) => (
+          <option key={number} value={number}>
+            {number}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+interface ConfirmProps {
+  readonly message: ArtifactView;
+  readonly removed: (id: string) => void;
+  readonly done: () => void;
+}
+
+function ConfirmDelete({ message, removed, done }: ConfirmProps) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const [error, setError] = useState('');
+  useEffect(() => dialog.current?.showModal(), []);
+  const remove = async () => {
+    try {
+      await api.remove(message.id);
+      removed(message.id);
+      done();
+    } catch (thrown) {
+      setError(thrown instanceof Error ? thrown.message : 'That did not work. Try again.');
+    }
+  };
+  return (
+    <dialog ref={dialog} aria-labelledby="delete-title" onClose={done}>
+      <h2 id="delete-title">Delete this message?</h2>
+      <p>
+        The message from <strong>{callerLabel(message)}</strong> of {timeOfDay(message.startedAt)} will be gone for
+        everybody, for good. It cannot be brought back.
+      </p>
+      {error !== '' && (
+        <p class="form-error" role="alert">
+          {error}
+        </p>
+      )}
+      <div class="actions">
+        <button type="button" class="quiet" onClick={done}>
+          Keep it
+        </button>
+        <button type="button" class="primary danger" onClick={() => void remove()}>
+          Delete
+        </button>
+      </div>
+    </dialog>
+  );
+}

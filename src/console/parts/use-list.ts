@@ -1,0 +1,92 @@
+// A list that comes in pages: loading, refreshing while somebody is there, and reading on.
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import { mayPoll } from '../store.ts';
+
+export interface ListPage<Row> {
+  readonly rows: readonly Row[];
+  readonly next?: string;
+}
+
+export interface List<Row> {
+  /** Undefined until the first page is there. */
+  readonly rows: readonly Row[] | undefined;
+  readonly error: Error | undefined;
+  readonly hasMore: boolean;
+  readonly isLoadingMore: boolean;
+  loadMore(): void;
+  reload(): void;
+  replace(change: (rows: readonly Row[]) => readonly Row[]): void;
+}
+
+const REFRESH_MS = 20_000;
+/** Rows kept in the page; who looks for older ones searches. */
+const MAX_ROWS = 2_000;
+
+/** `load` is asked again whenever `key` changes, and in the background while only the first page is shown. */
+export function useList<Row>(
+  key: string,
+  load: (after: string | undefined, isBackground: boolean) => Promise<ListPage<Row>>,
+): List<Row> {
+  const [rows, setRows] = useState<readonly Row[]>();
+  const [next, setNext] = useState<string>();
+  const [error, setError] = useState<Error>();
+  const [isLoadingMore, setLoadingMore] = useState(false);
+  const pages = useRef(1);
+  const current = useRef(key);
+  current.current = key;
+
+  const fetchFirst = useCallback(
+    async (isBackground: boolean) => {
+      try {
+        const first = await load(undefined, isBackground);
+        if (current.current !== key || (isBackground && pages.current > 1)) return;
+        setRows(first.rows);
+        setNext(first.next);
+        setError(undefined);
+      } catch (thrown) {
+        if (current.current === key && !isBackground && thrown instanceof Error) setError(thrown);
+      }
+    },
+    [key],
+  );
+
+  useEffect(() => {
+    pages.current = 1;
+    setRows(undefined);
+    setError(undefined);
+    void fetchFirst(false);
+    const timer = setInterval(() => {
+      if (pages.current === 1 && mayPoll()) void fetchFirst(true);
+    }, REFRESH_MS);
+    return () => clearInterval(timer);
+  }, [fetchFirst]);
+
+  const loadMore = async () => {
+    if (next === undefined || isLoadingMore) return;
+    pages.current += 1;
+    setLoadingMore(true);
+    try {
+      const more = await load(next, false);
+      if (current.current !== key) return;
+      setRows([...(rows ?? []), ...more.rows].slice(0, MAX_ROWS));
+      setNext(more.next);
+    } catch (thrown) {
+      if (thrown instanceof Error) setError(thrown);
+    } finally {
+      setLoadingMore(false);
+    }
+  };
+
+  return {
+    rows,
+    error,
+    hasMore: next !== undefined && (rows?.length ?? 0) < MAX_ROWS,
+    isLoadingMore,
+    loadMore: () => void loadMore(),
+    reload: () => {
+      setError(undefined);
+      void fetchFirst(false);
+    },
+    replace: (change) => setRows((before) => before && change(before)),
+  };
+}
