@@ -84,12 +84,7 @@ function EnrolForm({ token, person }: { token: string; person: EnrolmentView }) 
             label="Password"
             value={password}
             onValue={setPassword}
-            input={{
-              type: isShown ? 'text' : 'password',
-              autocomplete: 'new-password',
-              required: true,
-              autofocus: true,
-            }}
+            input={isShown ? { type: 'text', ...newPassword } : { type: 'password', ...newPassword }}
             hint={<Rules rules={rules} />}
           />
           <label class="check">
@@ -124,6 +119,8 @@ function EnrolForm({ token, person }: { token: string; person: EnrolmentView }) 
     </main>
   );
 }
+
+const newPassword = { autocomplete: 'new-password', required: true, autofocus: true, spellcheck: false } as const;
 
 function Rules({ rules }: { rules: ReturnType<typeof passwordRules> }) {
   return (
