@@ -3,6 +3,7 @@
 
 /** Samples of one read, 20 ms at 8 kHz. */
 export const STEP_SAMPLES = 160;
+const SAMPLES_PER_MS = 8;
 /** The ring: 512 ms. Nothing is ever held longer. */
 const RING_SAMPLES = 4096;
 const RING_MASK = RING_SAMPLES - 1;
@@ -31,6 +32,8 @@ export class JitterBuffer {
   /** Timestamp of the next sample to be read, and its place in the ring. */
   #timestamp = 0;
   #at = 0;
+  /** Timestamp behind the newest sample held. */
+  #end = 0;
   #offTimeline = 0;
   #missing = 0;
   #mustGrow = false;
@@ -64,6 +67,7 @@ export class JitterBuffer {
     this.#leastLead = Math.min(this.#leastLead, lead);
     this.#mostLead = Math.max(this.#mostLead, lead);
     if (lead < 0) this.#mustGrow = true;
+    if (((timestamp + count - this.#end) | 0) > 0) this.#end = (timestamp + count) >>> 0;
     this.#store(lead, samples, count);
     return true;
   }
@@ -89,6 +93,11 @@ export class JitterBuffer {
     return true;
   }
 
+  /** How long the newest sample waits to be heard, in milliseconds. */
+  get delayMs(): number {
+    return this.#isRunning ? Math.max(0, (this.#end - this.#timestamp) | 0) / SAMPLES_PER_MS : 0;
+  }
+
   /** Forgets the stream: the next packet starts a new timeline. */
   restart(): void {
     this.#isRunning = false;
@@ -98,6 +107,7 @@ export class JitterBuffer {
     this.#filled.fill(0);
     this.#isRunning = true;
     this.#timestamp = (timestamp - START_DELAY) >>> 0;
+    this.#end = timestamp;
     this.#at = 0;
     this.#offTimeline = 0;
     this.#missing = CONCEALMENT.length;

@@ -1,0 +1,205 @@
+// The jitter buffer in virtual time: a network delays, loses and swaps packets, the ear hears the sender's tone.
+import t from 'tap';
+import { JitterBuffer, STEP_SAMPLES } from '../../src/protocol/rtp/jitter-buffer.ts';
+import { steadyTone, ToneGenerator } from '../../src/protocol/rtp/tone.ts';
+import { dominantFrequency, isSilent, toneLevel } from '../support/listen.ts';
+import { seeded } from '../support/seeded.ts';
+
+interface Sent {
+  readonly arrival: number;
+  readonly timestamp: number;
+  readonly samples: Int16Array;
+  readonly marker?: boolean;
+}
+
+/** `count` packets of `ms` each, of a tone; `delay(i)` in ms, undefined for a lost one. */
+function packets(count: number, delay: (i: number) => number | undefined, ms = 20, from = 5_000): Sent[] {
+  const tone = new ToneGenerator(steadyTone([400], -12));
+  const sent: Sent[] = [];
+  for (let i = 0; i < count; i++) {
+    const samples = new Int16Array(ms * 8);
+    tone.read(samples);
+    const late = delay(i);
+    if (late !== undefined) sent.push({ arrival: i * ms + late, timestamp: (from + i * ms * 8) >>> 0, samples });
+  }
+  return sent.sort((a, b) => a.arrival - b.arrival);
+}
+
+/** What is heard in `steps` reads, at 10, 30, 50… ms. */
+function listen(buffer: JitterBuffer, sent: Sent[], steps: number): Int16Array {
+  const heard = new Int16Array(steps * STEP_SAMPLES);
+  let next = 0;
+  for (let step = 0; step < steps; step++) {
+    for (let p = sent[next]; p !== undefined && p.arrival <= step * 20 + 10; p = sent[++next]) {
+      buffer.push(p.timestamp, p.samples, p.samples.length, p.marker);
+    }
+    buffer.read(heard.subarray(step * STEP_SAMPLES, (step + 1) * STEP_SAMPLES));
+  }
+  return heard;
+}
+
+const SECOND = 50 * STEP_SAMPLES;
+const purity = (samples: Int16Array) => toneLevel(samples, 8000, 400);
+
+t.test('a steady network: 40 ms of delay, and then every sample as it was sent', (t) => {
+  const buffer = new JitterBuffer();
+  const heard = listen(
+    buffer,
+    packets(100, () => 5),
+    102,
+  );
+  t.ok(isSilent(heard.subarray(0, 320)));
+  const original = new Int16Array(100 * STEP_SAMPLES);
+  new ToneGenerator(steadyTone([400], -12)).read(original);
+  t.same(heard.subarray(320), original);
+  t.equal(buffer.late, 0);
+  t.end();
+});
+
+t.test('packets of 10, 30 and 60 ms are as good', (t) => {
+  for (const ms of [10, 30, 60]) {
+    const heard = listen(
+      new JitterBuffer(),
+      packets(3000 / ms, () => 5, ms),
+      150,
+    );
+    t.ok(Math.abs(purity(heard.subarray(SECOND, 2 * SECOND)) + 12) < 0.2, `${ms} ms`);
+  }
+  t.end();
+});
+
+t.test('order is put right', (t) => {
+  const buffer = new JitterBuffer();
+  const heard = listen(
+    buffer,
+    packets(200, (i) => (i % 5 === 0 ? 35 : 5)),
+    200,
+  );
+  t.equal(buffer.late, 0);
+  t.ok(Math.abs(purity(heard.subarray(SECOND)) + 12) < 0.2);
+  t.end();
+});
+
+t.test('jitter up to 100 ms: the delay grows until nothing is late, and shrinks when the network calms down', (t) => {
+  const random = seeded(3);
+  const buffer = new JitterBuffer();
+  const calmFrom = 500;
+  const sent = packets(3_000, (i) => (i < calmFrom ? random.below(100) : 5));
+  listen(
+    buffer,
+    sent.filter(({ arrival }) => arrival < 5_000),
+    250,
+  );
+  const lateAtFirst = buffer.late;
+  t.ok(lateAtFirst < 25, `${lateAtFirst} of 250 late while it learned`);
+  listen(
+    buffer,
+    sent.filter(({ arrival }) => arrival >= 5_000).map((p) => ({ ...p, arrival: p.arrival - 5_000 })),
+    250,
+  );
+  t.ok(buffer.late - lateAtFirst <= 5, `${buffer.late - lateAtFirst} late once it knew`);
+  const runOn = (fromMs: number, steps: number) => {
+    const part = sent.filter(({ arrival }) => arrival >= fromMs && arrival < fromMs + steps * 20);
+    listen(
+      buffer,
+      part.map((p) => ({ ...p, arrival: p.arrival - fromMs })),
+      steps,
+    );
+    return buffer.delayMs;
+  };
+  const before = runOn(10_000, 50);
+  t.ok(before >= 80 && before <= 220, `${before} ms`);
+  const after = runOn(11_000, 1_500);
+  t.ok(after <= 80, `after half a minute of calm: ${after} ms`);
+  t.end();
+});
+
+t.test('5 % loss leaves the tone, a single lost packet no hole', (t) => {
+  const random = seeded(5);
+  const buffer = new JitterBuffer();
+  const heard = listen(
+    buffer,
+    packets(500, () => (random.below(20) === 0 ? undefined : 5)),
+    500,
+  );
+  t.equal(dominantFrequency(heard.subarray(SECOND), 8000), 400);
+  t.ok(purity(heard.subarray(SECOND)) > -13.5);
+  const one = listen(
+    new JitterBuffer(),
+    packets(50, (i) => (i === 20 ? undefined : 5)),
+    50,
+  );
+  t.notOk(isSilent(one.subarray(22 * STEP_SAMPLES, 23 * STEP_SAMPLES)));
+  t.end();
+});
+
+t.test('when the sender stops there is silence, after 40 ms of fading', (t) => {
+  const heard = listen(
+    new JitterBuffer(),
+    packets(50, () => 5),
+    150,
+  );
+  t.ok(isSilent(heard.subarray(54 * STEP_SAMPLES)));
+  t.end();
+});
+
+t.test('a jump of timestamps, back or forth, is followed within 60 ms to 200 ms', (t) => {
+  for (const to of [5_000_000, 0x90000000, 100]) {
+    const buffer = new JitterBuffer();
+    const jumped = packets(100, () => 5, 20, to).map((p) => ({ ...p, arrival: p.arrival + 1_000 }));
+    const heard = listen(buffer, [...packets(50, () => 5), ...jumped], 150);
+    t.ok(Math.abs(purity(heard.subarray(70 * STEP_SAMPLES, 120 * STEP_SAMPLES)) + 12) < 0.2, `to ${to}`);
+    t.equal(buffer.resyncs, 1);
+  }
+  t.end();
+});
+
+t.test('a sender whose clock stood still in a pause is heard again at once when it marks the start', (t) => {
+  const later = packets(50, () => 5, 20, 5_000 + SECOND).map((p, i) => ({
+    ...p,
+    arrival: p.arrival + 3_000,
+    marker: i === 0,
+  }));
+  const heard = listen(new JitterBuffer(), [...packets(50, () => 5), ...later], 210);
+  t.ok(isSilent(heard.subarray(100 * STEP_SAMPLES, 150 * STEP_SAMPLES)));
+  t.ok(Math.abs(purity(heard.subarray(154 * STEP_SAMPLES, 200 * STEP_SAMPLES)) + 12) < 0.2);
+  t.end();
+});
+
+t.test('one packet from far off is not believed', (t) => {
+  const sent = packets(100, () => 5);
+  sent.splice(50, 0, { arrival: 1_006, timestamp: 123_456_789, samples: new Int16Array(160).fill(20_000) });
+  const buffer = new JitterBuffer();
+  const heard = listen(buffer, sent, 100);
+  t.equal(buffer.resyncs, 0);
+  t.ok(Math.abs(purity(heard.subarray(SECOND / 2)) + 12) < 0.2);
+  t.end();
+});
+
+t.test('a sender whose clock runs fast or slow is followed for ten minutes', (t) => {
+  for (const drift of [-0.001, 0.001]) {
+    const buffer = new JitterBuffer();
+    const sent = packets(30_000, (i) => 100 + i * 20 * drift);
+    listen(buffer, sent, 29_000);
+    t.ok(buffer.late < 60, `${buffer.late} late`);
+    t.ok(buffer.concealed < 100, `${buffer.concealed} concealed`);
+    t.equal(buffer.resyncs, 0);
+  }
+  t.end();
+});
+
+t.test('no order of packets and reads makes it throw', (t) => {
+  const random = seeded();
+  t.comment(`seed ${random.seed}`);
+  const buffer = new JitterBuffer();
+  const samples = new Int16Array(5_000);
+  const out = new Int16Array(STEP_SAMPLES);
+  for (let i = 0; i < 20_000; i++) {
+    const near = random.below(8_000);
+    const timestamp = random.below(20) === 0 ? random.below(0xffffffff) : i * 40 + near;
+    buffer.push(timestamp, samples, random.below(20) === 0 ? random.below(5_000) : 160, random.below(9) === 0);
+    if (random.below(3) === 0) buffer.read(out);
+    if (random.below(1000) === 0) buffer.restart();
+  }
+  t.end();
+});
