@@ -127,6 +127,10 @@ class UdpMediaSocket implements MediaSocket {
   #hasHeard = false;
   #waits = 0;
   #timer: Disposable | undefined;
+  /** Made once: one closure serves every packet. */
+  readonly #onSent = (error: Error | null): void => {
+    if (error !== null) this.sendErrors++;
+  };
 
   constructor(socket: Socket, clock: Clock, onClosed: () => void) {
     const { address, port } = socket.address();
@@ -146,7 +150,7 @@ class UdpMediaSocket implements MediaSocket {
   send(packet: Uint8Array, length: number, host: string, port: number): void {
     if (this.#state !== 'open') return;
     try {
-      this.#socket.send(packet, 0, length, port, host);
+      this.#socket.send(packet, 0, length, port, host, this.#onSent);
     } catch {
       this.sendErrors++;
     }
