@@ -1,0 +1,94 @@
+// Connections of registered phones (RFC 5626 in spirit): a request to a Contact goes out by the connection that registered it.
+import type { Clock } from '../../kernel/clock.ts';
+import { parseSeconds } from '../../protocol/sip/fields.ts';
+import type { SipRequest, SipResponse } from '../../protocol/sip/message.ts';
+import type { NameAddr, SipUri } from '../../protocol/sip/uri.ts';
+import { parseNameAddr, parseNameAddrList } from '../../protocol/sip/uri.ts';
+import type { Flow } from '../runtime/sip-stack.ts';
+
+interface Entry {
+  readonly flow: Flow;
+  readonly aor: string;
+  readonly expiresAtMs: number;
+}
+
+const DEFAULT_EXPIRES_SECONDS = 3_600;
+
+export class ContactFlows {
+  readonly #entries = new Map<string, Entry>();
+  readonly #clock: Clock;
+  readonly #limit: number;
+
+  constructor(clock: Clock, limit: number) {
+    this.#clock = clock;
+    this.#limit = limit;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** The open connection that registered this Contact: same user, host and port, so that phones behind one address differ. */
+  find(uri: SipUri): Flow | undefined {
+    const key = keyOf(uri);
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return undefined;
+    if (entry.flow.isOpen && entry.expiresAtMs > this.#clock.now()) return entry.flow;
+    this.#entries.delete(key);
+    return undefined;
+  }
+
+  /** Takes note of a REGISTER or SUBSCRIBE that was answered 200 or 202 over a connection. */
+  learn(request: SipRequest, response: SipResponse, flow: Flow): void {
+    if (!flow.isReliable || (response.status !== 200 && response.status !== 202)) return;
+    const aor = parseNameAddr(request.headers.get('to') ?? '')?.uri;
+    const aorKey = aor === undefined ? '' : keyOf(aor);
+    if (request.headers.get('contact')?.trim() === '*') this.#forgetAor(aorKey);
+    const granted = parseNameAddrList(response.headers.all('contact'));
+    for (const contact of parseNameAddrList(request.headers.all('contact'))) {
+      const key = keyOf(contact.uri);
+      const seconds = expirySeconds(contact, granted, request, response);
+      this.#entries.delete(key);
+      if (seconds > 0) this.#add(key, { flow, aor: aorKey, expiresAtMs: this.#clock.now() + seconds * 1000 });
+    }
+  }
+
+  #add(key: string, entry: Entry): void {
+    if (this.#entries.size >= this.#limit) this.#sweep();
+    // Still full: the oldest entry goes, and its phone is reached by its address as long as that works.
+    const oldest = this.#entries.keys().next().value;
+    if (this.#entries.size >= this.#limit && oldest !== undefined) this.#entries.delete(oldest);
+    this.#entries.set(key, entry);
+  }
+
+  #forgetAor(aor: string): void {
+    for (const [key, entry] of this.#entries) if (entry.aor === aor) this.#entries.delete(key);
+  }
+
+  #sweep(): void {
+    const now = this.#clock.now();
+    for (const [key, { flow, expiresAtMs }] of this.#entries) {
+      if (!flow.isOpen || expiresAtMs <= now) this.#entries.delete(key);
+    }
+  }
+}
+
+/** What was granted in the response, else what was asked for in Contact or Expires (RFC 3261 §10.2.4). */
+function expirySeconds(
+  contact: NameAddr,
+  granted: readonly NameAddr[],
+  request: SipRequest,
+  response: SipResponse,
+): number {
+  const same = granted.find(({ uri }) => keyOf(uri) === keyOf(contact.uri));
+  const candidates = [same?.params.get('expires'), response.headers.get('expires'), contact.params.get('expires')];
+  for (const text of [...candidates, request.headers.get('expires')]) {
+    const seconds = parseSeconds(text);
+    if (seconds !== undefined) return seconds;
+  }
+  return DEFAULT_EXPIRES_SECONDS;
+}
+
+function keyOf({ user, host, port }: SipUri): string {
+  return `${user ?? ''}@${host.toLowerCase()}:${port ?? ''}`;
+}

@@ -1,0 +1,261 @@
+// The SIP edge: phones, carriers and the media server on one side, applications speaking drachtio's wire on the other.
+import { randomBytes } from 'node:crypto';
+import type { Clock } from '../../kernel/clock.ts';
+import { codeOf, WardlineError } from '../../kernel/errors.ts';
+import type { Logger } from '../../kernel/logger.ts';
+import { NOK } from '../../protocol/drachtio-wire/leader.ts';
+import { type Resolver, systemResolver } from '../runtime/resolver.ts';
+import type { HostPort, ListenerSpec, SipStack, SipTransport, StackEvents } from '../runtime/sip-stack.ts';
+import { createSipStack } from '../runtime/stack.ts';
+import { Answers } from './answers.ts';
+import { type AppConnection, AppPort, type AppSipMessage } from './app-port.ts';
+import { ClientDialogs } from './client-dialogs.ts';
+import { ContactFlows } from './contact-flows.ts';
+import type { EdgeContext } from './context.ts';
+import { type Counters, EdgeCounters } from './counters.ts';
+import { DialogTable } from './dialog.ts';
+import { DialogRequests } from './dialog-requests.ts';
+import { createIds, type Random } from './ids.ts';
+import { defaultEdgeLimits, type EdgeLimits } from './limits.ts';
+import { NewRequests } from './new-requests.ts';
+import { OutgoingTable } from './outgoing.ts';
+import { policyName, Targets } from './targets.ts';
+import { UasSide } from './uas.ts';
+
+export interface EdgeListenerOptions extends HostPort {
+  /** What policy calls it: `phones`, `carrier`, `inner`. Two listeners may share a name when their transports differ. */
+  readonly name: string;
+  readonly transport: SipTransport;
+}
+
+export interface TlsPem {
+  readonly certificate: string;
+  readonly key: string;
+}
+
+export interface EdgeOptions {
+  /** Where applications connect; port 0 lets the system choose. */
+  readonly admin: HostPort;
+  readonly secret: string;
+  readonly listeners: readonly EdgeListenerOptions[];
+  /** PEM, for TLS listeners. */
+  readonly tls?: TlsPem;
+  /** PEM certificates that outgoing TLS connections trust; Node's own list when absent. */
+  readonly trust?: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly random?: Random;
+  readonly limits?: Partial<EdgeLimits>;
+  readonly resolve?: Resolver;
+  /** A test may bring its own. */
+  readonly createStack?: (events: StackEvents) => SipStack;
+}
+
+export interface EdgeStatus {
+  readonly admin: HostPort;
+  readonly listeners: readonly EdgeListenerOptions[];
+  readonly applications: number;
+  readonly dialogs: number;
+  readonly pendingIn: number;
+  readonly pendingOut: number;
+  readonly registeredConnections: number;
+  readonly isDraining: boolean;
+  readonly counters: Counters;
+}
+
+export interface Edge {
+  /** Bound, with the port that the system chose. */
+  readonly admin: HostPort;
+  readonly listeners: readonly EdgeListenerOptions[];
+  status(): EdgeStatus;
+  /** New calls get 503; those that stand go on. */
+  drain(): void;
+  setCertificate(tls: TlsPem): void;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the listeners, then the admin port.
+ * @throws WardlineError `cannot-listen`, naming address, port and what to do
+ */
+export async function createEdge(options: EdgeOptions): Promise<Edge> {
+  const edge = new RunningEdge(options);
+  try {
+    await edge.open();
+  } catch (thrown) {
+    await edge.close();
+    throw thrown;
+  }
+  return edge;
+}
+
+class RunningEdge implements Edge {
+  readonly #options: EdgeOptions;
+  readonly #stack: SipStack;
+  readonly #counters = new EdgeCounters();
+  readonly #dialogs = new DialogTable();
+  readonly #outgoing: OutgoingTable;
+  readonly #uas: UasSide;
+  readonly #answers: Answers;
+  readonly #newRequests: NewRequests;
+  readonly #dialogRequests: DialogRequests;
+  readonly #contacts: ContactFlows;
+  readonly #context: EdgeContext;
+  #apps: AppPort | undefined;
+
+  constructor(options: EdgeOptions) {
+    this.#options = options;
+    const { clock, random = randomBytes, resolve = systemResolver } = options;
+    const limits = { ...defaultEdgeLimits, ...options.limits };
+    this.#stack = this.#createStack(random);
+    this.#contacts = new ContactFlows(clock, limits.contactFlows);
+    const getApps = () => this.#getApps();
+    this.#context = {
+      stack: this.#stack,
+      get apps() {
+        return getApps();
+      },
+      dialogs: this.#dialogs,
+      contacts: this.#contacts,
+      targets: new Targets(this.#stack, this.#contacts, resolve),
+      counters: this.#counters,
+      clock,
+      ids: createIds(random, clock),
+      limits,
+    };
+    this.#outgoing = new OutgoingTable(this.#context);
+    this.#clientDialogs = new ClientDialogs(this.#context);
+    this.#uas = new UasSide(this.#context);
+    this.#answers = new Answers(this.#context, this.#uas.incoming);
+    this.#newRequests = new NewRequests(this.#context, this.#outgoing, this.#clientDialogs);
+    this.#dialogRequests = new DialogRequests(this.#context, this.#outgoing, this.#clientDialogs);
+  }
+
+  readonly #clientDialogs: ClientDialogs;
+
+  get admin(): HostPort {
+    return this.#getApps().bound;
+  }
+
+  get listeners(): readonly EdgeListenerOptions[] {
+    return this.#stack.listeners.map(({ name, transport, host, port }) => ({
+      name: policyName(name),
+      transport,
+      host,
+      port,
+    }));
+  }
+
+  async open(): Promise<void> {
+    const { listeners, tls, admin, secret, clock } = this.#options;
+    for (const [index, listener] of listeners.entries()) {
+      const spec = { ...listener, name: `${listener.name}/${listener.transport}${index}` };
+      const secured: ListenerSpec = listener.transport === 'tls' && tls !== undefined ? { ...spec, tls } : spec;
+      await orSayWhy(listener, `SIP over ${listener.transport.toUpperCase()}`, this.#stack.listen(secured));
+    }
+    const { counters, ids, limits } = this.#context;
+    const port = AppPort.listen({
+      address: admin,
+      secret,
+      limits,
+      clock,
+      ids,
+      counters,
+      listeners: () => this.#stack.listeners,
+      onSip: (message, app) => this.#receive(message, app),
+      onProxy: ({ id, transactionId }, app) => app.refuse(id, NOK.unknownProxy(transactionId)),
+      onClosed: (app) => this.#appClosed(app),
+    });
+    this.#apps = await orSayWhy(admin, 'the call control port', port);
+  }
+
+  status(): EdgeStatus {
+    return {
+      admin: this.admin,
+      listeners: this.listeners,
+      applications: this.#getApps().count,
+      dialogs: this.#dialogs.size,
+      pendingIn: this.#uas.incoming.size,
+      pendingOut: this.#outgoing.size,
+      registeredConnections: this.#contacts.size,
+      isDraining: this.#uas.isDraining,
+      counters: this.#counters.snapshot(),
+    };
+  }
+
+  drain(): void {
+    this.#uas.isDraining = true;
+  }
+
+  setCertificate(tls: TlsPem): void {
+    for (const { name, transport } of this.#stack.listeners) {
+      if (transport === 'tls') this.#stack.setCertificate(name, tls);
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const dialog of this.#dialogs) this.#dialogs.remove(dialog);
+    for (const incoming of this.#uas.incoming) this.#uas.incoming.close(incoming);
+    await this.#apps?.[Symbol.asyncDispose]();
+    await this.#stack[Symbol.asyncDispose]();
+  }
+
+  /** The order in which drachtio-server decides what a frame is. */
+  #receive(message: AppSipMessage, app: AppConnection): void {
+    const { sip, dialogId, transactionId } = message;
+    if (sip.startLine.startsWith('SIP/')) this.#answers.respond(message, app);
+    else if (dialogId !== '') this.#supervise(message, app, this.#dialogRequests.send(message, app));
+    else if (transactionId !== '' && sip.startLine.startsWith('CANCEL')) this.#newRequests.cancel(message, app);
+    else this.#supervise(message, app, this.#newRequests.send(message, app));
+  }
+
+  /** A fault of ours ends one request, not the edge. */
+  #supervise(message: AppSipMessage, app: AppConnection, work: Promise<void>): void {
+    work.catch((thrown: unknown) => {
+      this.#counters.fault('request-failed');
+      this.#options.logger.error({ code: codeOf(thrown) }, 'A request of an application could not be sent.');
+      app.refuse(message.id, 'request could not be sent');
+    });
+  }
+
+  #appClosed(app: AppConnection): void {
+    this.#uas.appClosed(app);
+    // Nobody is left to talk to whom they ring.
+    for (const outgoing of this.#outgoing) {
+      if (outgoing.app === app && outgoing.dialog?.state === 'early') this.#newRequests.cancelOutgoing(outgoing);
+    }
+  }
+
+  #createStack(random: Random): SipStack {
+    const { clock, trust, createStack } = this.#options;
+    const events: StackEvents = {
+      onRequest: (transaction) => this.#uas.onRequest(transaction),
+      onCancel: (cancel, arrival, invite) => this.#uas.onCancel(cancel, arrival, invite),
+      onAck: (ack, arrival) => this.#uas.onAck(ack, arrival),
+      onStrayResponse: (response, arrival) => this.#clientDialogs.onStrayResponse(response, arrival),
+      onFault: (reason) => this.#counters.fault(reason),
+    };
+    if (createStack !== undefined) return createStack(events);
+    return createSipStack(events, { clock, random, ...(trust === undefined ? {} : { trust }) });
+  }
+
+  #getApps(): AppPort {
+    if (this.#apps === undefined) throw new WardlineError('edge-not-open', 'The edge is still opening its ports.');
+    return this.#apps;
+  }
+}
+
+async function orSayWhy<Result>({ host, port }: HostPort, what: string, work: Promise<Result>): Promise<Result> {
+  try {
+    return await work;
+  } catch (cause) {
+    const code = codeOf(cause);
+    const advice: Record<string, string> = {
+      EADDRINUSE: 'another program has it: stop that program, or give another port in the configuration',
+      EADDRNOTAVAIL: 'this machine has no such address: correct it in the configuration',
+      EACCES: 'this user may not open it: choose a port above 1023, or give the service the capability',
+    };
+    const why = advice[code] ?? `the system says ${code}: correct the listener in the configuration`;
+    throw new WardlineError('cannot-listen', `Cannot listen at ${host}:${port} for ${what}; ${why}.`, { cause });
+  }
+}

@@ -1,0 +1,33 @@
+// What the edge says by itself in a dialog: a BYE nobody asked for, of which the application is told as `unsolicited`.
+import { sipLeader } from '../../protocol/drachtio-wire/leader.ts';
+import type { SipRequest } from '../../protocol/sip/message.ts';
+import { serialise } from '../../protocol/sip/serialise.ts';
+import type { EdgeContext } from './context.ts';
+import { type Dialog, requestInDialog } from './dialog.ts';
+
+/** The reasons that drachtio-server gives; srf's dialog ends with the quoted text. */
+export type HangUpReason = 'ACK timeout' | 'Session timer expired' | 'ACK-BYE due to cancel race condition';
+
+/** Without a reason the application is not told: it knows nothing of that dialog, or is gone. */
+export function hangUp(context: EdgeContext, dialog: Dialog, reason?: HangUpReason): void {
+  const cseq = ++dialog.localCSeq;
+  const why = reason === undefined ? [] : [['Reason', `SIP;cause=200;text="${reason}"`] as const];
+  const request = requestInDialog(dialog, 'BYE', cseq, why);
+  context.dialogs.remove(dialog);
+  void send(context, dialog, request, reason !== undefined && dialog.app.isOpen);
+}
+
+async function send(context: EdgeContext, dialog: Dialog, request: SipRequest, isTold: boolean): Promise<void> {
+  const { stack, targets, clock, counters } = context;
+  const route = await targets.forDialog(dialog);
+  if (route === undefined) {
+    counters.fault('bye-without-target');
+    return;
+  }
+  const sent = await stack.request(request, route.target, { onResponse() {}, onFailure() {} });
+  counters.add('messagesOut');
+  const { host, port } = sent.flow.local;
+  const meta = { bytes: sent.bytes, protocol: sent.flow.transport, address: host, port, atMs: clock.now() };
+  if (!isTold) return;
+  dialog.app.send((id) => sipLeader(id, 'application', meta, 'unsolicited', dialog.id), serialise(sent.request));
+}

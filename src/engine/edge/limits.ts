@@ -1,0 +1,45 @@
+// The edge's limits, each with a name: what applications and peers together may make it hold.
+
+export interface EdgeLimits {
+  /** Applications connected at once. */
+  readonly applications: number;
+  /** Bytes that wait for an application that reads slowly; beyond that it is cut off. */
+  readonly waitingBytes: number;
+  /** Time for a new connection to authenticate. */
+  readonly authenticateMs: number;
+  /** Verbs that one application may route. */
+  readonly routesPerApplication: number;
+  /** Dialogs, early ones and subscriptions included; beyond that new ones get 503. */
+  readonly dialogs: number;
+  /** Requests from the network that wait for an application's answer. */
+  readonly incomingRequests: number;
+  /** Requests of applications that wait for the network's answer. */
+  readonly outgoingRequests: number;
+  /** Registered contacts whose connection is remembered. */
+  readonly contactFlows: number;
+  /** Failed INVITEs that are remembered, so that their superfluous ACK gets its own answer. */
+  readonly failedInvites: number;
+}
+
+export const defaultEdgeLimits: EdgeLimits = {
+  applications: 64,
+  waitingBytes: 16 * 1024 * 1024,
+  authenticateMs: 10_000,
+  routesPerApplication: 64,
+  dialogs: 10_000,
+  incomingRequests: 10_000,
+  outgoingRequests: 10_000,
+  contactFlows: 10_000,
+  failedInvites: 1_000,
+};
+
+/** RFC 3261 §17.1.1.1 and table 4. */
+export const T1_MS = 500;
+export const T2_MS = 4_000;
+export const TIMER_H_MS = 64 * T1_MS;
+
+/** An application that answers a request later than this has lost it (the peer's timer F has fired). */
+export const ANSWER_DEADLINE_MS = TIMER_H_MS;
+/** The same for an INVITE: without a provisional, and since the last one. */
+export const INVITE_SILENT_DEADLINE_MS = 64_000;
+export const INVITE_RINGING_DEADLINE_MS = 30 * 60_000;

@@ -1,0 +1,107 @@
+// One request of an application's on its way: its echo goes first, then what the network answers (RFC 3261 §8.1).
+import { requestEcho, sipLeader } from '../../protocol/drachtio-wire/leader.ts';
+import { tagOf } from '../../protocol/sip/fields.ts';
+import { SipHeaders, type SipRequest, type SipResponse } from '../../protocol/sip/message.ts';
+import { serialise } from '../../protocol/sip/serialise.ts';
+import type { Arrival, ClientTransaction } from '../runtime/sip-stack.ts';
+import type { AppConnection } from './app-port.ts';
+import { type EdgeContext, metaOfArrival, metaOfSentRequest } from './context.ts';
+import type { Dialog } from './dialog.ts';
+import { withoutOurHeaders } from './headers.ts';
+import { isInner, type Route } from './targets.ts';
+
+export interface Outgoing {
+  /** drachtio's transaction id. */
+  readonly id: string;
+  readonly app: AppConnection;
+  readonly method: string;
+  readonly dialog: Dialog | undefined;
+  client: ClientTransaction | undefined;
+}
+
+/** What an answer changes, before the application is told. Returning false keeps it from the application. */
+export type OnAnswer = (response: SipResponse, outgoing: Outgoing, arrival: Arrival | undefined) => boolean;
+
+export class OutgoingTable {
+  readonly #context: EdgeContext;
+  readonly #byId = new Map<string, Outgoing>();
+
+  constructor(context: EdgeContext) {
+    this.#context = context;
+  }
+
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  [Symbol.iterator](): Iterator<Outgoing> {
+    return [...this.#byId.values()][Symbol.iterator]();
+  }
+
+  find(id: string): Outgoing | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** Sends, echoes to the application, and passes answers up; none is told before the echo. */
+  async start(
+    request: SipRequest,
+    route: Route,
+    to: { readonly app: AppConnection; readonly replyTo: string; readonly dialog: Dialog | undefined },
+    onAnswer: OnAnswer,
+  ): Promise<void> {
+    const { stack, counters, ids } = this.#context;
+    const { app, replyTo, dialog } = to;
+    const outgoing: Outgoing = { id: ids.uuid(), app, method: request.method, dialog, client: undefined };
+    this.#byId.set(outgoing.id, outgoing);
+    counters.add('clientTransactions');
+    let early: Array<() => void> | undefined = [];
+    const whenEchoed = (work: () => void) => {
+      if (early === undefined) work();
+      else early.push(work);
+    };
+    const client = await stack.request(request, route.target, {
+      onResponse: (response, arrival) => whenEchoed(() => this.#answered(outgoing, response, arrival, onAnswer)),
+      onFailure: (ending) => whenEchoed(() => this.#failed(outgoing, ending, onAnswer)),
+    });
+    outgoing.client = client;
+    counters.add('messagesOut');
+    const meta = metaOfSentRequest(this.#context, client.flow, client.bytes);
+    app.send((id) => requestEcho(id, replyTo, meta, outgoing.id), serialise(client.request));
+    const waiting = early;
+    early = undefined;
+    for (const work of waiting) work();
+  }
+
+  #answered(outgoing: Outgoing, response: SipResponse, arrival: Arrival, onAnswer: OnAnswer): void {
+    this.#context.counters.add('messagesIn');
+    const shown = isInner(arrival.flow) ? response : withoutOurHeaders(response);
+    this.#tell(outgoing, shown, arrival, onAnswer);
+  }
+
+  /** drachtio tells a time-out as 408 and a broken transport as 503, from nowhere. */
+  #failed(outgoing: Outgoing, ending: 'timeout' | 'transport-error', onAnswer: OnAnswer): void {
+    const [status, reason] =
+      ending === 'timeout' ? ([408, 'Request Timeout'] as const) : ([503, 'Service Unavailable'] as const);
+    const { client } = outgoing;
+    if (client !== undefined) this.#tell(outgoing, selfMade(client.request, status, reason), undefined, onAnswer);
+  }
+
+  #tell(outgoing: Outgoing, response: SipResponse, arrival: Arrival | undefined, onAnswer: OnAnswer): void {
+    const { app, id, dialog, client } = outgoing;
+    if (response.status >= 200) this.#byId.delete(id);
+    if (!onAnswer(response, outgoing, arrival) || !app.isOpen) return;
+    const protocol = client?.flow.transport ?? '';
+    const nowhere = { bytes: 0, protocol, address: '', port: 0, atMs: this.#context.clock.now() };
+    const meta = arrival === undefined ? nowhere : metaOfArrival(this.#context, arrival);
+    app.send((own) => sipLeader(own, 'network', meta, id, dialog?.id ?? ''), serialise(response));
+  }
+}
+
+function selfMade({ headers }: SipRequest, status: number, reason: string): SipResponse {
+  const copied = ['Via', 'From', 'To', 'Call-ID', 'CSeq'].map((name) => [name, headers.get(name) ?? ''] as const);
+  return { kind: 'response', status, reason, headers: SipHeaders.of(...copied), body: new Uint8Array(0) };
+}
+
+export function toTag(response: SipResponse): string | undefined {
+  return tagOf(response.headers.get('to'));
+}
