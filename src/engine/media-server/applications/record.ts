@@ -1,0 +1,68 @@
+// `record`: what the party says, into a file or the vault, until a time limit, silence, a terminator, a break or the end of the call.
+import { splitWords } from '../../../protocol/event-socket/arguments.ts';
+import type { Execution, RunningApplication } from '../application.ts';
+import { Recording } from '../recording/recording.ts';
+import { terminatorsOf } from './playback.ts';
+
+const TICKS_A_SECOND = 50;
+const DEFAULT_SILENCE_SECONDS = 3;
+
+/** `<path> [seconds] [threshold] [seconds of silence]`. A path that cannot be written ends the call, as on FreeSWITCH. */
+export function record({ channel, argument, complete }: Execution): RunningApplication | undefined {
+  const [path = '', limit, threshold, hits] = splitWords(argument);
+  channel.variables.setAll({ playback_terminator_used: '', silence_hits_exhausted: 'false' });
+  const recording = Recording.start(channel.host, path, 'heard', Number(limit) || 0);
+  if (recording === undefined) {
+    channel.variables.set('record_completion_cause', 'uri-failure');
+    channel.hangup('DESTINATION_OUT_OF_ORDER');
+    return undefined;
+  }
+  const silence = silenceDetector(Number(threshold) || 0, Number(hits) || DEFAULT_SILENCE_SECONDS);
+  let isOver = false;
+
+  function stop(cause: string): void {
+    if (isOver || recording === undefined) return;
+    isOver = true;
+    channel.host.supervise(recording.stop());
+    channel.variables.setAll({ ...recording.variables(), record_completion_cause: cause });
+    channel.publish('RECORD_STOP', [
+      ['Record-File-Path', path],
+      ['Record-Completion-Cause', cause],
+    ]);
+    complete();
+  }
+
+  recording.onEnd = (why) => {
+    stop(why === 'limit' ? 'success-maxtime' : 'uri-failure');
+    if (why === 'failed') channel.hangup('DESTINATION_OUT_OF_ORDER');
+  };
+  channel.publish('RECORD_START', [['Record-File-Path', path]]);
+  return {
+    tick(heard) {
+      recording.capture(heard, heard);
+      if (!silence(heard)) return;
+      channel.variables.set('silence_hits_exhausted', 'true');
+      stop('success-silence');
+    },
+    onDigit(digit) {
+      if (!terminatorsOf(channel).includes(digit)) return;
+      channel.variables.set('playback_terminator_used', digit);
+      stop('success-terminator');
+    },
+    onBreak: () => stop('success-break'),
+    onHangup: () => stop('success-hangup'),
+  };
+}
+
+/** Answers true once the mean magnitude has stayed below `threshold` for `seconds`. */
+function silenceDetector(threshold: number, seconds: number): (heard: Int16Array) => boolean {
+  const limit = seconds * TICKS_A_SECOND;
+  let quietTicks = 0;
+  return (heard) => {
+    if (threshold <= 0) return false;
+    let sum = 0;
+    for (let i = 0; i < heard.length; i++) sum += Math.abs(heard[i] ?? 0);
+    quietTicks = sum / heard.length < threshold ? quietTicks + 1 : 0;
+    return quietTicks >= limit;
+  };
+}

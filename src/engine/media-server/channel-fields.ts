@@ -1,0 +1,130 @@
+// The headers that say what a channel is, in FreeSWITCH's order: caller profile, states, codecs, variables.
+import type { Fields } from './event-hub.ts';
+import type { Variables } from './variables.ts';
+
+export type CallState = 'DOWN' | 'RINGING' | 'ACTIVE' | 'HELD' | 'UNHELD' | 'HANGUP';
+export type ChannelState = 'CS_ROUTING' | 'CS_SOFT_EXECUTE' | 'CS_EXECUTE' | 'CS_PARK' | 'CS_HANGUP';
+
+export const CALL_STATE_NUMBERS: Readonly<Record<CallState, number>> = {
+  DOWN: 0,
+  RINGING: 2,
+  ACTIVE: 4,
+  HELD: 5,
+  HANGUP: 7,
+  UNHELD: 8,
+};
+
+const CHANNEL_STATE_NUMBERS: Readonly<Record<ChannelState, number>> = {
+  CS_ROUTING: 2,
+  CS_SOFT_EXECUTE: 3,
+  CS_EXECUTE: 4,
+  CS_PARK: 6,
+  CS_HANGUP: 10,
+};
+
+/** What the headers are made of. Times in UTC milliseconds, 0 while it has not happened. */
+export interface ChannelFacts {
+  readonly uuid: string;
+  readonly name: string;
+  readonly callerAddress: string;
+  readonly destination: string;
+  readonly createdAt: number;
+  readonly answeredAt: number;
+  readonly hungUpAt: number;
+  readonly bridgedAt: number;
+  readonly state: ChannelState;
+  readonly callState: CallState;
+  readonly hangupCause: string | undefined;
+  readonly codec: string;
+  /** The channel it is bridged to. */
+  readonly other: ChannelFacts | undefined;
+  readonly isOriginator: boolean;
+  readonly variables: Variables;
+}
+
+/** Headers of every channel event. */
+export function basicFields(facts: ChannelFacts): Fields {
+  return [...stateFields(facts), ...profileFields('Caller', facts), ...otherLegFields(facts)];
+}
+
+/** `variable_…`, for the events that carry them. */
+export function variableFields(variables: Variables): Fields {
+  return [...variables].map(([name, value]) => [`variable_${name}`, value] as const);
+}
+
+/** CHANNEL_DATA: what `connect` is answered with. */
+export function dataFields(facts: ChannelFacts): Fields {
+  return [...profileFields('Channel', facts), ...basicFields(facts), ...variableFields(facts.variables)];
+}
+
+/** What `uuid_dump` prints. */
+export function dumpFields(facts: ChannelFacts): Fields {
+  return [...basicFields(facts), ...variableFields(facts.variables)];
+}
+
+function stateFields(facts: ChannelFacts): Fields {
+  return [
+    ['Channel-State', facts.state],
+    ['Channel-Call-State', facts.callState],
+    ['Channel-State-Number', String(CHANNEL_STATE_NUMBERS[facts.state])],
+    ['Channel-Name', facts.name],
+    ['Unique-ID', facts.uuid],
+    ['Call-Direction', 'inbound'],
+    ['Presence-Call-Direction', 'inbound'],
+    ['Channel-HIT-Dialplan', 'true'],
+    ['Channel-Call-UUID', facts.uuid],
+    ['Answer-State', facts.hangupCause !== undefined ? 'hangup' : facts.answeredAt > 0 ? 'answered' : 'ringing'],
+    ...(facts.hangupCause === undefined ? [] : [['Hangup-Cause', facts.hangupCause] as const]),
+    ...codecFields('Channel-Read-Codec', facts.codec),
+    ...codecFields('Channel-Write-Codec', facts.codec),
+  ];
+}
+
+function codecFields(prefix: string, codec: string): Fields {
+  return [
+    [`${prefix}-Name`, codec],
+    [`${prefix}-Rate`, '8000'],
+    [`${prefix}-Bit-Rate`, '64000'],
+  ];
+}
+
+function profileFields(prefix: string, facts: ChannelFacts): Fields {
+  const fields: ReadonlyArray<readonly [string, string]> = [
+    ['Direction', 'inbound'],
+    ['Logical-Direction', 'inbound'],
+    ['Dialplan', 'XML'],
+    ['Caller-ID-Name', 'unknown'],
+    ['Orig-Caller-ID-Name', 'unknown'],
+    ['Network-Addr', facts.callerAddress],
+    ['Destination-Number', facts.destination],
+    ['Unique-ID', facts.uuid],
+    ['Source', 'mod_sofia'],
+    ['Context', 'mrf'],
+    ['Channel-Name', facts.name],
+    ['Profile-Index', '1'],
+    ['Profile-Created-Time', micros(facts.createdAt)],
+    ['Channel-Created-Time', micros(facts.createdAt)],
+    ['Channel-Answered-Time', micros(facts.answeredAt)],
+    ['Channel-Progress-Time', '0'],
+    ['Channel-Progress-Media-Time', micros(facts.answeredAt)],
+    ['Channel-Hangup-Time', micros(facts.hungUpAt)],
+    ['Channel-Transfer-Time', '0'],
+    ['Channel-Resurrect-Time', '0'],
+    ['Channel-Bridged-Time', micros(facts.bridgedAt)],
+    ['Channel-Last-Hold', '0'],
+    ['Channel-Hold-Accum', '0'],
+    ['Screen-Bit', 'true'],
+    ['Privacy-Hide-Name', 'false'],
+    ['Privacy-Hide-Number', 'false'],
+  ];
+  return fields.map(([name, value]) => [`${prefix}-${name}`, value] as const);
+}
+
+function otherLegFields(facts: ChannelFacts): Fields {
+  if (facts.other === undefined) return [];
+  return [['Other-Type', facts.isOriginator ? 'originatee' : 'originator'], ...profileFields('Other-Leg', facts.other)];
+}
+
+function micros(utcMs: number): string {
+  return String(utcMs * 1000);
+}

@@ -1,0 +1,331 @@
+// One call as FreeSWITCH sees it: states, variables, the stack of running applications, digits, audio a tick at a time, one ending.
+
+import { expand } from '../../protocol/event-socket/arguments.ts';
+import type { EventFields } from '../../protocol/event-socket/frame.ts';
+import type { Execution, RunningApplication, StartApplication } from './application.ts';
+import type { AudioLeg } from './audio/leg.ts';
+import { TICK_SAMPLES } from './audio/leg.ts';
+import type { Bridge } from './bridge.ts';
+import type { CallState, ChannelFacts, ChannelState } from './channel-fields.ts';
+import { basicFields, CALL_STATE_NUMBERS, dataFields, dumpFields, variableFields } from './channel-fields.ts';
+import { ChannelRecordings } from './channel-recordings.ts';
+import type { EventHub, Fields } from './event-hub.ts';
+import type { MediaHost } from './host.ts';
+import { newUuid } from './host.ts';
+import { Variables } from './variables.ts';
+
+/** Applications nested in one another; a further one ends the call. */
+const MAX_NESTED = 64;
+
+export interface ChannelOptions {
+  readonly host: MediaHost;
+  readonly hub: EventHub;
+  readonly leg: AudioLeg;
+  readonly applications: ReadonlyMap<string, StartApplication>;
+  readonly callerAddress: string;
+  readonly destination: string;
+  readonly name: string;
+  readonly codec: string;
+  /** Ends the SIP dialog, unless it was the one that ended. */
+  readonly sendBye: (cause: string) => void;
+  /** The channel is over and everything was told. */
+  readonly onEnd: (channel: Channel) => void;
+}
+
+interface Frame {
+  readonly application: string;
+  readonly data: string;
+  readonly uuid: string;
+  running: RunningApplication | undefined;
+}
+
+/** What a channel does when no application runs: it waits. `tail` is a wait without an application, after a bridge. */
+type Wait = { readonly application: 'socket' | 'park'; readonly data: string; readonly uuid: string } | 'tail';
+
+export class Channel {
+  readonly uuid: string;
+  readonly host: MediaHost;
+  readonly leg: AudioLeg;
+  readonly variables = new Variables();
+  readonly recordings: ChannelRecordings;
+  /** Silences what is heard from the party: `set_mute read true`. */
+  isReadMuted = false;
+  codec: string;
+  bridge: Bridge | undefined;
+  /** What was heard from the party in this tick. */
+  heard: Int16Array;
+  readonly #options: ChannelOptions;
+  readonly #frames: Frame[] = [];
+  readonly #out = new Int16Array(TICK_SAMPLES);
+  readonly #silence = new Int16Array(TICK_SAMPLES);
+  readonly #createdAt: number;
+  #answeredAt = 0;
+  #hungUpAt = 0;
+  #bridgedAt = 0;
+  #state: ChannelState = 'CS_EXECUTE';
+  #callState: CallState = 'RINGING';
+  #hangupCause: string | undefined;
+  #wait: Wait | undefined;
+  #isControlled = true;
+  #isOver = false;
+
+  constructor(options: ChannelOptions) {
+    this.#options = options;
+    this.host = options.host;
+    this.leg = options.leg;
+    this.codec = options.codec;
+    this.uuid = newUuid(options.host.random);
+    this.#createdAt = options.host.clock.now();
+    this.recordings = new ChannelRecordings(this);
+    this.heard = this.#silence;
+    this.leg.onDigit = (digit, ticks) => this.receiveDigit(digit, ticks, 'RTP');
+  }
+
+  get isHungUp(): boolean {
+    return this.#hangupCause !== undefined;
+  }
+
+  get callState(): CallState {
+    return this.#callState;
+  }
+
+  facts(withOther = true): ChannelFacts {
+    const { bridge } = this;
+    return {
+      uuid: this.uuid,
+      name: this.#options.name,
+      callerAddress: this.#options.callerAddress,
+      destination: this.#options.destination,
+      createdAt: this.#createdAt,
+      answeredAt: this.#answeredAt,
+      hungUpAt: this.#hungUpAt,
+      bridgedAt: this.#bridgedAt,
+      state: this.#state,
+      callState: this.#callState,
+      hangupCause: this.#hangupCause,
+      codec: this.codec,
+      other: withOther ? bridge?.otherOf(this).facts(false) : undefined,
+      isOriginator: bridge?.first === this,
+      variables: this.variables,
+    };
+  }
+
+  /** The block that answers `connect`. */
+  data(): EventFields {
+    return this.#options.hub.build('CHANNEL_DATA', dataFields(this.facts()));
+  }
+
+  dump(): EventFields {
+    return this.#options.hub.build('CHANNEL_DATA', dumpFields(this.facts()));
+  }
+
+  /** A channel event with its variables, then `extra`. */
+  publish(name: string, extra: Fields = []): void {
+    this.#options.hub.publish(name, () => [...basicFields(this.facts()), ...variableFields(this.variables), ...extra]);
+  }
+
+  setCallState(next: CallState): void {
+    const before = this.#callState;
+    if (before === next) return;
+    this.#callState = next;
+    this.#options.hub.publish('CHANNEL_CALLSTATE', () => [
+      ['Original-Channel-Call-State', before],
+      ['Channel-Call-State-Number', String(CALL_STATE_NUMBERS[next])],
+      ...basicFields(this.facts()),
+    ]);
+  }
+
+  answer(): void {
+    this.#answeredAt = this.host.clock.now();
+    this.setCallState('ACTIVE');
+  }
+
+  /** The dialplan has come to `socket`: the channel waits for commands. */
+  waitForCommands(target: string): void {
+    this.variables.setAll({ current_application_data: `${target} async full`, current_application: 'socket' });
+    this.#wait = { application: 'socket', data: `${target} async full`, uuid: newUuid(this.host.random) };
+  }
+
+  /** Ends the wait, for a bridge or a transfer: the completion of `socket` or `park` is told. */
+  leaveWait(): void {
+    const wait = this.#wait;
+    this.#wait = undefined;
+    if (wait === undefined) return;
+    this.publish('CHANNEL_UNPARK');
+    if (wait !== 'tail') this.#publishComplete(wait, undefined);
+  }
+
+  /** A new wait after a transfer: FreeSWITCH routes the channel anew, then runs `park`. */
+  park(): void {
+    this.dropApplications();
+    this.leaveWait();
+    this.#state = 'CS_ROUTING';
+    this.setCallState('RINGING');
+    this.#state = 'CS_EXECUTE';
+    this.setCallState('ACTIVE');
+    const wait = { application: 'park', data: '', uuid: newUuid(this.host.random) } as const;
+    this.#wait = wait;
+    this.publish('CHANNEL_EXECUTE', executeFields(wait));
+    this.publish('CHANNEL_PARK');
+  }
+
+  /** The wait after a bridge whose other leg is gone (`park_after_bridge`). */
+  parkAfterBridge(): void {
+    this.#state = 'CS_PARK';
+    this.#wait = 'tail';
+    this.publish('CHANNEL_PARK');
+  }
+
+  enterBridge(bridge: Bridge, other: string): void {
+    this.bridge = bridge;
+    this.#bridgedAt = this.host.clock.now();
+    this.#state = 'CS_SOFT_EXECUTE';
+    this.variables.setAll({ bridge_uuid: other, signal_bond: other });
+    this.publish('CHANNEL_EXECUTE', [
+      ['Application', 'uuid_bridge'],
+      ['Application-Data', other],
+    ]);
+    this.#state = 'CS_EXECUTE';
+  }
+
+  leaveBridge(): void {
+    this.bridge = undefined;
+  }
+
+  /** Runs an application inside whatever runs now. Unknown ones end the call, as on FreeSWITCH. */
+  execute(application: string, rawData: string, uuid: string): void {
+    if (this.isHungUp) return;
+    const start = this.#options.applications.get(application);
+    if (start === undefined || this.#frames.length >= MAX_NESTED) {
+      this.hangup('DESTINATION_OUT_OF_ORDER');
+      return;
+    }
+    const data = expand(rawData, (name) => this.variables.get(name));
+    const frame: Frame = { application, data, uuid, running: undefined };
+    this.variables.setAll({ current_application_data: data, current_application: application });
+    this.publish('CHANNEL_EXECUTE', executeFields(frame));
+    this.#frames.push(frame);
+    const execution: Execution = {
+      channel: this,
+      argument: data,
+      complete: (response) => this.#complete(frame, response),
+    };
+    const running = start(execution);
+    if (running === undefined) this.#complete(frame, undefined);
+    else frame.running = running;
+  }
+
+  /** `uuid_break`: the innermost application, or with `all` every one. */
+  break(all: boolean): void {
+    for (const frame of this.#frames.toReversed()) {
+      frame.running?.onBreak?.();
+      if (!all) return;
+    }
+  }
+
+  /** Ends every application at once, innermost first: hang-up, bridge, transfer. */
+  dropApplications(): void {
+    for (const frame of this.#frames.toReversed()) {
+      frame.running?.onHangup?.();
+      this.#complete(frame, undefined);
+    }
+  }
+
+  receiveDigit(digit: string, ticks: number, source: 'RTP' | 'APP'): void {
+    if (this.isHungUp) return;
+    if (!this.variables.isTrue('sensitive_dtmf')) {
+      this.#options.hub.publish('DTMF', () => [
+        ...basicFields(this.facts()),
+        ['DTMF-Digit', digit],
+        ['DTMF-Duration', String(ticks)],
+        ['DTMF-Source', source],
+      ]);
+    }
+    const top = this.#frames.at(-1);
+    if (top !== undefined) top.running?.onDigit?.(digit);
+    else this.bridge?.otherOf(this).leg.sendDigit(digit, Math.max(1, Math.round(ticks / 8)));
+  }
+
+  /** First half of a tick: what the party says. */
+  listen(): void {
+    const heard = this.leg.read();
+    this.heard = this.isReadMuted ? this.#silence : heard;
+  }
+
+  /** Second half: what the party is sent, and the recordings of both. */
+  speak(): void {
+    const top = this.#frames.length > 0 ? this.#frames[this.#frames.length - 1] : undefined;
+    let out: Int16Array = this.#out;
+    if (top === undefined && this.bridge !== undefined) out = this.bridge.otherOf(this).heard;
+    else {
+      out.fill(0);
+      top?.running?.tick?.(this.heard, out);
+    }
+    if (this.isHungUp) return;
+    this.leg.write(out);
+    this.recordings.capture(this.heard, out);
+  }
+
+  /** The controlling socket is gone: a waiting channel ends, one that is busy when it has finished, a bridged one stays (contract §5.8). */
+  losesController(): void {
+    this.#isControlled = false;
+    this.#endIfAlone();
+  }
+
+  /** The one ending. `cause` is FreeSWITCH's word; `byRemote` when the party's BYE is the reason. */
+  hangup(cause: string, byRemote = false): void {
+    if (this.isHungUp) return;
+    this.#hangupCause = cause;
+    this.#hungUpAt = this.host.clock.now();
+    this.publish('CHANNEL_HANGUP');
+    this.dropApplications();
+    this.bridge?.end(this);
+    this.leaveWait();
+    this.recordings.stop('all');
+    this.#state = 'CS_HANGUP';
+    if (this.#callState === 'HELD') this.setCallState('UNHELD');
+    this.setCallState('HANGUP');
+    if (!byRemote) this.#options.sendBye(cause);
+    this.publish('CHANNEL_HANGUP_COMPLETE');
+    this.#end();
+  }
+
+  #end(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.publish('CHANNEL_DESTROY');
+    this.leg.onDigit = undefined;
+    this.leg[Symbol.dispose]();
+    this.#options.onEnd(this);
+  }
+
+  #complete(frame: Frame, response: string | undefined): void {
+    const at = this.#frames.indexOf(frame);
+    if (at < 0) return;
+    this.#frames.splice(at, 1);
+    this.#publishComplete(frame, response);
+    this.#endIfAlone();
+  }
+
+  #publishComplete(done: { application: string; data: string; uuid: string }, response: string | undefined): void {
+    if (response !== undefined) this.variables.set('current_application_response', response);
+    const [application, ...rest] = executeFields(done);
+    const uuid = rest.at(-1);
+    this.publish('CHANNEL_EXECUTE_COMPLETE', [
+      ...(application === undefined ? [] : [application]),
+      ...rest.slice(0, -1),
+      ['Application-Response', response ?? '_none_'],
+      ...(uuid === undefined ? [] : [uuid]),
+    ]);
+  }
+
+  #endIfAlone(): void {
+    const isWaiting = this.#wait !== undefined && this.#wait !== 'tail' && this.#wait.application === 'socket';
+    if (!this.#isControlled && isWaiting && this.#frames.length === 0) this.hangup('NORMAL_CLEARING');
+  }
+}
+
+function executeFields({ application, data, uuid }: { application: string; data: string; uuid: string }): Fields {
+  const shown: Fields = data === '' ? [] : [['Application-Data', data]];
+  return [['Application', application], ...shown, ['Application-UUID', uuid]];
+}

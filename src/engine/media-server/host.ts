@@ -1,0 +1,30 @@
+// What every part of the media server stands on: time, randomness, folders and the log, in one value without globals.
+import type { Clock } from '../../kernel/clock.ts';
+import type { Logger } from '../../kernel/logger.ts';
+import type { Intake } from './recording/sink.ts';
+
+export interface MediaHost {
+  readonly clock: Clock;
+  /** `count` random bytes. */
+  readonly random: (count: number) => Uint8Array;
+  readonly logger: Logger;
+  readonly soundsFolder: string;
+  /** Paths `<spoolFolder>/<artifactId>.ul` are sealed by `intake` and never become files. */
+  readonly spoolFolder: string | undefined;
+  readonly intake: Intake | undefined;
+  /** Watches over work that nobody awaits: its failure is logged, and closing the server waits for it. */
+  readonly supervise: (work: Promise<unknown>) => void;
+  /** This server's identity in events. */
+  readonly coreUuid: string;
+  readonly address: string;
+}
+
+/** A version 4 UUID (RFC 9562 §5.4). */
+export function newUuid(random: (count: number) => Uint8Array): string {
+  const bytes = random(16);
+  const hex = Array.from(bytes, (byte, i) => {
+    const value = i === 6 ? (byte & 0x0f) | 0x40 : i === 8 ? (byte & 0x3f) | 0x80 : byte;
+    return value.toString(16).padStart(2, '0');
+  }).join('');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}

@@ -1,0 +1,152 @@
+// Plays a playback argument to a channel: its parts in order with a pause between, START and STOP events, variables, break and time-out.
+import type { Channel } from './channel.ts';
+import type { Fields } from './event-hub.ts';
+import type { Opened } from './sources/open-source.ts';
+import { openSource, splitParts } from './sources/open-source.ts';
+import { RATE_KHZ } from './sources/source.ts';
+
+export type PlayResult = 'FILE PLAYED' | 'FILE NOT FOUND' | 'PLAYBACK ERROR';
+
+/** FreeSWITCH reads a source in blocks of so many samples and counts what it read. */
+const READ_BLOCK = 16_384;
+const DEFAULT_PAUSE_MS = 250;
+
+export class Player {
+  readonly #channel: Channel;
+  readonly #parts: readonly string[];
+  readonly #onDone: (result: PlayResult) => void;
+  readonly #isEndless: boolean;
+  readonly #limitSamples: number;
+  #next = 0;
+  #current: Opened | undefined;
+  #played = 0;
+  #elapsed = 0;
+  #pauseSamples = 0;
+  #result: PlayResult = 'FILE NOT FOUND';
+  #isOpening = false;
+  #isOver = false;
+
+  constructor(channel: Channel, argument: string, onDone: (result: PlayResult) => void, isEndless = false) {
+    this.#channel = channel;
+    this.#parts = splitParts(argument, channel.variables.get('playback_delimiter'));
+    this.#onDone = onDone;
+    this.#isEndless = isEndless;
+    const timeout = Number(channel.variables.get('playback_timeout_sec') ?? 0);
+    this.#limitSamples = timeout > 1 ? timeout * 1000 * RATE_KHZ : Number.POSITIVE_INFINITY;
+  }
+
+  start(): void {
+    this.#openNext();
+  }
+
+  /** Puts the next 20 ms into `out`, which holds silence. */
+  tick(out: Int16Array): void {
+    if (this.#isOver) return;
+    this.#elapsed += out.length;
+    if (this.#current !== undefined) this.#play(this.#current, out);
+    else if (!this.#isOpening) this.#pause(out.length);
+    if (!this.#isOver && this.#elapsed >= this.#limitSamples) this.#stop('done', 'PLAYBACK ERROR');
+  }
+
+  break(): void {
+    this.#stop('break', 'FILE PLAYED');
+  }
+
+  /** The channel ends. */
+  abort(): void {
+    this.#stop('done', 'PLAYBACK ERROR');
+  }
+
+  #play(current: Opened, out: Int16Array): void {
+    const count = current.source.read(out);
+    this.#played += count;
+    if (count < out.length) {
+      out.fill(0, count);
+      this.#closePart('done');
+      this.#result = 'FILE PLAYED';
+      this.#goOn();
+    }
+  }
+
+  #pause(samples: number): void {
+    this.#pauseSamples -= samples;
+    if (this.#pauseSamples <= 0) this.#openNext();
+  }
+
+  #goOn(): void {
+    if (this.#next >= this.#parts.length && !this.#isEndless) {
+      this.#finish();
+      return;
+    }
+    const pause = Number(this.#channel.variables.get('playback_sleep_val') ?? DEFAULT_PAUSE_MS);
+    this.#pauseSamples = this.#parts.length > 1 ? Math.max(0, pause) * RATE_KHZ : 0;
+    if (this.#pauseSamples === 0) this.#openNext();
+  }
+
+  #openNext(): void {
+    if (this.#next >= this.#parts.length && this.#isEndless) this.#next = 0;
+    const part = this.#parts[this.#next++];
+    if (part === undefined) {
+      this.#finish();
+      return;
+    }
+    const opened = openSource(part, this.#channel.host.soundsFolder);
+    if (!(opened instanceof Promise)) {
+      this.#begin(opened);
+      return;
+    }
+    this.#isOpening = true;
+    this.#channel.host.supervise(
+      opened.then((file) => {
+        this.#isOpening = false;
+        if (!this.#isOver) this.#begin(file);
+      }),
+    );
+  }
+
+  #begin(opened: Opened | undefined): void {
+    if (opened === undefined) {
+      this.#result = 'FILE NOT FOUND';
+      // An endless playback of what does not exist would never pause.
+      if (this.#next >= this.#parts.length) this.#finish();
+      else this.#openNext();
+      return;
+    }
+    this.#current = opened;
+    this.#played = 0;
+    this.#channel.variables.setAll({ current_loop: 1, total_loops: 1 });
+    this.#channel.publish('PLAYBACK_START', fileFields(opened));
+  }
+
+  #closePart(status: 'done' | 'break'): void {
+    const current = this.#current;
+    if (current === undefined) return;
+    this.#current = undefined;
+    const read = Math.min(current.source.totalSamples, Math.ceil(this.#played / READ_BLOCK) * READ_BLOCK);
+    this.#channel.variables.setAll({
+      playback_last_offset_pos: this.#played,
+      playback_seconds: Math.floor(read / (RATE_KHZ * 1000)),
+      playback_ms: Math.floor(read / RATE_KHZ),
+      playback_samples: read,
+    });
+    this.#channel.publish('PLAYBACK_STOP', [...fileFields(current), ['Playback-Status', status]]);
+  }
+
+  #stop(status: 'done' | 'break', result: PlayResult): void {
+    if (this.#isOver) return;
+    this.#closePart(status);
+    this.#result = result;
+    this.#finish();
+  }
+
+  #finish(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#onDone(this.#result);
+  }
+}
+
+function fileFields({ path, source }: Opened): Fields {
+  const type: Fields = source.fileType === undefined ? [] : [['Playback-File-Type', source.fileType]];
+  return [...type, ['Playback-File-Path', path]];
+}

@@ -1,0 +1,143 @@
+// Recording into a file: WAV (16-bit linear, header completed at the end), headerless linear, µ-law or A-law; appended as audio comes.
+import { close, openSync, write } from 'node:fs';
+import { extname } from 'node:path';
+import { pcma, pcmu } from '../../../protocol/rtp/g711.ts';
+import type { RecordingSink } from './sink.ts';
+
+const WAV_HEADER_BYTES = 44;
+/** Bytes that may wait for the disk before the recording is given up. */
+const MAX_WAITING_BYTES = 4 * 1024 * 1024;
+
+type FileFormat = 'wav' | 'linear' | 'ulaw' | 'alaw';
+
+const FORMATS: Readonly<Record<string, FileFormat>> = {
+  '.wav': 'wav',
+  '.raw': 'linear',
+  '.r8': 'linear',
+  '.ul': 'ulaw',
+  '.ulaw': 'ulaw',
+  '.al': 'alaw',
+  '.alaw': 'alaw',
+};
+
+/** Opens the file at once, truncating it; undefined when it cannot be written or its ending is not known. */
+export function fileSink(path: string, channels: 1 | 2): RecordingSink | undefined {
+  const format = FORMATS[extname(path).toLowerCase()];
+  if (format === undefined) return undefined;
+  try {
+    return new FileSink(openSync(path, 'w', 0o600), format, channels);
+  } catch {
+    return undefined;
+  }
+}
+
+class FileSink implements RecordingSink {
+  onFailure: (() => void) | undefined;
+  readonly #file: number;
+  readonly #format: FileFormat;
+  readonly #channels: 1 | 2;
+  #bytes = 0;
+  #position = 0;
+  #waiting: Buffer[] = [];
+  #waitingBytes = 0;
+  #isWriting = false;
+  #hasFailed = false;
+  #ended: (() => void) | undefined;
+
+  constructor(file: number, format: FileFormat, channels: 1 | 2) {
+    this.#file = file;
+    this.#format = format;
+    this.#channels = channels;
+    if (format === 'wav') this.#append(wavHeader(0, channels));
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  write(samples: Int16Array): void {
+    if (this.#hasFailed) return;
+    const coded = encode(this.#format, samples);
+    this.#bytes += coded.length;
+    this.#append(coded);
+  }
+
+  end(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#ended = resolve;
+    this.#flush();
+    return promise;
+  }
+
+  #append(bytes: Buffer): void {
+    this.#waiting.push(bytes);
+    this.#waitingBytes += bytes.length;
+    if (this.#waitingBytes > MAX_WAITING_BYTES) this.#fail();
+    this.#flush();
+  }
+
+  #fail(): void {
+    if (this.#hasFailed) return;
+    this.#hasFailed = true;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    this.onFailure?.();
+  }
+
+  #flush(): void {
+    if (this.#isWriting) return;
+    if (this.#waiting.length === 0) {
+      if (this.#ended !== undefined) this.#finish(this.#ended);
+      return;
+    }
+    const bytes = this.#waiting.length === 1 ? (this.#waiting[0] ?? Buffer.alloc(0)) : Buffer.concat(this.#waiting);
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    this.#put(bytes, this.#position);
+    this.#position += bytes.length;
+  }
+
+  #put(bytes: Buffer, position: number): void {
+    this.#isWriting = true;
+    write(this.#file, bytes, 0, bytes.length, position, (error) => {
+      this.#isWriting = false;
+      if (error !== null) this.#fail();
+      this.#flush();
+    });
+  }
+
+  #finish(ended: () => void): void {
+    this.#ended = undefined;
+    const done = () => close(this.#file, () => ended());
+    if (this.#format !== 'wav' || this.#hasFailed) done();
+    else write(this.#file, wavHeader(this.#bytes, this.#channels), 0, WAV_HEADER_BYTES, 0, done);
+  }
+}
+
+function encode(format: FileFormat, samples: Int16Array): Buffer {
+  if (format === 'ulaw' || format === 'alaw') {
+    const coded = Buffer.alloc(samples.length);
+    (format === 'ulaw' ? pcmu : pcma).encode(samples, samples.length, coded, 0);
+    return coded;
+  }
+  const bytes = Buffer.alloc(samples.length * 2);
+  for (let i = 0; i < samples.length; i++) bytes.writeInt16LE(samples[i] ?? 0, i * 2);
+  return bytes;
+}
+
+function wavHeader(dataBytes: number, channels: number): Buffer {
+  const header = Buffer.alloc(WAV_HEADER_BYTES);
+  header.write('RIFF', 0, 'latin1');
+  header.writeUInt32LE(dataBytes === 0 ? 8 : dataBytes + 36, 4);
+  header.write('WAVEfmt ', 8, 'latin1');
+  header.writeUInt32LE(16, 16);
+  header.writeUInt16LE(1, 20);
+  header.writeUInt16LE(channels, 22);
+  header.writeUInt32LE(8000, 24);
+  header.writeUInt32LE(8000 * channels * 2, 28);
+  header.writeUInt16LE(channels * 2, 32);
+  header.writeUInt16LE(16, 34);
+  header.write('data', 36, 'latin1');
+  header.writeUInt32LE(dataBytes, 40);
+  return header;
+}

@@ -1,0 +1,48 @@
+// Where recorded audio goes: a file, as FreeSWITCH writes it, or the vault's intake for a path that is an artifact's id.
+import { basename, dirname, extname, resolve } from 'node:path';
+import type { ArtifactId } from '../../../kernel/id.ts';
+import { parseId } from '../../../kernel/id.ts';
+import type { Capture } from '../../../seal/intake-client.ts';
+
+/** What of a call is recorded: the caller alone, both mixed, or left heard from the phone and right sent to it. */
+export type RecordingLayout = 'heard' | 'mixed' | 'stereo';
+
+/** What the media server needs of `seal`; an `IntakeClient` is one. */
+export interface Intake {
+  begin(artifactId: string): Promise<Capture>;
+}
+
+export interface RecordingSink {
+  /** Takes one tick, `channels` interleaved, before the next one is built in the same array. Never waits. */
+  write(samples: Int16Array): void;
+  /** No more follows. Settles when all of it is written or acknowledged. */
+  end(): Promise<void>;
+  /** Bytes of audio taken. */
+  readonly bytes: number;
+  /** Called once when the audio cannot be kept. */
+  onFailure: (() => void) | undefined;
+}
+
+/** The artifact that a path means, when it is `<spool>/<artifactId>.ul`. */
+export function artifactOf(path: string, spoolFolder: string | undefined): ArtifactId | undefined {
+  if (spoolFolder === undefined || resolve(dirname(path)) !== resolve(spoolFolder)) return undefined;
+  return extname(path) === '.ul' ? parseId<'artifact'>(basename(path, '.ul')) : undefined;
+}
+
+/** One tick of a recording in the samples that its sink takes. Answers `into`. */
+export function interleave(layout: RecordingLayout, heard: Int16Array, sent: Int16Array, into: Int16Array): Int16Array {
+  if (layout === 'heard') {
+    into.set(heard);
+    return into;
+  }
+  for (let i = 0; i < heard.length; i++) {
+    const left = heard[i] ?? 0;
+    const right = sent[i] ?? 0;
+    if (layout === 'mixed') into[i] = Math.max(-32768, Math.min(32767, left + right));
+    else {
+      into[2 * i] = left;
+      into[2 * i + 1] = right;
+    }
+  }
+  return into;
+}

@@ -1,0 +1,86 @@
+// The channels of a media server, by UUID, and the counters that `status` and HEARTBEAT tell.
+import type { Clock } from '../../kernel/clock.ts';
+import type { Channel } from './channel.ts';
+
+/** Calls at a time, unless the server is told otherwise. */
+export const DEFAULT_MAX_CHANNELS = 1000;
+
+const SECOND_MS = 1000;
+
+export class Registry {
+  readonly maxChannels: number;
+  readonly #clock: Clock;
+  readonly #startedAt: number;
+  readonly #byUuid = new Map<string, Channel>();
+  /** For the tick: rebuilt when a channel comes or goes. */
+  #list: Channel[] = [];
+  #secondBegan = 0;
+  #inSecond = 0;
+  total = 0;
+  peak = 0;
+  perSecondPeak = 0;
+  isDraining = false;
+  onEmpty: (() => void) | undefined;
+
+  constructor(clock: Clock, maxChannels = DEFAULT_MAX_CHANNELS) {
+    this.#clock = clock;
+    this.#startedAt = clock.monotonic();
+    this.maxChannels = maxChannels;
+  }
+
+  get size(): number {
+    return this.#byUuid.size;
+  }
+
+  get isFull(): boolean {
+    return this.isDraining || this.#byUuid.size >= this.maxChannels;
+  }
+
+  get list(): readonly Channel[] {
+    return this.#list;
+  }
+
+  get uptimeMs(): number {
+    return this.#clock.monotonic() - this.#startedAt;
+  }
+
+  /** Calls that began within the running second. */
+  get perSecond(): number {
+    return this.#clock.monotonic() - this.#secondBegan < SECOND_MS ? this.#inSecond : 0;
+  }
+
+  find(uuid: string): Channel | undefined {
+    return this.#byUuid.get(uuid);
+  }
+
+  add(channel: Channel): void {
+    this.#byUuid.set(channel.uuid, channel);
+    this.#list = [...this.#byUuid.values()];
+    this.total++;
+    this.peak = Math.max(this.peak, this.#byUuid.size);
+    this.#countSecond();
+  }
+
+  remove(channel: Channel): void {
+    if (!this.#byUuid.delete(channel.uuid)) return;
+    this.#list = [...this.#byUuid.values()];
+    if (this.#byUuid.size === 0) this.onEmpty?.();
+  }
+
+  /** One tick of 20 ms: everybody is heard before anybody is spoken to. */
+  tick(): void {
+    const channels = this.#list;
+    for (let i = 0; i < channels.length; i++) channels[i]?.listen();
+    for (let i = 0; i < channels.length; i++) channels[i]?.speak();
+  }
+
+  #countSecond(): void {
+    const now = this.#clock.monotonic();
+    if (now - this.#secondBegan >= SECOND_MS) {
+      this.#secondBegan = now;
+      this.#inSecond = 0;
+    }
+    this.#inSecond++;
+    this.perSecondPeak = Math.max(this.perSecondPeak, this.#inSecond);
+  }
+}

@@ -1,0 +1,55 @@
+// From a playback argument to audio: schemes, `{…}` and `@@offset`, files by absolute path or under the sounds folder.
+import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import { fileSource } from './file.ts';
+import type { AudioSource } from './source.ts';
+import { silenceSource, toneSource } from './tone-stream.ts';
+
+/** Files that one playback may join. */
+const MAX_PARTS = 64;
+
+export interface Opened {
+  /** As events name it. */
+  readonly path: string;
+  readonly source: AudioSource;
+}
+
+/** The parts of a playback argument: `file_string://a!b`, or by the channel's `playback_delimiter`. */
+export function splitParts(argument: string, delimiter: string | undefined): string[] {
+  const text = argument.trim();
+  if (text.startsWith('file_string://')) return text.slice('file_string://'.length).split('!').slice(0, MAX_PARTS);
+  const parts = delimiter === undefined || delimiter === '' ? [text] : text.split(delimiter);
+  return parts.filter((part) => part !== '').slice(0, MAX_PARTS);
+}
+
+/** One part's audio; undefined when there is none. Streams answer at once, files when they are read. */
+export function openSource(part: string, soundsFolder: string): Opened | undefined | Promise<Opened | undefined> {
+  const [, name = '', offset] = /^(?:\{[^}]*\})?(.*?)(?:@@(\d+))?$/s.exec(part) ?? [];
+  const samples = Number(offset ?? 0);
+  const scheme = /^([a-z_]+):\/\//.exec(name)?.[1];
+  if (scheme === undefined) return openFile(name, soundsFolder, samples);
+  const text = name.slice(scheme.length + 3);
+  const source =
+    scheme === 'tone_stream' ? toneSource(text) : scheme === 'silence_stream' ? silenceSource(text) : undefined;
+  if (source === undefined) return undefined;
+  source.skip(samples);
+  return { path: name, source };
+}
+
+async function openFile(name: string, soundsFolder: string, skip: number): Promise<Opened | undefined> {
+  for (const path of candidates(name, soundsFolder)) {
+    const source = await fileSource(path);
+    if (source === undefined) continue;
+    source.skip(skip);
+    return { path, source };
+  }
+  return undefined;
+}
+
+/** mod_sndfile looks into the rate's folder first; a relative name never leaves the sounds folder. */
+function candidates(name: string, soundsFolder: string): string[] {
+  if (isAbsolute(name)) return [name];
+  const path = resolve(soundsFolder, name);
+  if (relative(soundsFolder, path).startsWith('..')) return [];
+  const inRate = (rate: string) => join(dirname(path), rate, basename(path));
+  return [inRate('8000'), path, inRate('16000')];
+}

@@ -1,0 +1,88 @@
+// Composition root of the media process: RTP, event socket and loopback SIP of the embedded media role; ends with its supervisor.
+import { randomBytes } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { MediaBoot } from '../config/boot.ts';
+import { readBoot, refuseToStart } from '../config/boot-line.ts';
+import type { MediaServer } from '../engine/media-server/media-server.ts';
+import { createMediaServer } from '../engine/media-server/media-server.ts';
+import type { Answer } from '../ipc/link.ts';
+import { LinkServer } from '../ipc/server.ts';
+import type { Json } from '../kernel/canonical.ts';
+import { systemClock } from '../kernel/clock.ts';
+import { codeOf, WardlineError } from '../kernel/errors.ts';
+import { createLogger } from '../kernel/logger.ts';
+import { connectIntake } from '../seal/intake-client.ts';
+
+/** How long calls may take to end, and captures to be sealed, when the process is told to stop. */
+const SHUTDOWN_DEADLINE_MS = 5_000;
+
+const boot = await readBoot<MediaBoot>(() => process.exit(0)).catch(refuseToStart);
+const logger = createLogger({
+  role: 'media',
+  level: boot.logLevel,
+  ...(boot.logFile === undefined ? {} : { file: boot.logFile }),
+});
+process.on('uncaughtException', (error) => {
+  logger.fatal({ err: error }, 'the media server ends');
+  process.exit(1);
+});
+
+mkdirSync(boot.runtimeFolder, { recursive: true, mode: 0o700 });
+const intake = connectIntake({ socket: boot.sealSocket, token: boot.sealToken, clock: systemClock });
+const server = await createMediaServer({
+  eventSocket: boot.eventSocket,
+  secret: boot.eventSocketSecret,
+  sip: boot.sip,
+  rtpHost: boot.rtpHost,
+  rtpPorts: boot.rtpPorts,
+  soundsFolder: boot.soundsFolder,
+  spoolFolder: boot.spoolFolder,
+  intake,
+  clock: systemClock,
+  random: randomBytes,
+  logger,
+}).catch((error: unknown) => refuseToStart(explain(error)));
+const control = await LinkServer.listen({
+  path: join(boot.runtimeFolder, 'media.sock'),
+  tokens: boot.tokens,
+  clock: systemClock,
+  onRequest: (_message, _link, type) => answer(type),
+}).catch(refuseToStart);
+logger.info({ eventSocket: server.eventSocket, sip: server.sip }, 'the media server listens');
+
+function answer(type: string): Answer {
+  if (type === 'status') return { payload: statusOf(server) };
+  if (type === 'drain') {
+    void server.drain();
+    return { payload: statusOf(server) };
+  }
+  if (type === 'shutdown') {
+    setImmediate(() => void shutDown());
+    return { payload: {} };
+  }
+  throw new WardlineError('unknown-request', `The media server knows no request ${type}.`);
+}
+
+function statusOf({ status }: MediaServer): Json {
+  const { eventSocket, sip, ...counters } = status();
+  return { eventSocket: { ...eventSocket }, sip: { ...sip }, ...counters };
+}
+
+async function shutDown(): Promise<void> {
+  systemClock.after(SHUTDOWN_DEADLINE_MS, () => process.exit(0));
+  await server.close();
+  intake[Symbol.dispose]();
+  await control[Symbol.asyncDispose]();
+  process.exit(0);
+}
+
+function explain(error: unknown): unknown {
+  const { eventSocket, sip } = boot;
+  const places = `${eventSocket.host}:${eventSocket.port} and ${sip.host}:${sip.port}`;
+  if (codeOf(error) !== 'EADDRINUSE') return error;
+  return new WardlineError(
+    'port-taken',
+    `The media server needs ${places}, and something else listens on one of them; stop it or choose other ports.`,
+  );
+}
