@@ -8,6 +8,7 @@ import { addDoctorCommand } from './commands/doctor.ts';
 import { addExtensionCommands } from './commands/extension.ts';
 import { addImportCommands } from './commands/import.ts';
 import { addInitCommand } from './commands/init.ts';
+import { addPathsCommand } from './commands/paths.ts';
 import { addStartCommand } from './commands/start.ts';
 import { addUserCommands } from './commands/user.ts';
 import { addVaultCommands } from './commands/vault.ts';
@@ -41,6 +42,7 @@ for (const add of [
   addVoicemailCommands,
   addAuditCommands,
   addVaultCommands,
+  addPathsCommand,
   addDoctorCommand,
 ]) {
   add(program);

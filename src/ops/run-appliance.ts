@@ -11,6 +11,7 @@ import { createLogger } from '../kernel/logger.ts';
 import { startWarnings } from './doctor/checks.ts';
 import { firstStart } from './first-start.ts';
 import { firstStartNotice, startScreen } from './start-screen.ts';
+import type { Running } from './supervisor.ts';
 import { Supervisor } from './supervisor.ts';
 
 export interface RunOptions {
@@ -47,8 +48,8 @@ export async function runAppliance(options: RunOptions): Promise<number> {
       logger: createLogger({ role: 'main', level: bootstrap.logLevel, file: join(bootstrap.logFolder, 'main.log') }),
       onFatal: () => signals.fatal(),
     });
-    return await supervise(supervisor, signals, (listeners) =>
-      startScreen({ bootstrap, listeners, warnings: startWarnings(bootstrap), isFirst: secrets !== undefined }),
+    return await supervise(supervisor, signals, (running) =>
+      startScreen({ bootstrap, running, warnings: startWarnings(bootstrap), isFirst: secrets !== undefined }),
     );
   } catch (thrown) {
     process.stderr.write(`wardline: ${sentenceOf(thrown)}\n`);
@@ -56,15 +57,12 @@ export async function runAppliance(options: RunOptions): Promise<number> {
   }
 }
 
-type Screen = (listeners: Awaited<ReturnType<Supervisor['start']>>['listeners']) => string;
+type Screen = (running: Running) => string;
 
 async function supervise(supervisor: Supervisor, signals: Signals, screen: Screen): Promise<number> {
   try {
-    const { listeners } = await Promise.race([
-      supervisor.start(),
-      signals.stopped.then(() => ({ listeners: undefined })),
-    ]);
-    if (listeners !== undefined) process.stdout.write(screen(listeners));
+    const running = await Promise.race([supervisor.start(), signals.stopped.then(() => undefined)]);
+    if (running !== undefined) process.stdout.write(screen(running));
     const reason = await signals.stopped;
     if (reason === 'signal') await drain(supervisor, signals);
     return reason === 'fatal' ? 1 : 0;

@@ -1,28 +1,26 @@
 // What a person sees at start: once, the secrets of the first start; always, where the appliance is reached.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { EdgeListener } from '../config/boot.ts';
 import type { Bootstrap } from '../config/bootstrap.ts';
 import type { FirstStartSecrets } from './first-start.ts';
-import { consoleUrl } from './first-start.ts';
+import type { Running } from './supervisor.ts';
 
 export interface StartScreen {
   readonly bootstrap: Bootstrap;
-  /** As bound. */
-  readonly listeners: readonly EdgeListener[];
+  readonly running: Running;
   readonly warnings: readonly string[];
   readonly isFirst: boolean;
 }
 
 /** The screen as text. It holds no secret. */
-export function startScreen({ bootstrap, listeners, warnings, isFirst }: StartScreen): string {
+export function startScreen({ bootstrap, running: { listeners, consoleUrl }, warnings, isFirst }: StartScreen): string {
   const at = (name: string, transport: string) =>
     listeners.find((l) => l.name === name && l.transport === transport)?.port;
   const lines = [
     '',
     'Wardline is running.',
     '',
-    `  Console    ${consoleUrl(bootstrap)}`,
+    `  Console    ${consoleUrl}`,
     `  Phones     SIP over TLS, ${bootstrap.hostName}:${at('phones', 'tls')} (audio encrypted, SRTP required)`,
     `  Carriers   UDP ${bootstrap.address}:${at('carrier', 'udp')}, TCP ${bootstrap.address}:${at('carrier', 'tcp')} (from a trunk's own addresses alone)`,
     `  Data       ${bootstrap.dataFolder}`,

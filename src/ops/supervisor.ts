@@ -31,6 +31,19 @@ interface MediaStatus {
   readonly sip: Address;
 }
 
+interface ControllerStatus {
+  /** The console's address with the port that was bound. */
+  readonly console: string;
+  /** Calls in progress. */
+  readonly calls: number;
+}
+
+/** Where the running appliance is reached. */
+export interface Running {
+  readonly listeners: readonly EdgeListener[];
+  readonly consoleUrl: string;
+}
+
 interface TlsMaterial {
   readonly certificate: string;
   readonly key: string;
@@ -43,14 +56,14 @@ const TLS_DEADLINE_MS = 10_000;
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #running: Array<{ stop(graceMs: number): Promise<void> }> = [];
-  #controller: SupervisedProcess<unknown> | undefined;
+  #controller: SupervisedProcess<ControllerStatus> | undefined;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
   }
 
-  /** Starts everything; resolves with the edge's listeners as bound. */
-  async start(): Promise<{ listeners: readonly EdgeListener[] }> {
+  /** Starts everything; resolves once the last process answers. */
+  async start(): Promise<Running> {
     writeFileSync(join(this.#options.runtimeFolder, 'cli-token'), this.#options.secrets.cliToken, { mode: 0o600 });
     const vault = this.#process<unknown>('vault', 'process/vault.ts', () => this.#vaultBoot());
     await vault.start();
@@ -62,9 +75,12 @@ export class Supervisor {
       this.#mediaBoot(previous),
     );
     const [edge, media] = await Promise.all([edgeProcess.start(), mediaProcess.start()]);
-    this.#controller = this.#process<unknown>('controller', 'appliance.ts', () => this.#controllerBoot(edge, media));
-    await this.#controller.start();
-    return { listeners: edge.listeners };
+    const controller = this.#process<ControllerStatus>('controller', 'appliance.ts', () =>
+      this.#controllerBoot(edge, media),
+    );
+    this.#controller = controller;
+    const { console } = await controller.start();
+    return { listeners: edge.listeners, consoleUrl: console };
   }
 
   /** Lets running calls end, for `deadlineMs` at most; no new ones begin. */
@@ -74,7 +90,7 @@ export class Supervisor {
 
   /** The number of calls that are in progress. */
   async activeCalls(): Promise<number> {
-    const status = await this.#controller?.request<{ calls?: number }>('status');
+    const status = await this.#controller?.request<ControllerStatus>('status');
     return status?.calls ?? 0;
   }
 

@@ -1,0 +1,151 @@
+// The whole appliance as a newcomer starts it: `src/main.ts` in a process of its own, on loopback and on ports of its own.
+import type { ChildProcess } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const checkout = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+
+export interface Appliance extends AsyncDisposable {
+  readonly varFolder: string;
+  readonly dataFolder: string;
+  readonly logFolder: string;
+  /** The folder on RAM with the processes' sockets and the spool. */
+  readonly runtimeFolder: string;
+  readonly phonesPort: number;
+  readonly carrierUdpPort: number;
+  readonly carrierTcpPort: number;
+  readonly consoleUrl: string;
+  /** Everything printed so far. */
+  output(): string;
+  /** The link for the first administrator. */
+  readonly enrolmentToken: string;
+  readonly recoveryCode: string;
+  readonly process: ChildProcess;
+  /** Runs `wardline` against it. */
+  cli(args: readonly string[], input?: string): { status: number | null; stdout: string; stderr: string };
+  /** SIGINT, and its exit code. */
+  stop(): Promise<number | null>;
+  /** `kill -9` of every process of it. */
+  killAll(): Promise<void>;
+  /** Starts it again on the same folder. */
+  restart(): Promise<Appliance>;
+}
+
+export interface ApplianceOptions {
+  /** An existing folder, to start again on; a new one in the temporary folder when absent. */
+  readonly varFolder?: string;
+  /** Lines put into the bootstrap file instead of its defaults. */
+  readonly bootstrap?: string;
+}
+
+const READY_MS = 40_000;
+
+/** Ports are chosen by the kernel; audio ports are spread by process so that two appliances do not meet. */
+function defaultBootstrap(): string {
+  const first = 21_000 + (process.pid % 200) * 100;
+  return `host-name: localhost
+address: 127.0.0.1
+phones: { tls: 0 }
+carriers: { udp: 0, tcp: 0 }
+audio: { first-port: ${first}, last-port: ${first + 99} }
+console: { host: 127.0.0.1, port: 0 }
+roles: { edge: embedded, media: embedded }
+folders: { data: data, keys: keys, logs: logs }
+log-level: info
+`;
+}
+
+/** Starts the appliance and resolves when its start screen is there; rejects with what it printed when it does not come. */
+export async function startAppliance({ varFolder, bootstrap }: ApplianceOptions = {}): Promise<Appliance> {
+  const folder = varFolder ?? mkdtempSync(join(tmpdir(), 'wardline-'));
+  if (varFolder === undefined) {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'wardline.yaml'), bootstrap ?? defaultBootstrap());
+  }
+  const env = { ...process.env, WARDLINE_VAR: folder };
+  const child = spawn(process.execPath, [join(checkout, 'src', 'main.ts')], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  child.stdout.on('data', (chunk: Buffer) => (output += chunk));
+  child.stderr.on('data', (chunk: Buffer) => (output += chunk));
+  await until(() => output.includes('Ctrl-C again') || child.exitCode !== null, READY_MS);
+  if (!output.includes('Ctrl-C again')) {
+    child.kill('SIGKILL');
+    throw new Error(`The appliance did not start; it printed:\n${output}`);
+  }
+  return running(folder, child, () => output, env);
+}
+
+function running(folder: string, child: ChildProcess, output: () => string, env: NodeJS.ProcessEnv): Appliance {
+  const find = (pattern: RegExp) => pattern.exec(output())?.[1] ?? '';
+  const secrets = () => readFileSync(join(folder, 'keys', 'FIRST-START-SECRETS.txt'), 'utf8');
+  const cli: Appliance['cli'] = (args, input) =>
+    spawnSync(join(checkout, 'scripts', 'wardline'), args, {
+      env,
+      encoding: 'utf8',
+      input: input ?? '',
+      timeout: 60_000,
+    });
+  const self: Appliance = {
+    varFolder: folder,
+    dataFolder: join(folder, 'data'),
+    logFolder: join(folder, 'logs'),
+    get runtimeFolder() {
+      return (JSON.parse(cli(['paths', '--json']).stdout) as { runtime: string }).runtime;
+    },
+    phonesPort: Number(find(/Phones .*?:(\d+) /)),
+    carrierUdpPort: Number(find(/UDP \S+?:(\d+)/)),
+    carrierTcpPort: Number(find(/TCP \S+?:(\d+)/)),
+    consoleUrl: find(/Console\s+(https:\S+)/),
+    output,
+    get enrolmentToken() {
+      return /enrol#(\S+)/.exec(secrets())?.[1] ?? '';
+    },
+    get recoveryCode() {
+      return /Recovery code\s+(\S+)/.exec(secrets())?.[1] ?? '';
+    },
+    process: child,
+    cli,
+    stop: () => stop(child, 'SIGINT'),
+    killAll: async () => {
+      const pids = [child.pid ?? 0, ...childrenOf(child.pid ?? 0)];
+      for (const pid of pids) process.kill(pid, 'SIGKILL');
+      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+    },
+    restart: () => startAppliance({ varFolder: folder }),
+    async [Symbol.asyncDispose]() {
+      await stop(child, 'SIGTERM');
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+  return self;
+}
+
+async function stop(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
+  if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
+  const exited = once(child, 'exit');
+  child.kill(signal);
+  await exited;
+  return child.exitCode;
+}
+
+function childrenOf(pid: number): number[] {
+  const text = spawnSync('ps', ['-o', 'pid=', '--ppid', String(pid)], { encoding: 'utf8' }).stdout;
+  return text
+    .split('\n')
+    .map(Number)
+    .filter((each) => each > 0);
+}
+
+/** Polls what a process of another's prints; the one place where a test must wait for real time. */
+export async function until(holds: () => boolean | Promise<boolean>, deadlineMs: number): Promise<boolean> {
+  const end = performance.now() + deadlineMs;
+  while (!(await holds())) {
+    if (performance.now() > end) return false;
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+  return true;
+}
