@@ -1,0 +1,60 @@
+// How guessing is slowed down: after some failures an account, or an address, waits, and twice as long after each further one.
+import type { Clock, UtcMs } from '../../kernel/clock.ts';
+import type { GuardRecord } from './records.ts';
+
+/** Failures in a row before an account waits for the first time. */
+export const FREE_FAILURES = 5;
+/** An address serves a whole office now and then, so it may fail more often. */
+export const FREE_ADDRESS_FAILURES = 20;
+const FIRST_WAIT_MS = 30_000;
+const LONGEST_WAIT_MS = 3_600_000;
+/** An address without a failure for this long starts afresh. */
+const FORGET_MS = 3_600_000;
+/** Addresses and unknown logins remembered, each; the oldest is forgotten first. */
+const MAX_REMEMBERED = 10_000;
+
+/** The wait that the `failures`-th failure in a row brings. */
+export function waitMs(failures: number, free: number): number {
+  return failures < free ? 0 : Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(20, failures - free));
+}
+
+/** The account's guard after one more failure. */
+export function afterFailure(guard: GuardRecord, now: UtcMs): GuardRecord {
+  const failures = guard.failures + 1;
+  return { ...guard, failures, lockedUntil: (now + waitMs(failures, FREE_FAILURES)) as UtcMs };
+}
+
+interface Remembered {
+  failures: number;
+  lockedUntil: number;
+  lastAt: number;
+}
+
+/** Failures by address, or by a login that nobody has; in memory, since they outlive no restart worth guarding against. */
+export class GuessMemory {
+  readonly #clock: Clock;
+  readonly #free: number;
+  readonly #byKey = new Map<string, Remembered>();
+
+  constructor(clock: Clock, free: number) {
+    this.#clock = clock;
+    this.#free = free;
+  }
+
+  isLocked(key: string): boolean {
+    return (this.#byKey.get(key)?.lockedUntil ?? 0) > this.#clock.now();
+  }
+
+  /** Notes a failure; true when a wait begins with it. */
+  fail(key: string): boolean {
+    const now = this.#clock.now();
+    const before = this.#byKey.get(key);
+    const failures = before !== undefined && now - before.lastAt < FORGET_MS ? before.failures + 1 : 1;
+    const wait = waitMs(failures, this.#free);
+    this.#byKey.delete(key);
+    const oldest = this.#byKey.keys().next();
+    if (this.#byKey.size >= MAX_REMEMBERED && !oldest.done) this.#byKey.delete(oldest.value);
+    this.#byKey.set(key, { failures, lockedUntil: now + wait, lastAt: now });
+    return wait > 0;
+  }
+}

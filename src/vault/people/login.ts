@@ -1,0 +1,121 @@
+// Logging in: password and code together, one answer for whatever was wrong, the same time for a login that nobody has.
+import type { Actor, AuditAction } from '../../audit/entry.ts';
+import { WardlineError } from '../../kernel/errors.ts';
+import type { Ask } from '../contract.ts';
+import type { VaultCore } from '../core.ts';
+import type { Handlers } from '../operations.ts';
+import { afterFailure, FREE_ADDRESS_FAILURES, FREE_FAILURES, GuessMemory } from './guess-limits.ts';
+import { verifyPassword } from './password.ts';
+import type { UserRecord } from './records.ts';
+import { actorOf, findByLogin, guardOf, normaliseLogin, spaces } from './records.ts';
+import type { Sessions } from './sessions.ts';
+import { acceptedStep } from './totp.ts';
+
+const nobody: Actor = { kind: 'service', name: 'login' };
+
+export class Login {
+  readonly #core: VaultCore;
+  readonly #sessions: Sessions;
+  readonly #addresses: GuessMemory;
+  readonly #unknownLogins: GuessMemory;
+
+  constructor(core: VaultCore, sessions: Sessions) {
+    this.#core = core;
+    this.#sessions = sessions;
+    this.#addresses = new GuessMemory(core.clock, FREE_ADDRESS_FAILURES);
+    this.#unknownLogins = new GuessMemory(core.clock, FREE_FAILURES);
+  }
+
+  handlers(): Pick<Handlers, 'session.login'> {
+    return { 'session.login': (ask) => this.#logIn(ask) };
+  }
+
+  /** @throws WardlineError `locked-out` while the address has to wait */
+  refuseLockedAddress(address: string): void {
+    if (this.#addresses.isLocked(address)) throw lockedOut();
+  }
+
+  /** Notes a wrong guess from an address, of whatever. */
+  failedFrom(address: string): void {
+    if (this.#addresses.fail(address)) this.#record('locked-out', nobody, address, undefined, 'address');
+  }
+
+  async #logIn({ login, password, code, address }: Ask<'session.login'>) {
+    this.refuseLockedAddress(address);
+    const known = findByLogin(this.#core, login)?.value;
+    this.#refuseLocked(known, login, address);
+    const isPasswordRight = await verifyPassword(password, known?.password);
+    // Others may have guessed meanwhile: from here on nothing waits.
+    const user = known && this.#core.records.get<UserRecord>(spaces.user, known.id)?.value;
+    this.#refuseLocked(user, login, address);
+    if (user === undefined) throw this.#failUnknown(login, address);
+    const guard = guardOf(this.#core, user.id);
+    const secret = user.totpSecret ?? '';
+    const step = secret === '' ? undefined : acceptedStep(secret, code, this.#core.clock.now(), guard.lastStep);
+    if (!isPasswordRight || step === undefined) throw this.#fail(user, address, isPasswordRight ? 'code' : 'password');
+    this.#sessions.sweep();
+    const entry = { action: 'logged-in', actor: actorOf(user), address, outcome: 'ok', subject: user.id } as const;
+    return this.#core.transact(entry, (tx) => {
+      tx.put(spaces.guard, user.id, { failures: 0, lockedUntil: 0, lastStep: step });
+      return this.#sessions.begin(tx, user);
+    });
+  }
+
+  #refuseLocked(user: UserRecord | undefined, login: string, address: string): void {
+    if (user === undefined) {
+      if (this.#unknownLogins.isLocked(normaliseLogin(login))) throw lockedOut();
+      return;
+    }
+    if (guardOf(this.#core, user.id).lockedUntil <= this.#core.clock.now()) return;
+    this.#record('login-failed', actorOf(user), address, user.id, 'while locked out', 'refused');
+    throw lockedOut();
+  }
+
+  #fail(user: UserRecord, address: string, what: 'password' | 'code'): WardlineError {
+    const now = this.#core.clock.now();
+    const guard = afterFailure(guardOf(this.#core, user.id), now);
+    const actor = actorOf(user);
+    const entry = {
+      action: 'login-failed',
+      actor,
+      address,
+      outcome: 'failed',
+      subject: user.id,
+      detail: what,
+    } as const;
+    this.#core.transact(entry, (tx) => tx.put(spaces.guard, user.id, guard));
+    if (guard.lockedUntil > now) this.#record('locked-out', actor, address, user.id, `${guard.failures} failures`);
+    this.failedFrom(address);
+    return loginFailed();
+  }
+
+  /** What was typed is not written down: people type passwords into the wrong field. */
+  #failUnknown(login: string, address: string): WardlineError {
+    this.#record('login-failed', nobody, address, undefined, 'unknown login', 'failed');
+    this.#unknownLogins.fail(normaliseLogin(login));
+    this.failedFrom(address);
+    return loginFailed();
+  }
+
+  #record(
+    action: AuditAction,
+    actor: Actor,
+    address: string,
+    subject: string | undefined,
+    detail: string,
+    outcome: 'ok' | 'refused' | 'failed' = 'ok',
+  ): void {
+    this.#core.record({ action, actor, address, outcome, detail, ...(subject !== undefined && { subject }) });
+  }
+}
+
+function loginFailed(): WardlineError {
+  return new WardlineError('login-failed', 'Login, password or code is wrong. Check all three and try again.');
+}
+
+function lockedOut(): WardlineError {
+  return new WardlineError(
+    'locked-out',
+    'Too many wrong attempts. Wait a while, then try again; each further one makes it longer.',
+  );
+}
