@@ -131,10 +131,42 @@ t.test('a stream split at any byte gives the same messages and pings', async (t)
 t.test('a stream needs Content-Length, and ends at its first fault', async (t) => {
   const reader = new SipStreamReader();
   const text = requestText().replace('Content-Length: 0\r\n', '');
-  t.strictSame(reader.push(Buffer.from(text + requestText())), [{ item: 'fault', fault: 'no-content-length' }]);
+  t.strictSame(reader.push(Buffer.from(text + requestText())), [
+    { item: 'fault', fault: 'no-content-length', isFatal: true },
+  ]);
   t.strictSame(reader.push(Buffer.from(requestText())), []);
   const small = new SipStreamReader({ messageBytes: 100, headerCount: 10 });
-  t.strictSame(small.push(Buffer.alloc(101, 'x')), [{ item: 'fault', fault: 'message-too-large' }]);
+  t.strictSame(small.push(Buffer.alloc(101, 'x')), [{ item: 'fault', fault: 'message-too-large', isFatal: true }]);
+});
+
+t.test('a broken message whose end is known is left out of a stream, and the next one is read', async (t) => {
+  const latin = Buffer.from(requestText({ body: 'x' }).replace('Test', 'T\xe9st'), 'latin1');
+  const colon = Buffer.from(requestText().replace('Max-Forwards:', 'Max Forwards'));
+  const items = new SipStreamReader().push(Buffer.concat([latin, colon, Buffer.from(requestText())]));
+  t.strictSame(
+    items.map((item) => (item.item === 'fault' ? `${item.fault} ${item.isFatal}` : item.item)),
+    ['not-utf8 false', 'bad-header-line false', 'message'],
+  );
+});
+
+t.test('hostile shapes cost no more than their length', async (t) => {
+  const spaces = ' '.repeat(15_000);
+  const hostile = [
+    requestText({ via: `SIP/2.0/UDP a;x="${','.repeat(30_000)}";branch=z9hG4bKa` }),
+    requestText({ via: `SIP/2.0/UDP${spaces}a${spaces}\r\n ${spaces};rport${spaces};branch=z9hG4bKa` }),
+    requestText({ cseq: `1${spaces}\r\n ${spaces}OPTIONS` }),
+    requestText({ toTag: `${spaces}"<"${';'.repeat(20_000)}` }),
+  ];
+  const startedAt = performance.now();
+  for (const text of hostile) {
+    const message = parse(text);
+    findFlaw(message);
+    tagOf(message.headers.get('to'));
+    const via = topVia(message);
+    if (via !== undefined && message.kind === 'request') completeTopVia(message, via, { host: '192.0.2.1', port: 1 });
+  }
+  new SipStreamReader().push(Buffer.from('\r\n\r\n'.repeat(16_000)));
+  t.ok(performance.now() - startedAt < 500, 'all of them in half a second');
 });
 
 t.test('RFC 3261 §18.2.1, RFC 3581 §4: the top Via is completed, and nothing else is touched', async (t) => {

@@ -35,6 +35,7 @@ export class Connection implements LiveFlow {
   readonly #reader: SipStreamReader;
   #isOpen = true;
   #hadMessage = false;
+  #faults = 0;
   #deadline: Disposable | undefined;
 
   /** Takes over a socket that is connected and, for TLS, secured. */
@@ -86,13 +87,20 @@ export class Connection implements LiveFlow {
   }
 
   #take(item: StreamItem): void {
-    if (item.item === 'fault') this.#cut(item.fault);
+    if (item.item === 'fault') this.#refuse(item.fault, item.isFatal);
     else if (item.item === 'ping') this.send(PONG);
     else {
       this.#hadMessage = true;
       this.#disarm();
       this.#parts.events.onMessage(item.message, this, item.bytes);
     }
+  }
+
+  /** A peer whose message was left out is heard further, but not for ever. */
+  #refuse(fault: string, isFatal: boolean): void {
+    this.#faults += 1;
+    if (isFatal || this.#faults > this.#parts.limits.faultsPerConnection) this.#cut(fault);
+    else this.#parts.events.onFault(fault, this);
   }
 
   #cut(reason: string): void {

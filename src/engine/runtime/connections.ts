@@ -1,6 +1,6 @@
 // Every TCP and TLS connection: how many there are, from where, and which one a request can reuse (RFC 3261 §18.1.1).
 import { connect, isIP, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import { connect as connectTls, createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
 import type { Clock } from '../../kernel/clock.ts';
 import { isWildcard, plainAddress } from './addresses.ts';
 import { Connection } from './connection.ts';
@@ -12,7 +12,7 @@ export interface ConnectionsOptions {
   readonly clock: Clock;
   readonly limits: StackLimits;
   readonly events: TransportEvents;
-  /** PEM certificates that outgoing TLS trusts; Node's list when absent. */
+  /** PEM certificates that outgoing TLS trusts beside Node's own list. */
   readonly trust: string | undefined;
 }
 
@@ -22,6 +22,7 @@ export class Connections {
   readonly #perAddress = new Map<string, number>();
   readonly #open = new Map<string, Connection>();
   readonly #opening = new Map<string, Promise<LiveFlow | undefined>>();
+  #context: SecureContext | undefined;
   #made = 0;
   #isClosed = false;
 
@@ -105,9 +106,16 @@ export class Connections {
     const bound = listener === undefined || isWildcard(listener.host) ? {} : { localAddress: listener.host };
     const place = { host: target.host, port: target.port, ...bound };
     if (target.transport === 'tcp') return connect(place);
-    const { trust } = this.#options;
     const name = target.serverName === undefined ? {} : { servername: target.serverName };
-    return connectTls({ ...place, ...name, minVersion: 'TLSv1.2', ...(trust === undefined ? {} : { ca: trust }) });
+    return connectTls({ ...place, ...name, secureContext: this.#trustingContext() });
+  }
+
+  /** Made once, at the first need: reading Node's list takes its time. */
+  #trustingContext(): SecureContext {
+    const { trust } = this.#options;
+    const ca = trust === undefined ? {} : { ca: [...rootCertificates, trust] };
+    this.#context ??= createSecureContext({ minVersion: 'TLSv1.2', ...ca });
+    return this.#context;
   }
 
   #closed(flow: LiveFlow, key: string): void {

@@ -19,6 +19,8 @@ export interface StackLimits {
   readonly messageMs: number;
   /** Time to open a connection. */
   readonly connectMs: number;
+  /** Broken messages on one connection before it is cut. */
+  readonly faultsPerConnection: number;
 }
 
 export const defaultStackLimits: StackLimits = {
@@ -32,4 +34,5 @@ export const defaultStackLimits: StackLimits = {
   firstMessageMs: 30_000,
   messageMs: 10_000,
   connectMs: 10_000,
+  faultsPerConnection: 20,
 };

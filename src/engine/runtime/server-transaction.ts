@@ -10,6 +10,7 @@ import { TransactionDriver } from './transaction-driver.ts';
 
 export interface ServerOwner {
   readonly clock: Clock;
+  newTag(): string;
   /** Sends by the flow the request came by, or by a new one when that is gone (RFC 3261 §18.2.2). */
   sendResponse(bytes: Uint8Array, transaction: RunningServerTransaction): void;
   /** The request is new. */
@@ -24,33 +25,31 @@ export class RunningServerTransaction implements ServerTransaction {
   readonly arrival: Arrival;
   readonly flow: LiveFlow;
   readonly key: string;
-  /** The To tag of answers that the stack makes for it. */
-  readonly toTag: string;
   onEnd: ((ending: TransactionEnding) => void) | undefined;
   readonly #owner: ServerOwner;
   readonly #driver: TransactionDriver;
   #last: Uint8Array | undefined;
+  #toTag: string | undefined;
   #ack: { readonly request: SipRequest; readonly arrival: Arrival } | undefined;
   #ending: TransactionEnding = 'done';
 
-  constructor(
-    request: SipRequest,
-    arrival: Arrival & { readonly flow: LiveFlow },
-    key: string,
-    toTag: string,
-    owner: ServerOwner,
-  ) {
+  constructor(request: SipRequest, arrival: Arrival & { readonly flow: LiveFlow }, key: string, owner: ServerOwner) {
     this.request = request;
     this.arrival = arrival;
     this.flow = arrival.flow;
     this.key = key;
-    this.toTag = toTag;
     this.#owner = owner;
     const table = request.method === 'INVITE' ? inviteServer : nonInviteServer;
     this.#driver = new TransactionDriver(table, arrival.flow.isReliable, owner.clock, {
       perform: (effect) => this.#perform(effect),
       over: () => this.#over(),
     });
+  }
+
+  /** The To tag of answers that the stack makes for it. */
+  get toTag(): string {
+    this.#toTag ??= this.#owner.newTag();
+    return this.#toTag;
   }
 
   get isOver(): boolean {

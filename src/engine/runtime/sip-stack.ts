@@ -50,13 +50,17 @@ export interface Arrival {
 
 export type TransactionEnding = 'done' | 'timeout' | 'transport-error';
 
-/** Server side of one request (RFC 3261 §17.2, RFC 6026). Retransmissions are absorbed and answered by the stack. */
+/**
+ * Server side of one request (RFC 3261 §17.2, RFC 6026). Retransmissions are absorbed and answered by the stack. Responses go
+ * back by the flow of the request: by UDP to the address and port it came from, whether it asked for rport or not.
+ */
 export interface ServerTransaction {
   readonly request: SipRequest;
   readonly arrival: Arrival;
   /**
    * Sends a response; the stack resends it as its timers ask. A 2xx to INVITE may be passed again to resend it: that timing
-   * is the caller's (RFC 3261 §13.3.1.4). Returns the response as sent and its size, or undefined when the transaction is over.
+   * is the caller's (RFC 3261 §13.3.1.4). Returns the size as sent, or undefined when that answer has no place any more: the
+   * transaction is over, or a final answer was given. Sends no 100 by itself, and adds no To tag.
    */
   respond(response: SipResponse): { readonly bytes: number } | undefined;
   readonly isOver: boolean;
@@ -65,7 +69,10 @@ export interface ServerTransaction {
 }
 
 export interface ClientEvents {
-  /** Each response once: provisionals other than 100 included, retransmissions absorbed, 2xx from each fork given. */
+  /**
+   * Each response once: provisionals other than 100 included, retransmissions absorbed, the first 2xx of each To tag given.
+   * A repeated 2xx goes to `StackEvents.onStrayResponse`, so that whoever owns the dialog sends its ACK again.
+   */
   onResponse(response: SipResponse, arrival: Arrival): void;
   /** No final answer within timer B or F, or the transport broke. */
   onFailure(ending: 'timeout' | 'transport-error'): void;
@@ -84,13 +91,16 @@ export interface ClientTransaction {
 export interface StackEvents {
   /** A new request, never ACK or CANCEL. The stack has sent nothing yet. */
   onRequest(transaction: ServerTransaction): void;
-  /** A CANCEL that matches `invite`, which the stack has answered 200; the owner answers the INVITE 487. One that matches nothing got 481. */
+  /**
+   * A CANCEL that matches `invite`, which the stack has answered 200; the owner answers the INVITE 487, which is
+   * refused when a final answer was given before (RFC 3261 §9.2). A CANCEL that matches nothing got 481.
+   */
   onCancel(cancel: SipRequest, arrival: Arrival, invite: ServerTransaction): void;
   /** An ACK that belongs to no transaction: the one for a 2xx. */
   onAck(ack: SipRequest, arrival: Arrival): void;
   /** A response that matches no transaction: a late or repeated 2xx whose ACK was lost. */
   onStrayResponse(response: SipResponse, arrival: Arrival): void;
-  /** Something could not be parsed. `reason` is a stable word, for a counter. */
+  /** Something could not be parsed, or broke a limit. `reason` is a stable word, for a counter. */
   onFault(reason: string, flow: Flow): void;
 }
 

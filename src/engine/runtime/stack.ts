@@ -1,5 +1,6 @@
 // The SIP stack: transports and transactions behind one interface.
 import { randomBytes } from 'node:crypto';
+import { isIPv6 } from 'node:net';
 import type { Clock } from '../../kernel/clock.ts';
 import { WardlineError } from '../../kernel/errors.ts';
 import type { SipRequest } from '../../protocol/sip/message.ts';
@@ -14,7 +15,6 @@ import type {
   ListenerSpec,
   SipStack,
   SipTarget,
-  SipTransport,
   StackEvents,
 } from './sip-stack.ts';
 import { StreamListener } from './stream-listener.ts';
@@ -26,8 +26,10 @@ export interface StackOptions {
   /** `count` random bytes, for branches and tags; the system's by default. */
   readonly random?: (count: number) => Uint8Array;
   readonly limits?: Partial<StackLimits>;
-  /** PEM certificates that outgoing TLS connections trust; Node's own list when absent. */
+  /** PEM certificates that outgoing TLS connections trust beside Node's own list: the clinic's CA. */
   readonly trust?: string;
+  /** What a handler of `events` threw, for the owner's log; the request it was about is answered 500. */
+  readonly onThrow?: (thrown: unknown) => void;
 }
 
 export function createSipStack(events: StackEvents, options: StackOptions): SipStack {
@@ -41,11 +43,11 @@ class RunningSipStack implements SipStack {
   readonly #transportEvents: TransportEvents;
   readonly #connections: Connections;
 
-  constructor(events: StackEvents, { clock, random = randomBytes, limits, trust }: StackOptions) {
+  constructor(events: StackEvents, { clock, random = randomBytes, limits, trust, onThrow }: StackOptions) {
     this.#limits = { ...defaultStackLimits, ...limits };
     const reconnect = (flow: LiveFlow, to: HostPort) =>
       this.#flowTo({ ...to, transport: flow.transport, listener: flow.listener });
-    this.#transactions = new Transactions({ clock, random, events, limits: this.#limits, reconnect });
+    this.#transactions = new Transactions({ clock, random, events, limits: this.#limits, reconnect, onThrow });
     this.#transportEvents = {
       onMessage: (message, flow, bytes) => this.#transactions.receive(message, flow, bytes),
       onFault: (reason, flow) => events.onFault(reason, flow),
@@ -101,21 +103,23 @@ class RunningSipStack implements SipStack {
 
   async #flowTo(target: SipTarget): Promise<LiveFlow | undefined> {
     if (isLive(target.flow) && target.flow.isOpen) return target.flow;
-    const listener = this.#findListener(target.transport, target.listener);
+    const listener = this.#findListener(target);
     if (target.transport !== 'udp') return this.#connections.to(target, listener?.spec);
     return listener instanceof UdpListener ? listener.flowTo(target) : undefined;
   }
 
-  #findListener(transport: SipTransport, name: string | undefined): UdpListener | StreamListener | undefined {
+  /** The one named, else the first, of the target's transport and address family. */
+  #findListener({ transport, listener: name, host }: SipTarget): UdpListener | StreamListener | undefined {
     for (const listener of this.#listeners.values()) {
       const { spec } = listener;
-      if (spec.transport === transport && (name === undefined || name === spec.name)) return listener;
+      const fits = spec.transport === transport && isIPv6(spec.host) === isIPv6(host);
+      if (fits && (name === undefined || name === spec.name)) return listener;
     }
     return undefined;
   }
 
   #deadFlow(target: SipTarget): LiveFlow {
-    const spec = this.#findListener(target.transport, target.listener)?.spec;
+    const spec = this.#findListener(target)?.spec;
     return deadFlow({
       transport: target.transport,
       listener: spec?.name ?? '',

@@ -22,6 +22,7 @@ export interface TransactionsOptions {
   readonly limits: StackLimits;
   readonly events: StackEvents;
   readonly random: (count: number) => Uint8Array;
+  readonly onThrow: ((thrown: unknown) => void) | undefined;
   /** A connection back to where a request came from, when its own is gone. */
   readonly reconnect: (flow: LiveFlow, to: HostPort) => Promise<LiveFlow | undefined>;
 }
@@ -143,8 +144,9 @@ export class Transactions {
     arrival: LiveArrival,
     began: (transaction: RunningServerTransaction) => void,
   ) {
-    const transaction = new RunningServerTransaction(request, arrival, key, hex(this.#options.random(TAG_BYTES)), {
+    const transaction = new RunningServerTransaction(request, arrival, key, {
       clock: this.clock,
+      newTag: () => this.#newTag(),
       sendResponse: (bytes, sender) => this.#sendResponse(bytes, sender),
       began,
       passAck: (ack, from) => this.#options.events.onAck(ack, from),
@@ -181,16 +183,21 @@ export class Transactions {
     });
   }
 
+  #newTag(): string {
+    return hex(this.#options.random(TAG_BYTES));
+  }
+
   /** An answer outside any transaction. */
   #refuse(request: SipRequest, flow: LiveFlow, status: number, reason: string): void {
-    flow.send(serialise(buildResponse(request, status, reason, hex(this.#options.random(TAG_BYTES)))));
+    flow.send(serialise(buildResponse(request, status, reason, this.#newTag())));
   }
 
   /** What an owner throws ends its own request, never the process. */
   #guard(flow: LiveFlow, work: () => void, transaction?: RunningServerTransaction): void {
     try {
       work();
-    } catch {
+    } catch (thrown) {
+      this.#options.onThrow?.(thrown);
       this.#options.events.onFault('handler-threw', flow);
       if (transaction === undefined) return;
       transaction.respond(buildResponse(transaction.request, 500, 'Server Internal Error', transaction.toTag));

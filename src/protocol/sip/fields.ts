@@ -1,6 +1,6 @@
 // Header fields that transactions and transports read: Via, CSeq, tags, lengths of time (RFC 3261 §20, RFC 3581).
 import type { SipMessage, SipRequest } from './message.ts';
-import { formatHostPort, parseHostPort, parseParams, splitList, type UriParams, unfold } from './uri.ts';
+import { endOfFirstItem, formatHostPort, parseHostPort, parseParams, type UriParams, unfold } from './uri.ts';
 
 /** RFC 3261 §8.1.1.7: a branch that starts so is unique for its transaction. */
 export const BRANCH_COOKIE = 'z9hG4bK';
@@ -59,7 +59,7 @@ export function completeTopVia(request: SipRequest, via: Via, source: { host: st
   if (needsRport) text = setParam(text, 'rport', String(source.port));
   if (needsReceived) text = setParam(text, 'received', source.host);
   // The rest of a line that holds several stays as it was.
-  return { ...request, headers: request.headers.withFirst('via', text + line.slice(lengthOfFirst(line))) };
+  return { ...request, headers: request.headers.withFirst('via', text + line.slice(endOfFirstItem(line))) };
 }
 
 export function formatVia(transport: string, sentBy: { host: string; port: number }, branch: string): string {
@@ -119,18 +119,7 @@ function splitSpaced(head: string): { transport: string; sentBy: string } | unde
 }
 
 function firstOf(line: string): string {
-  return line.includes(',') || line.includes('\n') ? (splitList(line)[0] ?? '') : line;
-}
-
-/** Where the first item ends in a line as written. */
-function lengthOfFirst(line: string): number {
-  if (!line.includes(',')) return line.length;
-  const first = firstOf(line);
-  // Via values hold no commas but in quotes, and a folded first item shrinks when unfolded.
-  for (let at = line.indexOf(','); at >= 0; at = line.indexOf(',', at + 1)) {
-    if (unfold(line.slice(0, at)).trim() === first) return at;
-  }
-  return line.length;
+  return unfold(line.slice(0, endOfFirstItem(line))).trim();
 }
 
 function setParam(text: string, name: string, value: string): string {

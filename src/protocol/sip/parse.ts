@@ -44,6 +44,7 @@ export function parseMessage(bytes: Uint8Array, limits: ParseLimits = defaultPar
   if (end < 0) return { fault: 'no-header-end' };
   const head = parseHead(buffer.subarray(start, end + 2), limits);
   if ('fault' in head) return head;
+  if (head.flaw !== undefined || head.start === undefined) return { fault: head.flaw ?? 'bad-start-line' };
   const bodyStart = end + HEADER_END.length;
   const length = head.contentLength ?? buffer.length - bodyStart;
   if (bodyStart + length > buffer.length) return { fault: 'body-too-short' };
@@ -58,17 +59,19 @@ export type StreamItem =
   | { readonly item: 'message'; readonly message: SipMessage; readonly bytes: number }
   /** RFC 5626 §3.5.1: a double CRLF between messages, to be answered with one. */
   | { readonly item: 'ping' }
-  /** The stream cannot be framed any more; the connection is to be closed. */
-  | { readonly item: 'fault'; readonly fault: FaultWord };
+  /** `isFatal`: the stream cannot be framed any more, and the connection is to be closed; else one message was left out. */
+  | { readonly item: 'fault'; readonly fault: FaultWord; readonly isFatal: boolean };
 
 /** Cuts a TCP or TLS stream into messages by Content-Length (RFC 3261 §18.3). Holds one unfinished message at most. */
 export class SipStreamReader {
   readonly #limits: ParseLimits;
   #buffer = Buffer.alloc(0);
-  #length = 0;
-  /** No header end lies before this offset. */
+  /** What has not been taken yet lies between these two. */
+  #start = 0;
+  #end = 0;
+  /** No header end lies before this offset from the start. */
   #scanned = 0;
-  #head: (Head & { readonly bodyStart: number; readonly total: number }) | undefined;
+  #head: (Head & { readonly bodyAt: number; readonly total: number }) | undefined;
   #sawLineEnd = false;
   #isBroken = false;
 
@@ -78,21 +81,20 @@ export class SipStreamReader {
 
   /** True while part of a message has come and the rest has not. */
   get isMidMessage(): boolean {
-    return this.#length > 0;
+    return this.#end > this.#start;
   }
 
-  /** Takes the next bytes of the stream, however they were split. Nothing more comes after a fault. */
+  /** Takes the next bytes of the stream, however they were split. Nothing more comes after a fatal fault. */
   push(chunk: Uint8Array): StreamItem[] {
     const items: StreamItem[] = [];
     if (this.#isBroken) return items;
     this.#append(chunk);
     for (let item = this.#next(); item !== undefined; item = this.#next()) {
       items.push(item);
-      if (item.item === 'fault') {
-        this.#isBroken = true;
-        this.#consume(this.#length);
-        break;
-      }
+      if (item.item !== 'fault' || !item.isFatal) continue;
+      this.#isBroken = true;
+      this.#consume(this.#end - this.#start);
+      break;
     }
     return items;
   }
@@ -101,36 +103,39 @@ export class SipStreamReader {
     if (this.#head === undefined) {
       if (this.#dropLineEnds()) return { item: 'ping' };
       const fault = this.#findHead();
-      if (fault !== undefined) return { item: 'fault', fault };
+      if (fault !== undefined) return { item: 'fault', fault, isFatal: true };
     }
     const head = this.#head;
-    if (head === undefined || this.#length < head.total) return undefined;
-    const body =
-      head.total === head.bodyStart ? NO_BODY : Buffer.from(this.#buffer.subarray(head.bodyStart, head.total));
-    this.#consume(head.total);
-    return { item: 'message', message: { ...head.start, headers: head.headers, body }, bytes: head.total };
+    if (head === undefined || this.#end - this.#start < head.total) return undefined;
+    const { start, headers, flaw, total } = head;
+    const body = total === head.bodyAt ? NO_BODY : Buffer.from(this.#slice(head.bodyAt, total));
+    this.#consume(total);
+    if (start === undefined || flaw !== undefined)
+      return { item: 'fault', fault: flaw ?? 'bad-start-line', isFatal: false };
+    return { item: 'message', message: { ...start, headers, body }, bytes: total };
   }
 
   #findHead(): FaultWord | undefined {
-    const end = this.#buffer.subarray(0, this.#length).indexOf(HEADER_END, this.#scanned);
-    if (end < 0) {
-      this.#scanned = Math.max(0, this.#length - 3);
-      return this.#length > this.#limits.messageBytes ? 'message-too-large' : undefined;
+    const waiting = this.#end - this.#start;
+    const at = this.#slice(0, waiting).indexOf(HEADER_END, this.#scanned);
+    if (at < 0) {
+      this.#scanned = Math.max(0, waiting - 3);
+      return waiting > this.#limits.messageBytes ? 'message-too-large' : undefined;
     }
-    const head = parseHead(this.#buffer.subarray(0, end + 2), this.#limits);
+    const head = parseHead(this.#slice(0, at + 2), this.#limits);
     if ('fault' in head) return head.fault;
     if (head.contentLength === undefined) return 'no-content-length';
-    const bodyStart = end + HEADER_END.length;
-    const total = bodyStart + head.contentLength;
+    const bodyAt = at + HEADER_END.length;
+    const total = bodyAt + head.contentLength;
     if (total > this.#limits.messageBytes) return 'message-too-large';
-    this.#head = { ...head, bodyStart, total };
+    this.#head = { ...head, bodyAt, total };
     this.#sawLineEnd = false;
     return undefined;
   }
 
   /** Takes away line ends before a message; true when two of them made a ping. */
   #dropLineEnds(): boolean {
-    while (this.#length >= 2 && this.#buffer[0] === CR && this.#buffer[1] === LF) {
+    while (this.#end - this.#start >= 2 && this.#buffer[this.#start] === CR && this.#buffer[this.#start + 1] === LF) {
       this.#consume(2);
       this.#sawLineEnd = !this.#sawLineEnd;
       if (!this.#sawLineEnd) return true;
@@ -138,24 +143,32 @@ export class SipStreamReader {
     return false;
   }
 
+  #slice(from: number, to: number): Buffer {
+    return this.#buffer.subarray(this.#start + from, this.#start + to);
+  }
+
   #append(chunk: Uint8Array): void {
-    const needed = this.#length + chunk.length;
+    const waiting = this.#end - this.#start;
+    const needed = waiting + chunk.length;
     if (needed > this.#buffer.length) {
       const grown = Buffer.allocUnsafe(Math.max(needed, this.#buffer.length * 2));
-      this.#buffer.copy(grown, 0, 0, this.#length);
+      this.#buffer.copy(grown, 0, this.#start, this.#end);
       this.#buffer = grown;
-    }
-    this.#buffer.set(chunk, this.#length);
-    this.#length = needed;
+    } else if (this.#start > 0) this.#buffer.copyWithin(0, this.#start, this.#end);
+    this.#buffer.set(chunk, waiting);
+    this.#start = 0;
+    this.#end = needed;
   }
 
   #consume(count: number): void {
-    this.#length -= count;
+    this.#start += count;
     this.#scanned = 0;
     this.#head = undefined;
+    if (this.#start < this.#end) return;
     // An idle connection holds no memory.
-    if (this.#length === 0) this.#buffer = Buffer.alloc(0);
-    else this.#buffer.copyWithin(0, count, count + this.#length);
+    this.#buffer = Buffer.alloc(0);
+    this.#start = 0;
+    this.#end = 0;
   }
 }
 
@@ -164,34 +177,40 @@ type StartLine =
   | { readonly kind: 'response'; readonly status: number; readonly reason: string };
 
 interface Head {
-  readonly start: StartLine;
+  readonly start: StartLine | undefined;
   readonly headers: SipHeaders;
   readonly contentLength: number | undefined;
+  /** What makes it no message, though where it ends is known. */
+  readonly flaw: FaultWord | undefined;
 }
 
-/** Start line and headers; `bytes` ends with the CRLF of the last header line. */
+/** Start line and headers; `bytes` ends with the CRLF of the last header line. A fault: where it ends cannot be trusted. */
 function parseHead(bytes: Buffer, limits: ParseLimits): Head | SipFault {
-  if (!isUtf8(bytes)) return { fault: 'not-utf8' };
-  const text = bytes.toString('utf8');
+  const isText = isUtf8(bytes);
+  const text = bytes.toString(isText ? 'utf8' : 'latin1');
   const firstEnd = text.indexOf('\r\n');
   const start = parseStartLine(text.slice(0, firstEnd));
-  if ('fault' in start) return start;
+  if ('fault' in start && start.fault === 'bad-start-line') return start;
+  let flaw: FaultWord | undefined = isText ? undefined : 'not-utf8';
+  if ('fault' in start) flaw ??= start.fault;
   const list: SipHeader[] = [];
   let contentLength: number | undefined;
   for (let at = firstEnd + 2; at < text.length; ) {
     const end = endOfHeader(text, at);
     const header = parseHeaderLine(text.slice(at, end));
-    if (header === undefined) return { fault: 'bad-header-line' };
-    if (list.length === limits.headerCount) return { fault: 'too-many-headers' };
-    if (headerKey(header.name) === 'content-length') {
-      const length = parseContentLength(header.value);
-      if (length === undefined || (contentLength ?? length) !== length) return { fault: 'bad-content-length' };
-      contentLength = length;
-    }
-    list.push(header);
     at = end + 2;
+    if (header === undefined) {
+      flaw ??= 'bad-header-line';
+      continue;
+    }
+    if (list.length === limits.headerCount) return { fault: 'too-many-headers' };
+    list.push(header);
+    if (headerKey(header.name) !== 'content-length') continue;
+    const length = parseContentLength(header.value);
+    if (length === undefined || (contentLength ?? length) !== length) return { fault: 'bad-content-length' };
+    contentLength = length;
   }
-  return { start, headers: new SipHeaders(list), contentLength };
+  return { start: 'fault' in start ? undefined : start, headers: new SipHeaders(list), contentLength, flaw };
 }
 
 /** RFC 3261 §7.1 and §7.2: single spaces, no others; the version in any case. */

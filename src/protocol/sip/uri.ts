@@ -154,7 +154,16 @@ export function quote(text: string): string {
 
 /** With line folding replaced by one space (RFC 3261 §7.3.1). */
 export function unfold(text: string): string {
-  return text.includes('\n') ? text.replace(/[ \t]*\r?\n[ \t]+/g, ' ') : text;
+  if (!text.includes('\n')) return text;
+  return text
+    .split('\n')
+    .map((line) => line.trim())
+    .join(' ');
+}
+
+/** Where the first item of a comma list ends: the first comma outside quotes and `<…>`, or the end. */
+export function endOfFirstItem(text: string): number {
+  return text.includes(',') ? endOfItem(text, 0, ',') : text.length;
 }
 
 function parseSip(scheme: 'sip' | 'sips', rest: string): SipUri | undefined {
@@ -215,24 +224,29 @@ function assemble(displayName: string | undefined, uriText: string, paramText: s
 
 /** Splits at `separator` outside quotes and angle brackets. */
 function splitAt(text: string, separator: string): string[] {
-  if (!text.includes(separator)) return text.trim() === '' ? [] : [text.trim()];
   const items: string[] = [];
-  let start = 0;
+  for (let start = 0; start < text.length; ) {
+    const end = endOfItem(text, start, separator);
+    const item = text.slice(start, end).trim();
+    if (item !== '') items.push(item);
+    start = end + 1;
+  }
+  return items;
+}
+
+function endOfItem(text: string, start: number, separator: string): number {
   let isInBrackets = false;
-  for (let at = 0; at <= text.length; at++) {
+  for (let at = start; at < text.length; at++) {
     const char = text[at];
     if (char === '"' && !isInBrackets) {
       const end = endOfQuoted(text, at);
-      at = end < 0 ? text.length - 1 : end - 1;
+      if (end < 0) return text.length;
+      at = end - 1;
     } else if (char === '<') isInBrackets = true;
     else if (char === '>') isInBrackets = false;
-    else if (char === undefined || (char === separator && !isInBrackets)) {
-      const item = text.slice(start, at).trim();
-      if (item !== '') items.push(item);
-      start = at + 1;
-    }
+    else if (char === separator && !isInBrackets) return at;
   }
-  return items;
+  return text.length;
 }
 
 /** The index after the closing quote of the string that opens at `start`, or -1. */
