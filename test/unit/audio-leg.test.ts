@@ -14,6 +14,7 @@ import { steadyTone, ToneGenerator } from '../../src/protocol/rtp/tone.ts';
 import type { NegotiatedAudio, SrtpSession } from '../../src/protocol/sdp/audio.ts';
 import { dominantFrequency, isSilent, toneLevel } from '../support/listen.ts';
 import { ManualClock } from '../support/manual-clock.ts';
+import { seeded } from '../support/seeded.ts';
 
 const HOST = '127.0.0.1';
 
@@ -162,6 +163,21 @@ t.test('a stranger is not heard; with latching the first who is authentic is, an
   t.ok(a.stats.packetsReceived > 20, 'and audio goes to where theirs came from');
 });
 
+t.test('plain RTP latches to another port of the same host, never to another host, and once', async (t) => {
+  const { clock, leg } = bench(t);
+  const [a, nat, stranger] = [await leg(), await leg('latch'), await leg()];
+  const fromElsewhere = createMediaPorts({ address: '127.0.0.2', first: 0, last: 0, clock });
+  t.teardown(() => fromElsewhere[Symbol.asyncDispose]());
+  const other = await openAudioLeg({ ports: fromElsewhere, clock, random: randomBytes, nat: 'strict' });
+  nat.configure({ ...plain(a), remote: { host: HOST, port: 9 } });
+  for (const party of [other, a, stranger]) party.configure(plain(nat));
+  t.ok(isSilent((await converse(clock, [other, nat], [700, 1000], 10))[1]));
+  const [, heard] = await converse(clock, [a, nat], [440, 1000], 30);
+  t.equal(dominantFrequency(heard.subarray(1600), 8000), 440);
+  await converse(clock, [stranger, nat], [700, 1000], 5);
+  t.equal(nat.stats.wrongSource, 15);
+});
+
 t.test('hold: who does not listen hears nothing, who does not send is silent, and both come back', async (t) => {
   const { clock, leg } = bench(t);
   const [a, b] = [await leg(), await leg()];
@@ -208,8 +224,9 @@ t.test('a re-INVITE that keeps the keys keeps the audio; new keys take over', as
 t.test('digits arrive once each, with their length, and audio goes on after them', async (t) => {
   const { clock, leg } = bench(t);
   const [a, b] = [await leg(), await leg()];
-  a.configure(plain(b));
-  b.configure(plain(a));
+  const [aKeys, bKeys] = keyPair('AES_CM_128_HMAC_SHA1_80');
+  a.configure(plain(b, { srtp: aKeys }));
+  b.configure(plain(a, { srtp: bKeys }));
   const pressed: [string, number][] = [];
   b.onDigit = (digit, ticks) => pressed.push([digit, ticks]);
   await converse(clock, [a, b], [440, 1000], 5);
@@ -225,6 +242,63 @@ t.test('digits arrive once each, with their length, and audio goes on after them
   t.equal(dominantFrequency(heard.subarray(65 * 160), 8000), 440);
   a.configure(plain(b, { telephoneEvent: undefined }));
   t.notOk(a.sendDigit('1', 100), 'a peer without RFC 4733 gets none');
+});
+
+t.test('time goes on while nothing is said: the timestamp shows it, and a marker the start of speech', async (t) => {
+  const { clock, leg } = bench(t);
+  const a = await leg();
+  const ear = createSocket('udp4');
+  t.teardown(() => ear.close());
+  await new Promise<void>((resolve) => ear.bind(0, HOST, resolve));
+  const heard: Buffer[] = [];
+  ear.on('message', (packet) => heard.push(packet));
+  a.configure({ ...plain(a), remote: { host: HOST, port: ear.address().port } });
+  for (let tick = 0; tick < 12; tick++) {
+    clock.advance(20);
+    a.read();
+    if (tick < 3 || tick > 8) a.write(new Int16Array(160));
+  }
+  await arrive();
+  const first = heard[0]?.readUInt32BE(4) ?? 0;
+  t.same(
+    heard.map((packet) => ((packet.readUInt32BE(4) - first) >>> 0) / 160),
+    [0, 1, 2, 9, 10, 11],
+  );
+  t.same(
+    heard.map((packet) => (packet[1] ?? 0) >= 0x80),
+    [true, false, false, true, false, false],
+  );
+  const sequences = heard.map((packet) => packet.readUInt16BE(2) - (heard[0]?.readUInt16BE(2) ?? 0));
+  t.same(sequences, [0, 1, 2, 3, 4, 5], 'nothing was lost');
+});
+
+t.test('no bytes from the network make a leg throw', async (t) => {
+  const random = seeded();
+  t.comment(`seed ${random.seed}`);
+  const { clock, leg } = bench(t);
+  const [a, b] = [await leg('latch'), await leg('latch')];
+  const attacker = createSocket('udp4');
+  t.teardown(() => attacker.close());
+  await new Promise<void>((resolve) => attacker.bind(0, HOST, resolve));
+  const remote = { host: HOST, port: attacker.address().port };
+  a.configure({ ...plain(b), remote });
+  b.configure({ ...plain(a, { srtp: keyPair('AEAD_AES_128_GCM')[0] }), remote });
+  const types = [0x00, 0x80, 0x08, 0x65, 0xe5, 0x0d, 0xc8, 0x7f];
+  for (let i = 0; i < 1_000; i++) {
+    const packet = random.bytes(random.below(i % 50 === 0 ? 2_000 : 200));
+    if (packet.length > 1 && i % 3 > 0) {
+      packet[0] = i % 3 === 1 ? 0x80 : 0x80 | random.below(64);
+      packet[1] = types[i % types.length] ?? 0;
+    }
+    attacker.send(packet, a.local.port, HOST);
+    attacker.send(packet, b.local.port, HOST);
+    if (i % 20 > 0) continue;
+    await arrive();
+    clock.advance(20);
+    for (const each of [a, b]) each.write(each.read());
+  }
+  t.equal(b.stats.packetsReceived, 0);
+  t.ok(a.stats.packetsReceived > 0);
 });
 
 t.test('a closed leg keeps its port until the peer is silent, and 5 s at most', async (t) => {

@@ -97,11 +97,12 @@ export class InboundAudio {
     return this.#heard;
   }
 
-  /** RFC 7362 §4: with `latch`, the first packet that proves good settles the source; without, the SDP did. */
+  /** With `latch`, the first packet that proves good settles the source: by its key from anywhere, without one only from the SDP's host. */
   #mayHear(remote: HostPort, host: string, port: number): boolean {
     const { source } = this;
     if (source !== undefined) return source.port === port && source.host === host;
-    return this.#mayLatch || (remote.port === port && remote.host === host);
+    if (this.#mayLatch && this.#srtp !== undefined) return true;
+    return remote.host === host && (this.#mayLatch || remote.port === port);
   }
 
   /** The length of the RTP packet, or 0: nothing to be heard, and counted. */

@@ -61,7 +61,10 @@ export interface AudioLeg extends Disposable {
   [Symbol.dispose](): void;
 }
 
-/** `strict`: only the address of the SDP is heard. `latch`: the first packet's address replaces it, once a configuration. */
+/**
+ * `strict`: only the address of the SDP is heard. `latch`: once a configuration, the first good packet's address replaces it;
+ * with SRTP that may come from anywhere, for its key proves it; plain RTP only from another port of the SDP's host.
+ */
 export type NatPolicy = 'strict' | 'latch';
 
 export interface AudioLegOptions {
