@@ -132,8 +132,18 @@ function startAttempt({ clock }: LegContext, invite: Inviting): Attempt {
       if (response.status >= 180) ringing.end(true);
     },
   };
-  const answering = invite(progress, over);
-  answering.then((late) => (over.hasEnded ? late?.abandon() : undefined)).catch(() => {});
+  let waiting: Answered | undefined;
+  let isTaken = false;
+  const take = <Value>(act: () => Promise<Value>) => {
+    isTaken = true;
+    return act();
+  };
+  const answering = invite(progress, over).then((answered) => {
+    if (answered !== undefined && over.hasEnded) void answered.abandon();
+    if (answered === undefined || over.hasEnded) return undefined;
+    waiting = { complete: () => take(answered.complete), abandon: () => take(answered.abandon) };
+    return waiting;
+  });
   const outcome = within(answering, { clock, ms: MAX_RING_MS, what: 'ringing', ending: over }).then(
     (answered): AttemptOutcome => (answered === undefined ? { failed: { reason: 'no-audio' } } : { answered }),
     (error: unknown): AttemptOutcome => ({ failed: over.cause ?? faultOf(error) }),
@@ -142,7 +152,9 @@ function startAttempt({ clock }: LegContext, invite: Inviting): Attempt {
     outcome,
     ringing,
     cancel: () => {
-      if (over.end({ reason: 'cancelled' })) cancelSent();
+      if (isTaken || !over.end({ reason: 'cancelled' })) return;
+      if (waiting === undefined) cancelSent();
+      else void waiting.abandon();
     },
   };
 }

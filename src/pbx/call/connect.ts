@@ -1,0 +1,28 @@
+// Two parties talking: answered, recorded when policy asks for it, bridged, and let go together.
+import type { CallOutcome } from '../../model/cdr.ts';
+import type { CalledLeg } from '../leg/called-leg.ts';
+import type { Call } from './call.ts';
+import type { CallRecording } from './recording.ts';
+import { startRecording } from './recording.ts';
+
+/** Connects the caller with who answered, until either leaves. */
+export async function connect(call: Call, callee: CalledLeg): Promise<CallOutcome> {
+  let recording: CallRecording | undefined;
+  try {
+    const caller = await call.answer();
+    if (call.facts.isRecorded) recording = await startRecording(call, caller, callee.media);
+    await caller.bridge(callee.media);
+    return await firstToLeave(call, callee);
+  } finally {
+    // The file is ended while the caller's leg still stands, so that its last words are in it.
+    await recording?.finish();
+    await Promise.all([callee.hangUp(), call.caller.isAnswered ? call.caller.hangUp() : undefined]);
+  }
+}
+
+function firstToLeave(call: Call, callee: CalledLeg): Promise<CallOutcome> {
+  return new Promise((resolve) => {
+    call.caller.ending.onEnd(() => resolve({ ended: 'answered', by: 'caller' }));
+    callee.ending.onEnd(() => resolve({ ended: 'answered', by: 'callee' }));
+  });
+}

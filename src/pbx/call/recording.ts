@@ -1,0 +1,88 @@
+// Recording of a whole call: the artifact first, the notice to both sides, then both directions on one file (architecture, "How audio reaches the vault").
+import { codeOf } from '../../kernel/errors.ts';
+import type { ArtifactId } from '../../kernel/id.ts';
+import type { Media } from '../leg/media.ts';
+import type { Call } from './call.ts';
+
+export interface CallRecording {
+  /** Ends the file and closes the artifact; never rejects. */
+  finish(): Promise<void>;
+}
+
+/** Starts recording on the caller's leg and plays the notice to both; undefined, said and audited, when it cannot be. */
+export async function startRecording(call: Call, caller: Media, callee: Media): Promise<CallRecording | undefined> {
+  const opened = await openArtifact(call);
+  if (opened === undefined) return undefined;
+  const { clock, vault, logger } = call.services;
+  try {
+    await caller.startRecordingCall(opened.path);
+    const startedAt = clock.monotonic();
+    const notice = call.services.promptPath(call.services.clinic().recording.notice);
+    await Promise.all([caller.play([notice]), callee.play([notice])]);
+    const atMs = Math.round(clock.monotonic() - startedAt);
+    await vault.ask('artifact.mark', { artifactId: opened.id, mark: 'notice-played', atMs });
+    call.artifacts.push(opened.id);
+    return { finish: () => finish(call, caller, opened) };
+  } catch (error) {
+    // Without the notice nothing of the call may be kept.
+    await caller.stopRecordingCall(opened.path).catch(() => {});
+    await close(call, opened.id, false);
+    if (caller.ending.hasEnded || callee.ending.hasEnded) throw error;
+    logger.error({ code: codeOf(error), callId: call.id }, 'a call could not be recorded');
+    await auditFailure(call);
+    return undefined;
+  }
+}
+
+interface OpenArtifact {
+  readonly id: ArtifactId;
+  readonly path: string;
+}
+
+async function openArtifact(call: Call): Promise<OpenArtifact | undefined> {
+  const { vault, clock, logger, spoolFolder } = call.services;
+  const { from, fromName, to } = call.facts;
+  try {
+    const { artifactId } = await vault.ask('artifact.open', {
+      header: {
+        kind: 'recording',
+        callId: call.id,
+        startedAt: clock.now(),
+        encoding: 'ulaw-8000',
+        channels: 2,
+        mailbox: '',
+        from,
+        fromName,
+        to,
+      },
+    });
+    return { id: artifactId, path: `${spoolFolder}/${artifactId}.ul` };
+  } catch (error) {
+    logger.error({ code: codeOf(error), callId: call.id }, 'a call could not be recorded');
+    await auditFailure(call);
+    return undefined;
+  }
+}
+
+async function finish(call: Call, caller: Media, { id, path }: OpenArtifact): Promise<void> {
+  if (!caller.ending.hasEnded) await caller.stopRecordingCall(path).catch(() => {});
+  await close(call, id, true);
+}
+
+async function close(call: Call, artifactId: ArtifactId, keep: boolean): Promise<void> {
+  const { vault, logger } = call.services;
+  await vault.ask('artifact.close', { artifactId, keep }).catch((error: unknown) => {
+    logger.error({ code: codeOf(error), callId: call.id }, 'a recording could not be closed');
+  });
+}
+
+async function auditFailure(call: Call): Promise<void> {
+  const entry = {
+    action: 'recording-failed',
+    actor: { kind: 'caller', callId: call.id },
+    address: '',
+    outcome: 'failed',
+    subject: call.id,
+  } as const;
+  await call.services.vault.ask('audit.put', { entry }).catch(() => {});
+}

@@ -1,0 +1,88 @@
+// Rings several contacts at once: the first answer wins, the others are cancelled; time and the caller's leaving end it (RFC 3261 §16.7 in spirit, as a back-to-back user agent).
+import type { Attempt, CalledLeg } from '../leg/called-leg.ts';
+import { isLegEnded } from '../leg/ending.ts';
+import type { AttemptFault } from '../leg/faults.ts';
+import type { Call } from './call.ts';
+
+export type RingResult =
+  | { readonly answered: CalledLeg; readonly index: number }
+  | { readonly unanswered: AttemptFault }
+  | { readonly callerLeft: true };
+
+/** North American ringing, for a caller who was answered already (ITU-T E.180). */
+const RINGING_TONE = 'tone_stream://%(2000,4000,440,480);loops=-1';
+
+type Turn =
+  | { readonly index: number; readonly outcome: Awaited<Attempt['outcome']> }
+  | { readonly stop: 'time' | 'caller' };
+
+/** Waits for one of `attempts`, for at most `seconds`. Every attempt is over when it resolves. */
+export async function ringAll(call: Call, attempts: readonly Attempt[], seconds: number): Promise<RingResult> {
+  const { clock } = call.services;
+  for (const attempt of attempts) attempt.ringing.onEnd(() => soundRinging(call));
+  let stop: (turn: Turn) => void = () => {};
+  const stopped = new Promise<Turn>((resolve) => {
+    stop = resolve;
+  });
+  const timer = clock.after(seconds * 1000, () => stop({ stop: 'time' }));
+  const watch = call.caller.ending.onEnd(() => stop({ stop: 'caller' }));
+  try {
+    return await firstAnswer(attempts, stopped);
+  } finally {
+    timer[Symbol.dispose]();
+    watch[Symbol.dispose]();
+    for (const attempt of attempts) attempt.cancel();
+    await silenceRinging(call);
+  }
+}
+
+async function firstAnswer(attempts: readonly Attempt[], stopped: Promise<Turn>): Promise<RingResult> {
+  const open = new Map(
+    attempts.map((attempt, index) => [index, attempt.outcome.then((outcome): Turn => ({ index, outcome }))]),
+  );
+  const faults: AttemptFault[] = [];
+  while (open.size > 0) {
+    const turn = await Promise.race([...open.values(), stopped]);
+    if ('stop' in turn) {
+      return turn.stop === 'caller' ? { callerLeft: true } : { unanswered: { reason: 'no-answer' } };
+    }
+    open.delete(turn.index);
+    if ('failed' in turn.outcome) {
+      faults.push(turn.outcome.failed);
+      continue;
+    }
+    for (const [index, attempt] of attempts.entries()) if (index !== turn.index) attempt.cancel();
+    try {
+      return { answered: await turn.outcome.answered.complete(), index: turn.index };
+    } catch (error) {
+      return { unanswered: { reason: isLegEnded(error) ? 'cancelled' : 'no-audio' } };
+    }
+  }
+  return { unanswered: worst(faults) };
+}
+
+/** What the caller is told when nobody answered: somebody's being busy says more than a phone that is gone. */
+function worst(faults: readonly AttemptFault[]): AttemptFault {
+  for (const reason of ['busy', 'rejected', 'no-answer'] as const) {
+    const fault = faults.find((candidate) => candidate.reason === reason);
+    if (fault !== undefined) return fault;
+  }
+  return faults[0] ?? { reason: 'unreachable' };
+}
+
+function soundRinging(call: Call): void {
+  const media = call.caller.media;
+  if (media === undefined) call.caller.ring();
+  else if (!ringingCalls.has(call)) {
+    ringingCalls.add(call);
+    media.startLoop(RINGING_TONE);
+  }
+}
+
+/** Calls whose caller hears our ringing tone. */
+const ringingCalls = new WeakSet<Call>();
+
+async function silenceRinging(call: Call): Promise<void> {
+  if (!ringingCalls.delete(call)) return;
+  await call.caller.media?.stop().catch(() => {});
+}
