@@ -209,13 +209,16 @@ class PbxParts implements Pbx {
   }
 
   #onNotice({ type, payload }: { readonly type: string; readonly payload: unknown }): void {
-    if (type === 'clinic.changed')
-      void this.#reload(async () => void (this.#clinic = await this.#options.loadClinic()));
+    if (type === 'clinic.changed') void this.#reload(() => this.#reloadClinic());
     if (type === 'credentials.changed') void this.#reload(() => this.#reloadCredentials());
     if (type === 'mailbox.changed') {
       const mailbox = typeof payload === 'object' && payload !== null && 'mailbox' in payload ? payload.mailbox : '';
       if (typeof mailbox === 'string') void this.#messageWaiting.mailboxChanged(mailbox).catch(() => {});
     }
+  }
+
+  async #reloadClinic(): Promise<void> {
+    this.#clinic = await this.#options.loadClinic();
   }
 
   async #reloadCredentials(): Promise<void> {
