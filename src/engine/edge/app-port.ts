@@ -94,6 +94,12 @@ export class AppPort implements AsyncDisposable {
     return [...this.#apps].filter((app) => app.isAuthenticated).length;
   }
 
+  get routes(): Record<string, number> {
+    const counts: Record<string, number> = {};
+    for (const app of this.#apps) for (const verb of app.routes) counts[verb] = (counts[verb] ?? 0) + 1;
+    return counts;
+  }
+
   /** The next application, in turn, among those that route this method. */
   pick(method: string): AppConnection | undefined {
     const verb = method.toLowerCase();

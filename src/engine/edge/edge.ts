@@ -55,6 +55,8 @@ export interface EdgeStatus {
   readonly admin: HostPort;
   readonly listeners: readonly EdgeListenerOptions[];
   readonly applications: number;
+  /** How many applications take each method, by its name in lower case. */
+  readonly routes: Readonly<Record<string, number>>;
   readonly dialogs: number;
   readonly pendingIn: number;
   readonly pendingOut: number;
@@ -95,6 +97,7 @@ class RunningEdge implements Edge {
   readonly #counters = new EdgeCounters();
   readonly #dialogs = new DialogTable();
   readonly #outgoing: OutgoingTable;
+  readonly #clientDialogs: ClientDialogs;
   readonly #uas: UasSide;
   readonly #answers: Answers;
   readonly #newRequests: NewRequests;
@@ -130,8 +133,6 @@ class RunningEdge implements Edge {
     this.#newRequests = new NewRequests(this.#context, this.#outgoing, this.#clientDialogs);
     this.#dialogRequests = new DialogRequests(this.#context, this.#outgoing, this.#clientDialogs);
   }
-
-  readonly #clientDialogs: ClientDialogs;
 
   get admin(): HostPort {
     return this.#getApps().bound;
@@ -174,6 +175,7 @@ class RunningEdge implements Edge {
       admin: this.admin,
       listeners: this.listeners,
       applications: this.#getApps().count,
+      routes: this.#getApps().routes,
       dialogs: this.#dialogs.size,
       pendingIn: this.#uas.incoming.size,
       pendingOut: this.#outgoing.size,
