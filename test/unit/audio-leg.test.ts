@@ -8,6 +8,8 @@ import type { AudioLeg, NatPolicy } from '../../src/engine/media-server/audio/le
 import { openAudioLeg } from '../../src/engine/media-server/audio/leg.ts';
 import type { MediaPorts } from '../../src/engine/runtime/media-socket.ts';
 import { createMediaPorts } from '../../src/engine/runtime/media-socket.ts';
+import { pcmu } from '../../src/protocol/rtp/g711.ts';
+import { writeRtpHeader } from '../../src/protocol/rtp/packet.ts';
 import type { SrtpSuite } from '../../src/protocol/rtp/suite.ts';
 import { masterBytes } from '../../src/protocol/rtp/suite.ts';
 import { steadyTone, ToneGenerator } from '../../src/protocol/rtp/tone.ts';
@@ -242,6 +244,38 @@ t.test('digits arrive once each, with their length, and audio goes on after them
   t.equal(dominantFrequency(heard.subarray(65 * 160), 8000), 440);
   a.configure(plain(b, { telephoneEvent: undefined }));
   t.notOk(a.sendDigit('1', 100), 'a peer without RFC 4733 gets none');
+});
+
+t.test('events that come as a stream of their own beside the audio spoil neither', async (t) => {
+  const { clock, leg } = bench(t);
+  const b = await leg();
+  const sender = createSocket('udp4');
+  t.teardown(() => sender.close());
+  await new Promise<void>((resolve) => sender.bind(0, HOST, resolve));
+  b.configure({ ...plain(b), remote: { host: HOST, port: sender.address().port } });
+  const pressed: string[] = [];
+  b.onDigit = (digit) => pressed.push(digit);
+  const tone = new ToneGenerator(steadyTone([440], -20));
+  const frame = new Int16Array(160);
+  const heard: number[] = [];
+  for (let tick = 0; tick < 50; tick++) {
+    const audio = Buffer.alloc(172);
+    tone.read(frame);
+    pcmu.encode(frame, 160, audio, writeRtpHeader(audio, false, 0, tick, tick * 160, 1));
+    sender.send(audio, b.local.port, HOST);
+    if (tick >= 20 && tick < 30) {
+      const event = Buffer.alloc(16);
+      const start = writeRtpHeader(event, tick === 20, 101, tick - 20, 77, 2);
+      event.set([7, tick > 26 ? 0x8a : 0x0a, 4, 0], start);
+      sender.send(event, b.local.port, HOST);
+    }
+    await arrive();
+    clock.advance(20);
+    heard.push(...b.read());
+  }
+  t.same(pressed, ['7']);
+  const level = toneLevel(Int16Array.from(heard.slice(1600)), 8000, 440);
+  t.ok(Math.abs(level + 20) < 0.5, `${level.toFixed(2)} dBFS`);
 });
 
 t.test('time goes on while nothing is said: the timestamp shows it, and a marker the start of speech', async (t) => {

@@ -13,15 +13,14 @@ export class ReceptionStats {
   #transit = Number.NaN;
   #jitter = 0;
 
-  /** Notes one packet, `arrival` in ticks of the stream's clock. True when it is the first of a new SSRC. */
-  note(ssrc: number, sequence: number, timestamp: number, arrival: number): boolean {
+  /** Notes one packet, `arrival` in ticks of the stream's clock. Another SSRC is counted anew. */
+  note(ssrc: number, sequence: number, timestamp: number, arrival: number): void {
     const isNew = ssrc !== this.#ssrc;
     const ahead = isNew ? 0 : ((sequence - this.#highest) << 16) >> 16;
     if (isNew || Math.abs(ahead) > MAX_DROPOUT) this.#restart(ssrc, sequence);
     else if (ahead > 0) this.#highest += ahead;
     this.#received++;
     this.#noteTransit(arrival - timestamp);
-    return isNew;
   }
 
   /** RFC 3550 appendix A.3; duplicates may make a loss unseen, never negative. */
@@ -32,15 +31,6 @@ export class ReceptionStats {
   /** In ticks of the stream's clock. */
   get jitter(): number {
     return this.#jitter;
-  }
-
-  get ssrc(): number {
-    return this.#ssrc;
-  }
-
-  /** The highest sequence number with its cycles (RFC 3550 §6.4.1). */
-  get extendedHighest(): number {
-    return this.#highest >>> 0;
   }
 
   #lostNow(): number {

@@ -27,6 +27,9 @@ export class InboundAudio {
   readonly #header = emptyRtpHeader();
   readonly #decoded = new Int16Array(MAX_PACKET_SAMPLES);
   readonly #heard = new Int16Array(STEP_SAMPLES);
+  /** Kept apart: some gateways and test tools send events as a stream of their own beside the audio. */
+  #audioSsrc = -1;
+  #eventSsrc = -1;
   #session: NegotiatedAudio | undefined;
   #codec: G711 = G711_CODECS.PCMU;
   #srtp: SrtpReceiver | undefined;
@@ -119,11 +122,10 @@ export class InboundAudio {
   #take(packet: Uint8Array, session: NegotiatedAudio): void {
     const { ssrc, sequence, timestamp, payloadType, payloadStart, payloadEnd, marker } = this.#header;
     const arrival = Math.round(this.#clock.monotonic() * TICKS_PER_MS);
-    if (this.#reception.note(ssrc, sequence, timestamp, arrival)) {
-      this.#jitter.restart();
-      this.#digits.restart();
-    }
+    this.#reception.note(ssrc, sequence, timestamp, arrival);
     if (payloadType === session.telephoneEvent?.receive) {
+      if (ssrc !== this.#eventSsrc) this.#digits.restart();
+      this.#eventSsrc = ssrc;
       this.#digits.handle(packet, payloadStart, payloadEnd, timestamp);
       return;
     }
@@ -133,6 +135,8 @@ export class InboundAudio {
       this.#counters.unknownPayload++;
       return;
     }
+    if (ssrc !== this.#audioSsrc) this.#jitter.restart();
+    this.#audioSsrc = ssrc;
     codec.decode(packet, payloadStart, payloadEnd, this.#decoded, 0);
     this.#jitter.push(timestamp, this.#decoded, count, marker);
   }
