@@ -1,0 +1,199 @@
+// A media server on loopback, an unmodified drachtio-fsmrf in front of it, and far-end phones that speak real RTP and listen.
+import { randomBytes } from 'node:crypto';
+import { EventEmitter, once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { AudioLeg } from '../../src/engine/media-server/audio/leg.ts';
+import { openAudioLeg, TICK_SAMPLES } from '../../src/engine/media-server/audio/leg.ts';
+import { MediaClock } from '../../src/engine/media-server/media-clock.ts';
+import type { MediaServer } from '../../src/engine/media-server/media-server.ts';
+import { createMediaServer } from '../../src/engine/media-server/media-server.ts';
+import type { Intake } from '../../src/engine/media-server/recording/sink.ts';
+import { createMediaPorts } from '../../src/engine/runtime/media-socket.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { createLogger } from '../../src/kernel/logger.ts';
+import { steadyTone, ToneGenerator } from '../../src/protocol/rtp/tone.ts';
+import type { SecurePolicy } from '../../src/protocol/sdp/audio.ts';
+import { createAudioNegotiation } from '../../src/protocol/sdp/negotiation.ts';
+import { FacadeSrf } from './media-facade.ts';
+
+export interface FsmrfEvent {
+  getHeader(name: string): string | undefined;
+  getBody(): string;
+}
+
+/** The parts of fsmrf's Endpoint that the tests use. */
+export interface FsmrfEndpoint extends EventEmitter {
+  readonly uuid: string;
+  readonly local: { sdp: string };
+  readonly dialog: { destroy(): Promise<unknown> };
+  readonly conn: EventEmitter & { subscribe(events: string): void };
+  play(file: string | readonly string[] | object): Promise<Record<string, string>>;
+  playCollect(options: object): Promise<Record<string, string | undefined>>;
+  record(file: string, options: object): Promise<Record<string, string | undefined>>;
+  execute(app: string, arg?: string): Promise<FsmrfEvent>;
+  api(command: string, args: string): Promise<FsmrfEvent>;
+  set(name: string, value: string): Promise<void>;
+  modify(sdp: string): Promise<string>;
+  bridge(other: FsmrfEndpoint): Promise<void>;
+  unbridge(): Promise<void>;
+  getChannelVariables(withMedia?: boolean): Promise<Record<string, string>>;
+  destroy(): Promise<void>;
+}
+
+export interface FsmrfMediaServer extends EventEmitter {
+  readonly sip: { ipv4: { udp: { address: string } } };
+  readonly maxSessions: number;
+  createEndpoint(options?: { remoteSdp?: string; srtp?: boolean }): Promise<FsmrfEndpoint>;
+  api(command: string): Promise<string>;
+  disconnect(): void;
+}
+
+interface MrfClass {
+  new (srf: FacadeSrf): { connect(options: object): Promise<FsmrfMediaServer> };
+}
+
+const Mrf: MrfClass = createRequire(import.meta.url)('drachtio-fsmrf');
+
+export const SECRET = 'test-secret';
+
+export interface MediaBench extends AsyncDisposable {
+  readonly server: MediaServer;
+  readonly ms: FsmrfMediaServer;
+  readonly srf: FacadeSrf;
+  /** Sounds, spool and scratch files. */
+  readonly folder: string;
+  phone(secure?: SecurePolicy): Promise<FarPhone>;
+  /** A phone in a call with an endpoint of its own. */
+  call(secure?: SecurePolicy): Promise<{ phone: FarPhone; endpoint: FsmrfEndpoint }>;
+  writeSound(name: string, bytes: Uint8Array): string;
+}
+
+export async function mediaBench(options: { intake?: Intake } = {}): Promise<MediaBench> {
+  const folder = mkdtempSync(join(tmpdir(), 'wardline-media-'));
+  const any = { host: '127.0.0.1', port: 0 };
+  const server = await createMediaServer({
+    eventSocket: any,
+    secret: SECRET,
+    sip: any,
+    rtpHost: '127.0.0.1',
+    rtpPorts: { first: 0, last: 0 },
+    soundsFolder: folder,
+    spoolFolder: join(folder, 'spool'),
+    ...(options.intake === undefined ? {} : { intake: options.intake }),
+    clock: systemClock,
+    random: randomBytes,
+    logger: createLogger({ role: 'media', level: 'silent' }),
+  });
+  const srf = await FacadeSrf.open();
+  const { port } = server.eventSocket;
+  const connecting = new Mrf(srf).connect({ address: '127.0.0.1', port, secret: SECRET, listenAddress: '127.0.0.1' });
+  const ms = await connecting;
+  const phones: FarPhone[] = [];
+  const phone = async (secure: SecurePolicy = 'forbidden') => {
+    const made = await FarPhone.open(secure);
+    phones.push(made);
+    return made;
+  };
+  return {
+    server,
+    ms,
+    srf,
+    folder,
+    phone,
+    async call(secure) {
+      const far = await phone(secure);
+      const endpoint = await ms.createEndpoint({ remoteSdp: disguise(far.offer()) });
+      far.accept(endpoint.local.sdp);
+      return { phone: far, endpoint };
+    },
+    writeSound(name, bytes) {
+      writeFileSync(join(folder, name), bytes);
+      return name;
+    },
+    async [Symbol.asyncDispose]() {
+      for (const far of phones) far[Symbol.dispose]();
+      ms.disconnect();
+      await server.close();
+      await srf[Symbol.asyncDispose]();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** drachtio-fsmrf asserts on SAVP; the façade puts the token back before the INVITE leaves. */
+function disguise(sdp: string): string {
+  return sdp.replace('RTP/SAVP', 'RTP/xAVP');
+}
+
+/** A phone at the far end: says a tone or nothing, keeps all it hears, presses digits. */
+export class FarPhone implements Disposable {
+  readonly leg: AudioLeg;
+  readonly digits: string[] = [];
+  readonly #negotiation;
+  readonly #ticker: MediaClock;
+  readonly #out = new Int16Array(TICK_SAMPLES);
+  #voice: ToneGenerator | undefined;
+  #heard: Int16Array[] = [];
+  readonly #ticks = new EventEmitter();
+
+  private constructor(leg: AudioLeg, secure: SecurePolicy) {
+    this.leg = leg;
+    this.#negotiation = createAudioNegotiation({ local: leg.local, sessionId: 1, secure, random: randomBytes });
+    this.#ticker = new MediaClock(systemClock, () => this.#tick());
+    leg.onDigit = (digit) => this.digits.push(digit);
+  }
+
+  static async open(secure: SecurePolicy): Promise<FarPhone> {
+    const ports = createMediaPorts({ address: '127.0.0.1', first: 0, last: 0, clock: systemClock });
+    return new FarPhone(await openAudioLeg({ ports, clock: systemClock, random: randomBytes, nat: 'strict' }), secure);
+  }
+
+  offer(direction: 'sendrecv' | 'inactive' = 'sendrecv'): string {
+    return this.#negotiation.makeOffer({ direction });
+  }
+
+  accept(answer: string): void {
+    const agreed = this.#negotiation.acceptAnswer(answer);
+    if ('refused' in agreed) throw new Error(`The answer was refused: ${agreed.refused}`);
+    this.leg.configure(agreed.audio);
+  }
+
+  say(hz: number | undefined, levelDbfs = -12): void {
+    this.#voice = hz === undefined ? undefined : new ToneGenerator(steadyTone([hz], levelDbfs));
+  }
+
+  press(digit: string): void {
+    this.leg.sendDigit(digit, 100);
+  }
+
+  /** What is heard during the next `ms`. */
+  async listen(ms: number): Promise<Int16Array> {
+    this.#heard = [];
+    await this.wait(ms);
+    const heard = this.#heard;
+    const all = new Int16Array(heard.length * TICK_SAMPLES);
+    for (const [i, frame] of heard.entries()) all.set(frame, i * TICK_SAMPLES);
+    return all;
+  }
+
+  /** Waits `ms` of media time. */
+  async wait(ms: number): Promise<void> {
+    for (let left = ms; left > 0; left -= 20) await once(this.#ticks, 'tick');
+  }
+
+  #tick(): void {
+    this.#heard.push(this.leg.read().slice());
+    if (this.#voice === undefined) this.#out.fill(0);
+    else this.#voice.read(this.#out);
+    this.leg.write(this.#out);
+    this.#ticks.emit('tick');
+  }
+
+  [Symbol.dispose](): void {
+    this.#ticker[Symbol.dispose]();
+    this.leg[Symbol.dispose]();
+  }
+}
