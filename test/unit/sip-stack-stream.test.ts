@@ -260,3 +260,22 @@ t.test('TLS: a phone’s own connection carries requests back to it, split frame
   await phone.nth(2);
   t.match(sent.request.headers.get('via'), `SIP/2.0/TLS 127.0.0.1:${port};branch=`);
 });
+
+t.test('TLS: a certificate that cannot be used is refused with a sentence, and the old one stays', async (t) => {
+  const [one, two] = await Promise.all([makeTestCertificate(), makeTestCertificate()]);
+  await using server = recordingStack();
+  const spec = { ...TCP, transport: 'tls' } as const;
+  await t.rejects(server.stack.listen({ ...spec, tls: { certificate: 'nonsense', key: 'x' } }), {
+    code: 'bad-certificate',
+  });
+  await t.rejects(server.stack.listen(spec), { code: 'no-certificate' });
+  const { port } = await server.stack.listen({ ...spec, tls: { certificate: one.certificate, key: one.key } });
+  t.throws(() => server.stack.setCertificate('phones', { certificate: two.certificate, key: one.key }), {
+    code: 'bad-certificate',
+  });
+  t.throws(() => server.stack.setCertificate('other', one), { code: 'no-listener' });
+  const socket = connectTls({ host: '127.0.0.1', port, ca: one.ca });
+  await once(socket, 'secureConnect');
+  t.equal(socket.authorized, true);
+  socket.destroy();
+});

@@ -64,7 +64,7 @@ export interface ServerTransaction {
    */
   respond(response: SipResponse): { readonly bytes: number } | undefined;
   readonly isOver: boolean;
-  /** Called once at the end. `timeout`: no ACK came to a final non-2xx. */
+  /** Called once at the end, which may come within `respond`. `timeout`: no ACK came to a final non-2xx. */
   onEnd: ((ending: TransactionEnding) => void) | undefined;
 }
 

@@ -38,6 +38,8 @@ export function createSipStack(events: StackEvents, options: StackOptions): SipS
 
 class RunningSipStack implements SipStack {
   readonly #listeners = new Map<string, UdpListener | StreamListener>();
+  /** Of listeners that are being opened. */
+  readonly #names = new Set<string>();
   readonly #limits: StackLimits;
   readonly #transactions: Transactions;
   readonly #transportEvents: TransportEvents;
@@ -61,15 +63,17 @@ class RunningSipStack implements SipStack {
   }
 
   async listen(spec: ListenerSpec): Promise<ListenerSpec> {
-    if (this.#listeners.has(spec.name)) {
+    if (this.#listeners.has(spec.name) || this.#names.has(spec.name)) {
       throw new WardlineError('listener-exists', `Two SIP listeners are called ${spec.name}; give one another name.`);
     }
-    const listener =
-      spec.transport === 'udp'
-        ? await UdpListener.open(spec, this.#transportEvents, this.#limits)
-        : await StreamListener.open(spec, this.#connections, this.#limits);
-    this.#listeners.set(spec.name, listener);
-    return listener.spec;
+    this.#names.add(spec.name);
+    try {
+      const listener = await this.#open(spec);
+      this.#listeners.set(spec.name, listener);
+      return listener.spec;
+    } finally {
+      this.#names.delete(spec.name);
+    }
   }
 
   setCertificate(name: string, tls: { certificate: string; key: string }): void {
@@ -99,6 +103,12 @@ class RunningSipStack implements SipStack {
     this.#connections.close();
     await Promise.all(listeners);
     this.#listeners.clear();
+  }
+
+  #open(spec: ListenerSpec): Promise<UdpListener | StreamListener> {
+    return spec.transport === 'udp'
+      ? UdpListener.open(spec, this.#transportEvents, this.#limits)
+      : StreamListener.open(spec, this.#connections, this.#limits);
   }
 
   async #flowTo(target: SipTarget): Promise<LiveFlow | undefined> {

@@ -1,7 +1,7 @@
 // SIP over TCP and TLS (RFC 3261 §18, §26.3): listening sockets, and the certificate that can be replaced while they run.
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, type TlsOptions, type Server as TlsServer } from 'node:tls';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
 import { WardlineError } from '../../kernel/errors.ts';
 import { plainAddress } from './addresses.ts';
 import type { Connections } from './connections.ts';
@@ -21,13 +21,15 @@ export class StreamListener {
 
   /** Binds and listens; rejects with Node's own error when that fails. */
   static async open(spec: ListenerSpec, connections: Connections, limits: StackLimits): Promise<StreamListener> {
-    const server = spec.transport === 'tls' ? createTlsServer(tlsOptions(spec, limits)) : createServer();
+    const server = spec.transport === 'tls' ? openTls(spec, limits) : createServer();
     const bound: { spec: ListenerSpec } = { spec };
     server.on('connection', (socket: Socket) => {
       const isAdmitted = connections.admit(socket, plainAddress(socket.remoteAddress));
       if (isAdmitted && spec.transport === 'tcp') connections.adopt(socket, bound.spec, 'tcp');
     });
-    server.on('secureConnection', (socket: Socket) => connections.adopt(socket, bound.spec, 'tls'));
+    server.on('secureConnection', (socket: Socket) => {
+      if (!socket.destroyed) connections.adopt(socket, bound.spec, 'tls');
+    });
     // A failed handshake ends its own connection alone.
     server.on('tlsClientError', (_error: Error, socket: Socket) => socket.destroy());
     server.listen({ host: spec.host, port: spec.port, ipv6Only: true, exclusive: true, backlog: BACKLOG });
@@ -45,7 +47,8 @@ export class StreamListener {
         `The listener ${this.spec.name} has no certificate, for it is not one for TLS.`,
       );
     }
-    this.#server.setSecureContext({ cert: tls.certificate, key: tls.key, minVersion: 'TLSv1.2' });
+    const server = this.#server;
+    readable(this.spec, () => server.setSecureContext({ cert: tls.certificate, key: tls.key, minVersion: 'TLSv1.2' }));
   }
 
   /** Stops listening; resolves once the connections that came in are closed too. */
@@ -56,9 +59,25 @@ export class StreamListener {
   }
 }
 
-function tlsOptions(spec: ListenerSpec, limits: StackLimits): TlsOptions {
-  if (spec.tls === undefined) {
+function openTls(spec: ListenerSpec, limits: StackLimits): TlsServer {
+  const { tls } = spec;
+  if (tls === undefined) {
     throw new WardlineError('no-certificate', `The TLS listener ${spec.name} needs a certificate and its key.`);
   }
-  return { cert: spec.tls.certificate, key: spec.tls.key, minVersion: 'TLSv1.2', handshakeTimeout: limits.handshakeMs };
+  const options = {
+    cert: tls.certificate,
+    key: tls.key,
+    minVersion: 'TLSv1.2',
+    handshakeTimeout: limits.handshakeMs,
+  } as const;
+  return readable(spec, () => createTlsServer(options));
+}
+
+function readable<Result>(spec: ListenerSpec, use: () => Result): Result {
+  try {
+    return use();
+  } catch (cause) {
+    const sentence = `The certificate or key of the TLS listener ${spec.name} cannot be used: both must be PEM and belong together.`;
+    throw new WardlineError('bad-certificate', sentence, { cause });
+  }
 }
