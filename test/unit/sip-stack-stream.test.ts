@@ -48,7 +48,9 @@ t.test(
     await using server = recordingStack({}, (transaction) => transaction.respond(answer(transaction, 200)));
     await using client = recordingStack({}, (transaction) => transaction.respond(answer(transaction, 202)));
     const { port } = await server.stack.listen(TCP);
+    await client.stack.listen({ ...TCP, transport: 'udp' });
     const own = await client.stack.listen(TCP);
+    t.equal(client.stack.listeners.length, 2, 'one name may stand for several transports');
     const seen = recordResponses();
     for (const _ of [1, 2]) {
       const answered = seen.next();

@@ -10,7 +10,7 @@ export interface HostPort {
 }
 
 export interface ListenerSpec extends HostPort {
-  /** What policy calls it: `phones`, `carrier`, `inner`. */
+  /** What policy calls it: `phones`, `carrier`, `inner`. Listeners on other transports or addresses may share it. */
   readonly name: string;
   readonly transport: SipTransport;
   /** PEM chain and key, for `tls`. */
@@ -108,7 +108,7 @@ export interface SipStack extends AsyncDisposable {
   /** Opens a listener; the answer carries the port that was bound. Rejects with `EADDRINUSE` and the like. */
   listen(spec: ListenerSpec): Promise<ListenerSpec>;
   readonly listeners: readonly ListenerSpec[];
-  /** Replaces the certificate of a TLS listener for new connections. */
+  /** Replaces the certificate of the TLS listeners of that name, for new connections. */
   setCertificate(listener: string, tls: { certificate: string; key: string }): void;
   /**
    * Starts a client transaction: adds the Via, sends, retransmits. Resolves when a flow exists and the request is on its way;

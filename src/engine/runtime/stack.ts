@@ -36,10 +36,11 @@ export function createSipStack(events: StackEvents, options: StackOptions): SipS
   return new RunningSipStack(events, options);
 }
 
+type Listener = UdpListener | StreamListener;
+
 class RunningSipStack implements SipStack {
-  readonly #listeners = new Map<string, UdpListener | StreamListener>();
-  /** Of listeners that are being opened. */
-  readonly #names = new Set<string>();
+  /** As many as the configuration names; several may share a name, on other transports or addresses. */
+  readonly #listeners: Listener[] = [];
   readonly #limits: StackLimits;
   readonly #transactions: Transactions;
   readonly #transportEvents: TransportEvents;
@@ -59,29 +60,23 @@ class RunningSipStack implements SipStack {
   }
 
   get listeners(): readonly ListenerSpec[] {
-    return [...this.#listeners.values()].map(({ spec }) => spec);
+    return this.#listeners.map(({ spec }) => spec);
   }
 
   async listen(spec: ListenerSpec): Promise<ListenerSpec> {
-    if (this.#listeners.has(spec.name) || this.#names.has(spec.name)) {
-      throw new WardlineError('listener-exists', `Two SIP listeners are called ${spec.name}; give one another name.`);
-    }
-    this.#names.add(spec.name);
-    try {
-      const listener = await this.#open(spec);
-      this.#listeners.set(spec.name, listener);
-      return listener.spec;
-    } finally {
-      this.#names.delete(spec.name);
-    }
+    const listener =
+      spec.transport === 'udp'
+        ? await UdpListener.open(spec, this.#transportEvents, this.#limits)
+        : await StreamListener.open(spec, this.#connections, this.#limits);
+    this.#listeners.push(listener);
+    return listener.spec;
   }
 
   setCertificate(name: string, tls: { certificate: string; key: string }): void {
-    const listener = this.#listeners.get(name);
-    if (!(listener instanceof StreamListener)) {
-      throw new WardlineError('no-listener', `There is no TLS listener called ${name}.`);
-    }
-    listener.setCertificate(tls);
+    const isMeant = (listener: Listener) => listener.spec.name === name && listener.spec.transport === 'tls';
+    const listeners = this.#listeners.filter(isMeant).filter((listener) => listener instanceof StreamListener);
+    if (listeners.length === 0) throw new WardlineError('no-listener', `There is no TLS listener called ${name}.`);
+    for (const listener of listeners) listener.setCertificate(tls);
   }
 
   async request(request: SipRequest, target: SipTarget, events: ClientEvents): Promise<ClientTransaction> {
@@ -99,16 +94,9 @@ class RunningSipStack implements SipStack {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#transactions.stop();
-    const listeners = [...this.#listeners.values()].map((listener) => listener.close());
+    const closed = this.#listeners.splice(0).map((listener) => listener.close());
     this.#connections.close();
-    await Promise.all(listeners);
-    this.#listeners.clear();
-  }
-
-  #open(spec: ListenerSpec): Promise<UdpListener | StreamListener> {
-    return spec.transport === 'udp'
-      ? UdpListener.open(spec, this.#transportEvents, this.#limits)
-      : StreamListener.open(spec, this.#connections, this.#limits);
+    await Promise.all(closed);
   }
 
   async #flowTo(target: SipTarget): Promise<LiveFlow | undefined> {
@@ -119,13 +107,9 @@ class RunningSipStack implements SipStack {
   }
 
   /** The one named, else the first, of the target's transport and address family. */
-  #findListener({ transport, listener: name, host }: SipTarget): UdpListener | StreamListener | undefined {
-    for (const listener of this.#listeners.values()) {
-      const { spec } = listener;
-      const fits = spec.transport === transport && isIPv6(spec.host) === isIPv6(host);
-      if (fits && (name === undefined || name === spec.name)) return listener;
-    }
-    return undefined;
+  #findListener({ transport, listener: name, host }: SipTarget): Listener | undefined {
+    const isMeant = ({ spec }: Listener) => spec.transport === transport && (name === undefined || name === spec.name);
+    return this.#listeners.find((listener) => isMeant(listener) && isIPv6(listener.spec.host) === isIPv6(host));
   }
 
   #deadFlow(target: SipTarget): LiveFlow {
