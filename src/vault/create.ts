@@ -1,7 +1,23 @@
 // Makes a vault: its key halves and slots, the private CA and certificates, the signing key, and the first audit entries.
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Database } from 'better-sqlite3';
 import type { Clock } from '../kernel/clock.ts';
-import { WardlineError } from '../kernel/errors.ts';
+import { codeOf, WardlineError } from '../kernel/errors.ts';
+import { newId } from '../kernel/id.ts';
+import { createLogger } from '../kernel/logger.ts';
 import type { Clinic } from '../model/clinic.ts';
+import { sodium, wipe } from '../seal/sodium.ts';
+import { createDatabase, DATABASE_NAME, lockFolder } from './database.ts';
+import { buildEngine, type InnerCore } from './engine.ts';
+import { FORMAT_VERSION, KEY_BYTES } from './format.ts';
+import { Heads } from './heads.ts';
+import { Keyring, writeIdentity } from './keyring.ts';
+import { deriveRecordsKeyPair, deriveServiceKeys } from './purpose-keys.ts';
+import { newRecoveryCode } from './recovery-code.ts';
+import { SETTINGS } from './settings.ts';
+import { newKeyFileText, newParameters, type RootHalves, type Slot, type SlotKind, wrapSlot } from './slots.ts';
+import { makeTlsMaterial, putTlsMaterial, type TlsMaterial } from './tls.ts';
 
 export interface NewVault {
   readonly dataFolder: string;
@@ -20,15 +36,111 @@ export interface NewVault {
   readonly keyFileOpens?: 'service' | 'both';
 }
 
+const SYSTEM_ACTOR = { kind: 'service', name: 'init' } as const;
+
 /** Whether there is a vault in `dataFolder`. */
-export function hasVault(_dataFolder: string): boolean {
-  return false;
+export function hasVault(dataFolder: string): boolean {
+  return existsSync(join(dataFolder, DATABASE_NAME));
 }
 
 /**
  * Makes the vault and closes it again. The recovery code is shown once, by the caller, and kept nowhere.
- * @throws WardlineError `vault-exists`, `folder-unwritable`
+ * A making that was interrupted leaves no vault, and is simply done again.
+ * @throws WardlineError `vault-exists`, `vault-in-use`, `folder-unwritable`, `key-file-damaged`
  */
-export async function createVault(_options: NewVault): Promise<{ recoveryCode: string }> {
-  throw new WardlineError('not-built', 'The vault is being built.');
+export async function createVault(options: NewVault): Promise<{ recoveryCode: string }> {
+  const { dataFolder, keyFile, hostName, addresses, clock } = options;
+  using _lock = lockFolder(dataFolder);
+  const path = join(dataFolder, DATABASE_NAME);
+  if (existsSync(path))
+    throw new WardlineError('vault-exists', `There is a vault in ${dataFolder} already; it is left as it is.`);
+  const draft = `${path}.new`;
+  removeDatabase(draft);
+  const secret = keyFileText(keyFile);
+  const tls = await makeTlsMaterial({ hostName, addresses }, { clock });
+  const recoveryCode = newRecoveryCode();
+  const db = createDatabase(draft, dataFolder);
+  try {
+    fill(db, options, { secret, recoveryCode, tls });
+    db.pragma('wal_checkpoint(TRUNCATE)');
+    db.pragma('journal_mode = DELETE');
+  } finally {
+    db.close();
+  }
+  renameSync(draft, path);
+  removeDatabase(draft);
+  return { recoveryCode };
+}
+
+interface Ingredients {
+  readonly secret: string;
+  readonly recoveryCode: string;
+  readonly tls: TlsMaterial;
+}
+
+function fill(db: Database, options: NewVault, { secret, recoveryCode, tls }: Ingredients): void {
+  const { clock, keyFileOpens = 'both' } = options;
+  const halves = { service: sodium.randombytes_buf(KEY_BYTES), records: sodium.randombytes_buf(KEY_BYTES) };
+  const signing = sodium.crypto_sign_keypair();
+  const vaultId = newId<'vault'>();
+  const service = deriveServiceKeys(halves.service);
+  const records = deriveRecordsKeyPair(halves.records);
+  const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
+  const [recordsPublicKey, auditPublicKey] = [base64(records.publicKey), base64(signing.publicKey)];
+  const createdAt = clock.now();
+  writeIdentity(db, { format: FORMAT_VERSION, vaultId, createdAt, recordsPublicKey, auditPublicKey }, service);
+  const log = createLogger({ role: 'vault', level: 'silent' });
+  const keyring = Keyring.made(
+    db,
+    { format: FORMAT_VERSION, vaultId, createdAt, recordsPublicKey, auditPublicKey },
+    service,
+  );
+  const core = buildEngine({ db, keyring, clock, log, notify: () => undefined });
+  putSlot(core, newSlot(vaultId, 'key-file', keyFileOpens, secret, halves));
+  putSlot(core, newSlot(vaultId, 'recovery', 'both', recoveryCode, halves));
+  const entry = { action: 'vault-created', actor: SYSTEM_ACTOR, address: '', outcome: 'ok', subject: vaultId } as const;
+  core.transact(entry, (tx) => {
+    tx.put('keys', 'audit-signing', { privateKey: base64(signing.privateKey) });
+    tx.put(SETTINGS, 'realm', { realm: options.realm });
+    tx.put(SETTINGS, 'clinic', options.clinic);
+    putTlsMaterial(tx, tls);
+  });
+  writeFirstHead(core, options.headsFile, signing.privateKey);
+  wipe(halves.service, halves.records, records.privateKey, signing.privateKey);
+  keyring[Symbol.dispose]();
+}
+
+function putSlot(core: InnerCore, slot: Slot): void {
+  const entry = { action: 'slot-added', actor: SYSTEM_ACTOR, address: '', outcome: 'ok', subject: slot.id } as const;
+  core.transact(entry, (tx) => tx.putSlot(slot));
+}
+
+function newSlot(vaultId: string, kind: SlotKind, opens: 'service' | 'both', secret: string, halves: RootHalves): Slot {
+  return wrapSlot(vaultId, { id: newId(), kind, opens, parameters: newParameters(kind) }, secret, halves);
+}
+
+function writeFirstHead({ keyring, trail, clock }: InnerCore, path: string, privateKey: Uint8Array): void {
+  const onError = (cause: unknown) => {
+    throw new WardlineError('folder-unwritable', `The file ${path} cannot be written; check its folder.`, { cause });
+  };
+  new Heads({ path, keyring, trail, clock, privateKey, onError }).write();
+}
+
+/** The key file's text; makes it, readable by its owner alone, when there is none. */
+function keyFileText(path: string): string {
+  try {
+    if (existsSync(path)) return readFileSync(path, 'utf8');
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    const text = newKeyFileText();
+    writeFileSync(path, text, { mode: 0o400, flag: 'wx', flush: true });
+    chmodSync(path, 0o400);
+    return text;
+  } catch (cause) {
+    const sentence = `The key file ${path} cannot be made (${codeOf(cause)}); check its folder.`;
+    throw new WardlineError('folder-unwritable', sentence, { cause });
+  }
+}
+
+function removeDatabase(path: string): void {
+  for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(path + suffix, { force: true });
 }

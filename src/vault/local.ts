@@ -1,8 +1,8 @@
 // The vault inside this process, under an exclusive lock: for the command line when no appliance runs, for first start and tests.
 import type { Clock } from '../kernel/clock.ts';
-import { WardlineError } from '../kernel/errors.ts';
-import type { Logger } from '../kernel/logger.ts';
-import type { Vault } from './contract.ts';
+import { createLogger, type Logger } from '../kernel/logger.ts';
+import type { AnswerTo, Ask, Vault, VaultOperation } from './contract.ts';
+import { OpenVault } from './service.ts';
 
 export interface LocalVaultOptions {
   readonly dataFolder: string;
@@ -18,7 +18,25 @@ export interface LocalVaultOptions {
   readonly log?: Logger;
 }
 
-/** @throws WardlineError `vault-missing`, `vault-in-use`, `vault-damaged`, `key-file-missing`, `wrong-secret`, `folder-unwritable` */
-export async function openLocalVault(_options: LocalVaultOptions): Promise<Vault & AsyncDisposable> {
-  throw new WardlineError('not-built', 'The vault is being built.');
+const NOTHING = new Uint8Array(0);
+const CONTEXT = { role: 'local' };
+
+/**
+ * Opens the vault; nobody else can until it is disposed.
+ * @throws WardlineError `vault-missing`, `vault-in-use`, `vault-damaged`, `vault-newer`, `key-file-missing`, `key-file-damaged`,
+ * `wrong-secret`, `folder-unwritable`
+ */
+export async function openLocalVault(options: LocalVaultOptions): Promise<Vault & AsyncDisposable> {
+  const log = options.log ?? createLogger({ role: 'vault', level: 'silent' });
+  const vault = await OpenVault.open({ ...options, log, startLocked: options.startLocked ?? false, canResume: false });
+  return {
+    ask: async <Operation extends VaultOperation>(operation: Operation, ask: Ask<Operation>, body = NOTHING) =>
+      (await vault.answer(operation, ask, body, CONTEXT)).answer,
+    askForBytes: async <Operation extends VaultOperation>(operation: Operation, ask: Ask<Operation>) => {
+      const { answer, body } = await vault.answer(operation, ask, NOTHING, CONTEXT);
+      return { answer: answer as AnswerTo<Operation>, body: body ?? NOTHING };
+    },
+    onNotice: (listener) => vault.onNotice(listener),
+    [Symbol.asyncDispose]: () => vault[Symbol.asyncDispose](),
+  };
 }

@@ -1,0 +1,136 @@
+// Composition root of the vault process: reads its boot line, opens the vault, serves the contract and the intake on one socket.
+import { createHash } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { VaultBoot } from '../config/boot.ts';
+import type { Answer, Link, Message } from '../ipc/link.ts';
+import { LinkServer } from '../ipc/server.ts';
+import type { Json } from '../kernel/canonical.ts';
+import { systemClock } from '../kernel/clock.ts';
+import { codeOf, sentenceOf, WardlineError } from '../kernel/errors.ts';
+import { createLogger, type Logger } from '../kernel/logger.ts';
+import { answerIntake } from '../vault/intake-service.ts';
+import { OpenVault } from '../vault/service.ts';
+
+/** Configuration is wrong: starting again would not help (sysexits.h EX_CONFIG). */
+const EXIT_CONFIG = 78;
+const CONFIG_CODES = new Set([
+  'boot-malformed',
+  'vault-missing',
+  'vault-in-use',
+  'vault-damaged',
+  'vault-newer',
+  'key-file-missing',
+  'key-file-damaged',
+  'wrong-secret',
+  'folder-unwritable',
+]);
+const ASKING_ROLES = new Set(['controller', 'cli', 'main']);
+
+process.report.reportOnFatalError = false;
+
+void main().catch((thrown) => {
+  process.stderr.write(`${sentenceOf(thrown)}\n`);
+  process.exit(CONFIG_CODES.has(codeOf(thrown)) ? EXIT_CONFIG : 1);
+});
+
+async function main(): Promise<void> {
+  const stdin = createInterface({ input: process.stdin });
+  const lines = stdin[Symbol.asyncIterator]();
+  const boot = parseBoot((await lines.next()).value);
+  const { logFile } = boot;
+  const log = createLogger({ role: 'vault', level: boot.logLevel, ...(logFile !== undefined && { file: logFile }) });
+  const { dataFolder, keyFile, headsFile, spoolFolder, startLocked = false } = boot;
+  const canResume = isSameAppliance(boot);
+  const vault = await OpenVault.open({
+    ...{ dataFolder, keyFile, headsFile, spoolFolder, startLocked, canResume },
+    clock: systemClock,
+    log,
+  });
+  const stop = Promise.withResolvers<void>();
+  const server = await serve(boot, vault, () => stop.resolve());
+  stdin.once('close', () => stop.resolve());
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.resolve());
+  await stop.promise;
+  await close(server, vault, log);
+}
+
+async function serve(boot: VaultBoot, vault: OpenVault, onShutdown: () => void): Promise<LinkServer> {
+  const server = await LinkServer.listen({
+    path: join(boot.runtimeFolder, 'vault.sock'),
+    tokens: boot.tokens,
+    clock: systemClock,
+    onRequest: (message, link, type) => answer(vault, message, link, type, onShutdown),
+  });
+  vault.onNotice(({ type, payload }) => {
+    for (const link of server.links) if (ASKING_ROLES.has(link.role)) link.notify(type, payload as Json);
+  });
+  return server;
+}
+
+async function answer(
+  vault: OpenVault,
+  message: Message,
+  { role }: Link,
+  type: string,
+  onShutdown: () => void,
+): Promise<Answer> {
+  if (type.startsWith('intake.')) return answerIntake(vault.intake, type, message);
+  if (!ASKING_ROLES.has(role)) throw new WardlineError('not-allowed', `The role ${role} may only hand in audio.`);
+  if (type === 'shutdown') {
+    setImmediate(onShutdown); // after the answer is on its way
+    return { payload: {} };
+  }
+  if (!vault.isOperation(type)) throw new WardlineError('unknown-request', `The vault does not know ${type}.`);
+  const { answer: payload, body } = await vault.answer(type, message.payload as never, message.body, { role });
+  return { payload: payload as unknown as Json, ...(body && { body }) };
+}
+
+async function close(server: LinkServer, vault: OpenVault, log: Logger): Promise<void> {
+  try {
+    await vault[Symbol.asyncDispose]();
+    await server[Symbol.asyncDispose]();
+    process.exit(0);
+  } catch (thrown) {
+    log.error({ err: thrown }, 'the vault did not close cleanly');
+    process.exit(1);
+  }
+}
+
+/**
+ * Whether the vault alone was restarted: tokens are random for each start of the appliance, and their hash in the runtime
+ * folder, which is on RAM, tells. Writers of that start may then go on with their captures.
+ */
+function isSameAppliance({ runtimeFolder, tokens }: VaultBoot): boolean {
+  const path = join(runtimeFolder, 'vault.start');
+  const mark = createHash('sha256').update(JSON.stringify(tokens)).digest('hex');
+  try {
+    if (readFileSync(path, 'utf8') === mark) return true;
+  } catch {
+    // the first start in this folder
+  }
+  try {
+    writeFileSync(path, mark, { mode: 0o600 });
+  } catch (cause) {
+    throw new WardlineError('folder-unwritable', `The folder ${runtimeFolder} cannot be written; check its owner.`, {
+      cause,
+    });
+  }
+  return false;
+}
+
+function parseBoot(line: unknown): VaultBoot {
+  try {
+    const boot = JSON.parse(String(line)) as Partial<VaultBoot> | null;
+    const folders = [boot?.runtimeFolder, boot?.dataFolder, boot?.keyFile, boot?.headsFile, boot?.spoolFolder];
+    if (folders.every((folder) => typeof folder === 'string') && typeof boot?.tokens === 'object')
+      return boot as VaultBoot;
+  } catch {
+    // said below
+  }
+  throw new WardlineError(
+    'boot-malformed',
+    'The vault is started by the appliance; run `npm start` or `wardline start`.',
+  );
+}

@@ -1,0 +1,181 @@
+// Captured artifacts, write side: opening, marks, closing, recovery at start and disposal. Works with records locked.
+import type { AuditAction, AuditEntry } from '../audit/entry.ts';
+import { WardlineError } from '../kernel/errors.ts';
+import { type ArtifactId, newId } from '../kernel/id.ts';
+import { sampleRate } from '../seal/intake.ts';
+import { type ArtifactRow, ArtifactRows, type AudioSum, type Closing } from './artifact-rows.ts';
+import type { ArtifactHeader, ArtifactState, Caller } from './contract.ts';
+import { type InnerCore, VAULT_ACTOR } from './engine.ts';
+import { Intake } from './intake.ts';
+import type { Handlers } from './operations.ts';
+import { getClinic } from './settings.ts';
+
+export type CaptureOperation = 'artifact.open' | 'artifact.mark' | 'artifact.close' | 'mailbox.counts';
+
+/** How long a capture that was running when the vault alone went down may be taken up again. */
+const RESUME_MS = 15_000;
+
+export class Artifacts implements Disposable {
+  readonly rows: ArtifactRows;
+  readonly intake: Intake;
+  readonly #core: InnerCore;
+  /** Audio that the background check found changed. */
+  readonly tampered = new Set<string>();
+  #recovery: Disposable | undefined;
+
+  constructor(core: InnerCore) {
+    this.#core = core;
+    this.rows = new ArtifactRows(core);
+    this.intake = new Intake(core, this.rows);
+  }
+
+  handlers(): Pick<Handlers, CaptureOperation> {
+    return {
+      'artifact.open': ({ header }) => ({ artifactId: this.#open(header) }),
+      'artifact.mark': ({ artifactId, mark, atMs }) => {
+        const { marks, epochs } = this.#core;
+        const { kind } = this.get(artifactId);
+        const epoch = epochs.current(kind);
+        const entry = {
+          action: 'artifact-marked',
+          actor: VAULT_ACTOR,
+          address: '',
+          outcome: 'ok',
+          subject: artifactId,
+        } as const;
+        this.#core.transact(entry, (tx) =>
+          marks.insert(tx, newId(), epoch, { artifactId, mark, atMs }, { artifact: artifactId }),
+        );
+        return {};
+      },
+      'artifact.close': ({ artifactId, keep, failure }) => this.#close(artifactId, keep, failure),
+      'mailbox.counts': ({ mailbox }) => this.rows.counts(this.mailboxDigest(mailbox)),
+    };
+  }
+
+  /** @throws WardlineError `artifact-unknown` */
+  get(artifactId: string): ArtifactRow {
+    const row = this.rows.find(artifactId);
+    if (row === undefined) throw new WardlineError('artifact-unknown', 'There is no such message or recording.');
+    return row;
+  }
+
+  mailboxDigest(mailbox: string): Uint8Array {
+    return this.#core.blindBytes('artifacts/mailbox', mailbox);
+  }
+
+  stateOf(artifact: ArtifactRow): ArtifactState {
+    const { row } = artifact;
+    if (this.tampered.has(row)) return 'tampered';
+    const closing = this.rows.closing(row);
+    if (closing !== undefined) return closing.state;
+    return this.rows.isOpen(row) ? 'open' : 'tampered';
+  }
+
+  /** Tells who shows message-waiting lamps. */
+  mailboxChanged({ kind, mailbox: digest }: Pick<ArtifactRow, 'kind' | 'mailbox'>): void {
+    if (kind !== 'voicemail' || digest === null) return;
+    const { mailboxes } = getClinic(this.#core).clinic;
+    const mailbox = mailboxes.find(({ number }) => Buffer.from(digest).equals(this.mailboxDigest(number)));
+    if (mailbox !== undefined) this.#core.notify('mailbox.changed', { mailbox: mailbox.number });
+  }
+
+  /**
+   * Deals with what was being captured when the vault went down: a recovery entry says `cut-off`, at once or, when only the
+   * vault was restarted, once its writer has had time to come back.
+   */
+  recover(canResume: boolean): void {
+    const open = this.rows.open();
+    if (!canResume) {
+      for (const artifactId of open) this.#recoverOne(artifactId);
+      return;
+    }
+    for (const artifactId of open) this.intake.resume(this.get(artifactId));
+    if (open.length > 0) this.#recovery = this.#core.clock.after(RESUME_MS, () => this.#recoverSilent(open));
+  }
+
+  [Symbol.dispose](): void {
+    this.#recovery?.[Symbol.dispose]();
+  }
+
+  /** Destroys an artifact for good. */
+  dispose(caller: Caller, artifactId: string): void {
+    const artifact = this.get(artifactId);
+    this.intake.forget(artifactId);
+    this.#dispose({ action: 'artifact-disposed', ...caller, outcome: 'ok', subject: artifactId }, artifact);
+  }
+
+  #open(header: ArtifactHeader): ArtifactId {
+    const { kind, encoding, channels, mailbox } = header;
+    const artifactId = newId<'artifact'>();
+    const epoch = this.#core.epochs.current(kind);
+    const digest = mailbox === '' ? null : this.mailboxDigest(mailbox);
+    const actor = { kind: 'service', name: 'pbx' } as const;
+    const entry = { action: 'artifact-opened', actor, address: '', outcome: 'ok', subject: artifactId } as const;
+    this.#core.transact(entry, (tx) => {
+      this.#core.artifacts.insert(tx, artifactId, epoch, header, { kind, mailbox: digest, encoding, channels });
+      this.rows.markOpen(artifactId);
+      this.intake.expect(this.get(artifactId));
+    });
+    return artifactId;
+  }
+
+  async #close(
+    artifactId: string,
+    keep: boolean,
+    failure?: string,
+  ): Promise<{ state: ArtifactState; durationMs: number }> {
+    const artifact = this.get(artifactId);
+    const sum = await this.intake.settle(artifactId);
+    const before = this.rows.closing(artifactId);
+    if (before !== undefined) return { state: before.state, durationMs: before.duration_ms }; // asked again
+    const state = failure !== undefined ? 'failed' : sum.isWhole ? 'complete' : 'cut-off';
+    const closing = this.#writeClosing(artifact, sum, state, failure);
+    this.intake.forget(artifactId);
+    if (keep) this.mailboxChanged(artifact);
+    else this.#dispose(this.#entry('artifact-disposed', artifactId, 'not kept'), artifact);
+    return { state, durationMs: closing.duration_ms };
+  }
+
+  #writeClosing(artifact: ArtifactRow, sum: AudioSum, state: Closing['state'], failure = ''): Closing {
+    const { row, kind, mailbox, encoding } = artifact;
+    const { samples, segments, chunks, tags } = sum;
+    const duration = Math.round((samples * 1000) / sampleRate(encoding));
+    const closing = { artifact: row, kind, mailbox, state, duration_ms: duration, samples, segments, chunks, tags };
+    const action = {
+      complete: 'artifact-closed',
+      'cut-off': 'artifact-recovered',
+      failed: 'recording-failed',
+    } as const;
+    const counts = `${state}: ${segments} segments, ${chunks} chunks, tags ${Buffer.from(tags).toString('hex')}`;
+    const entry = this.#entry(action[state], row, failure === '' ? counts : `${counts}; ${failure}`);
+    this.#core.transact(entry, (tx) => this.rows.close(tx, closing));
+    return closing;
+  }
+
+  #recoverSilent(artifactIds: readonly string[]): void {
+    for (const artifactId of artifactIds) {
+      if (this.rows.isOpen(artifactId) && !this.intake.wasHeardSinceResume(artifactId)) this.#recoverOne(artifactId);
+    }
+  }
+
+  #recoverOne(artifactId: string): void {
+    const artifact = this.get(artifactId);
+    const sum = this.rows.sum(artifactId);
+    this.intake.forget(artifactId);
+    this.#writeClosing(artifact, sum, 'cut-off', 'recovered after an interruption');
+    this.mailboxChanged(artifact);
+  }
+
+  #dispose(entry: AuditEntry, artifact: ArtifactRow): void {
+    this.#core.transact(entry, (tx) => this.rows.dispose(tx, artifact.row));
+    // What was deleted must not stay readable in the journal either.
+    this.#core.db.pragma('wal_checkpoint(TRUNCATE)');
+    this.mailboxChanged(artifact);
+  }
+
+  #entry(action: AuditAction, subject: string, detail: string): AuditEntry {
+    const outcome = action === 'recording-failed' ? 'failed' : 'ok';
+    return { action, actor: VAULT_ACTOR, address: '', outcome, subject, detail };
+  }
+}

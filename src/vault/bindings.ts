@@ -1,0 +1,46 @@
+// Registered contacts: durable and audited when new or changed, refreshed outside the trail.
+import type { ContactBinding } from '../model/binding.ts';
+import type { VaultCore } from './core.ts';
+import type { Handlers } from './operations.ts';
+import type { VolatileStore } from './volatile-records.ts';
+
+const SPACE = 'bindings';
+/** Contacts in all; a clinic has a few hundred phones. */
+const MAX_REFRESHES = 10_000;
+
+export type BindingOperation = 'bindings.list' | 'bindings.put' | 'bindings.remove' | 'bindings.refresh';
+
+export function bindingHandlers(
+  core: VaultCore & { readonly volatile: VolatileStore },
+): Pick<Handlers, BindingOperation> {
+  const rowOf = (username: string, contact: string) => core.blindRow(SPACE, `${username}\n${contact}`);
+  return {
+    'bindings.list': () => {
+      const stored = core.records.list<ContactBinding>(SPACE);
+      return { bindings: stored.map(({ row, value }) => core.volatile.get<ContactBinding>(SPACE, row) ?? value) };
+    },
+    'bindings.put': ({ caller, binding }) => {
+      const row = rowOf(binding.username, binding.contact);
+      const entry = { action: 'binding-added', ...caller, outcome: 'ok', subject: binding.username } as const;
+      core.transact(entry, (tx) => tx.put(SPACE, row, binding));
+      core.volatile.delete(SPACE, row);
+      return {};
+    },
+    'bindings.remove': ({ caller, username, contact, reason }) => {
+      const row = rowOf(username, contact);
+      if (core.records.get(SPACE, row) === undefined) return {};
+      const entry = { action: 'binding-removed', ...caller, outcome: 'ok', subject: username, detail: reason } as const;
+      core.transact(entry, (tx) => tx.delete(SPACE, row));
+      core.volatile.delete(SPACE, row);
+      return {};
+    },
+    'bindings.refresh': ({ bindings }) => {
+      for (const binding of bindings.slice(0, MAX_REFRESHES)) {
+        const row = rowOf(binding.username, binding.contact);
+        if (core.records.get(SPACE, row) !== undefined) core.volatile.put(SPACE, row, binding);
+      }
+      core.volatile.flush();
+      return {};
+    },
+  };
+}

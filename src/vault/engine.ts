@@ -1,0 +1,81 @@
+// The vault's inner parts, built in order on one open database; domains see them as `InnerCore`.
+import type { Database } from 'better-sqlite3';
+import type { AuditEntry } from '../audit/entry.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Logger } from '../kernel/logger.ts';
+import { sodium } from '../seal/sodium.ts';
+import { CapturedTable } from './captured-table.ts';
+import type { VaultCore } from './core.ts';
+import { Epochs } from './epochs.ts';
+import type { Keyring } from './keyring.ts';
+import { blindDigest } from './purpose-keys.ts';
+import { RecordKeys } from './record-keys.ts';
+import { ServiceRecordStore } from './service-records.ts';
+import { Trail } from './trail.ts';
+import { type InnerTransact, Transactor } from './transact.ts';
+import { VolatileStore } from './volatile-records.ts';
+
+/** What the vault's own domains work with; `VaultCore` is the part that others plug into. */
+export interface InnerCore extends VaultCore {
+  readonly db: Database;
+  readonly keyring: Keyring;
+  readonly trail: Trail;
+  readonly transactor: Transactor;
+  readonly transact: InnerTransact;
+  readonly records: ServiceRecordStore;
+  readonly volatile: VolatileStore;
+  readonly epochs: Epochs;
+  readonly keys: RecordKeys;
+  readonly calls: CapturedTable;
+  readonly artifacts: CapturedTable;
+  readonly marks: CapturedTable;
+  blindBytes(kind: string, value: string): Uint8Array;
+}
+
+export interface EngineOptions {
+  readonly db: Database;
+  readonly keyring: Keyring;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly notify: (type: string, payload: object) => void;
+}
+
+export function buildEngine({ db, keyring, clock, log, notify }: EngineOptions): InnerCore {
+  const trail = new Trail(db, keyring);
+  const records = new ServiceRecordStore(db, keyring);
+  const transactor = new Transactor(db, keyring, trail, records, clock);
+  const epochs = new Epochs(db, keyring, transactor, clock);
+  const keys = new RecordKeys(db, keyring.vaultId, epochs);
+  const onError = (thrown: unknown) => log.error({ err: thrown }, 'refreshed rows could not be written');
+  const volatile = new VolatileStore(db, keyring, clock, onError);
+  const captured = (table: string, kind: string, columns: readonly string[]) =>
+    new CapturedTable({ db, vaultId: keyring.vaultId, keys, table, kind, columns });
+  const transact: InnerTransact = (entry, change) => transactor.transact(entry, change);
+  const blindBytes = (kind: string, value: string) => blindDigest(keyring.service, kind, value);
+  const blind = (kind: string, value: string) => Buffer.from(blindBytes(kind, value)).toString('hex');
+  return {
+    db,
+    keyring,
+    clock,
+    log,
+    trail,
+    transactor,
+    records,
+    volatile,
+    epochs,
+    keys,
+    transact,
+    notify,
+    blind,
+    blindBytes,
+    calls: captured('calls', 'cdr', []),
+    artifacts: captured('artifacts', 'artifact', ['kind', 'mailbox', 'encoding', 'channels']),
+    marks: captured('artifact_marks', 'mark', ['artifact']),
+    record: (entry: AuditEntry) => transact(entry, () => undefined),
+    blindRow: (space, value) => blind(`row/${space}`, value).slice(0, 32),
+    random: (bytes) => sodium.randombytes_buf(bytes),
+  };
+}
+
+/** The appliance's own hand in the trail. */
+export const VAULT_ACTOR = { kind: 'service', name: 'vault' } as const;

@@ -1,0 +1,131 @@
+// Signed heads of the trail, appended to a file outside of the data folder every ten minutes, 1,000 entries, at open and at close.
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { headText, parseHead, positionOf, signHead, type TrailHead } from '../audit/head.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { sodium } from '../seal/sodium.ts';
+import type { Keyring } from './keyring.ts';
+import type { Trail } from './trail.ts';
+
+const EVERY_MS = 10 * 60_000;
+const EVERY_ENTRIES = 1_000;
+/** Heads that a start compares with, newest first. */
+const MAX_COMPARED = 2_000;
+
+export class Heads implements Disposable {
+  readonly #path: string;
+  readonly #keyring: Keyring;
+  readonly #trail: Trail;
+  readonly #clock: Clock;
+  readonly #privateKey: Uint8Array;
+  readonly #onError: (thrown: unknown) => void;
+  #written = 0;
+  #timer: Disposable | undefined;
+
+  constructor(options: {
+    path: string;
+    keyring: Keyring;
+    trail: Trail;
+    clock: Clock;
+    privateKey: Uint8Array;
+    onError: (thrown: unknown) => void;
+  }) {
+    this.#path = options.path;
+    this.#keyring = options.keyring;
+    this.#trail = options.trail;
+    this.#clock = options.clock;
+    this.#privateKey = options.privateKey;
+    this.#onError = options.onError;
+  }
+
+  /** The head of now, signed. */
+  sign(): TrailHead {
+    const { vaultId, identity } = this.#keyring;
+    const link = Buffer.from(this.#trail.link).toString('hex');
+    const fields = {
+      vaultId,
+      sequence: this.#trail.sequence,
+      link,
+      at: this.#clock.now(),
+      publicKey: identity.auditPublicKey,
+    };
+    return signHead(fields, (message) => sodium.crypto_sign_detached(message, this.#privateKey));
+  }
+
+  /** Signs and appends, unless the last head says the same. */
+  write(): void {
+    if (this.#written === this.#trail.sequence) return;
+    try {
+      appendDurably(this.#path, `${headText(this.sign())}\n`);
+      this.#written = this.#trail.sequence;
+    } catch (thrown) {
+      this.#onError(thrown);
+    }
+  }
+
+  /** Writes at intervals from now on. */
+  start(): void {
+    this.#timer = this.#clock.after(EVERY_MS, () => {
+      this.write();
+      this.start();
+    });
+  }
+
+  committed(sequence: number): void {
+    if (sequence - this.#written >= EVERY_ENTRIES) this.write();
+  }
+
+  [Symbol.dispose](): void {
+    this.#timer?.[Symbol.dispose]();
+    this.write();
+  }
+}
+
+/** This vault's heads in the file, oldest first; `isMissing` when there is none to compare with. */
+export function readHeads(path: string, keyring: Keyring): { heads: TrailHead[]; isMissing: boolean } {
+  if (!existsSync(path)) return { heads: [], isMissing: true };
+  const lines = readFileSync(path, 'utf8').split('\n').filter(Boolean).slice(-MAX_COMPARED);
+  const heads = lines.map((line) => parseHead(line, checkSignature)).filter((head) => head !== undefined);
+  const ours = heads.filter((head) => isOurs(head, keyring));
+  return { heads: ours, isMissing: ours.length === 0 };
+}
+
+/** A head in text form as this vault signed it, or undefined. */
+export function parseOwnHead(text: string, keyring: Keyring): TrailHead | undefined {
+  const head = parseHead(text.trim(), checkSignature);
+  return head !== undefined && isOurs(head, keyring) ? head : undefined;
+}
+
+/** What the trail lacks or differs in, compared with the heads: an old copy of the database shows here. */
+export function compareHeads(heads: readonly TrailHead[], trail: Trail): string | undefined {
+  for (const head of heads) {
+    const { sequence, link } = positionOf(head);
+    if (sequence > trail.sequence) {
+      return `The database is older than the newest head outside of it: it ends at entry ${trail.sequence}, the head says ${sequence}. An old copy was put back, or the end of the trail was cut off.`;
+    }
+    const entry = trail.after(sequence - 1, 1)[0];
+    if (entry === undefined || !Buffer.from(entry.link).equals(Buffer.from(link))) {
+      return `The audit trail up to entry ${sequence} is not the one that a head outside was taken from.`;
+    }
+  }
+  return undefined;
+}
+
+function isOurs(head: TrailHead, { identity }: Keyring): boolean {
+  return head.vaultId === identity.vaultId && head.publicKey === identity.auditPublicKey;
+}
+
+function checkSignature(signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array): boolean {
+  return sodium.crypto_sign_verify_detached(signature, message, publicKey);
+}
+
+function appendDurably(path: string, text: string): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const file = openSync(path, 'a', 0o600);
+  try {
+    writeSync(file, text);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}

@@ -1,0 +1,154 @@
+// The root halves as this process holds them, the vault's identity, and the slots that open it. FORMAT.md §3.
+import type { Database } from 'better-sqlite3';
+import { canonicalBytes, canonicalText } from '../kernel/canonical.ts';
+import { WardlineError } from '../kernel/errors.ts';
+import { blake2b, isEqual, wipe } from '../seal/sodium.ts';
+import { FORMAT_VERSION } from './format.ts';
+import { deriveRecordsKeyPair, deriveServiceKeys, type RecordsKeyPair, type ServiceKeys } from './purpose-keys.ts';
+import { openSlot, type RootHalves, type Slot, type SlotKind, type SlotParameters } from './slots.ts';
+
+/** What `meta` says in clear; its MAC is under a service key. */
+export interface VaultIdentity {
+  readonly format: number;
+  readonly vaultId: string;
+  readonly createdAt: number;
+  /** X25519, base64: epoch secrets are sealed to it. */
+  readonly recordsPublicKey: string;
+  /** Ed25519, base64: signs heads of the trail. */
+  readonly auditPublicKey: string;
+}
+
+interface SlotRow {
+  readonly slot: string;
+  readonly kind: SlotKind;
+  readonly opens: 'service' | 'both';
+  readonly parameters: string;
+  readonly wrapped: Uint8Array;
+}
+
+export class Keyring {
+  readonly identity: VaultIdentity;
+  readonly service: ServiceKeys;
+  readonly #db: Database;
+  #records: RecordsKeyPair | undefined;
+
+  private constructor(
+    db: Database,
+    identity: VaultIdentity,
+    service: ServiceKeys,
+    records: RecordsKeyPair | undefined,
+  ) {
+    this.#db = db;
+    this.identity = identity;
+    this.service = service;
+    this.#records = records;
+  }
+
+  /** @throws WardlineError `wrong-secret`, `vault-damaged`, `vault-newer`, `key-file-damaged` */
+  static open(db: Database, kind: SlotKind, secret: string, serviceOnly: boolean): Keyring {
+    const text = db.prepare("SELECT value FROM meta WHERE name = 'vault'").pluck().get() as string | undefined;
+    if (text === undefined) throw notAVault();
+    const identity = JSON.parse(text) as VaultIdentity;
+    if (identity.format > FORMAT_VERSION) {
+      throw new WardlineError(
+        'vault-newer',
+        'The vault was written by a newer Wardline; install that version or a later one.',
+      );
+    }
+    const halves = openAny(db, identity.vaultId, kind, secret);
+    if (halves === undefined) {
+      throw new WardlineError(
+        'wrong-secret',
+        `That ${kind} does not open this vault; use the one that was made with it.`,
+      );
+    }
+    const service = deriveServiceKeys(halves.service);
+    const mac = db.prepare("SELECT mac FROM meta WHERE name = 'vault'").pluck().get() as Uint8Array;
+    if (!isEqual(mac, identityMac(identity, service))) throw notAVault();
+    const records = halves.records === undefined || serviceOnly ? undefined : deriveRecordsKeyPair(halves.records);
+    wipe(halves.service, halves.records);
+    return new Keyring(db, identity, service, records);
+  }
+
+  /** The keyring of a vault that is being made; its records half is not needed for that. */
+  static made(db: Database, identity: VaultIdentity, service: ServiceKeys): Keyring {
+    return new Keyring(db, identity, service, undefined);
+  }
+
+  get vaultId(): string {
+    return this.identity.vaultId;
+  }
+
+  get isUnlocked(): boolean {
+    return this.#records !== undefined;
+  }
+
+  /** @throws WardlineError `records-locked` */
+  get records(): RecordsKeyPair {
+    if (this.#records === undefined) throw recordsLocked();
+    return this.#records;
+  }
+
+  /** Opens the records half by one slot. @throws WardlineError `wrong-secret`, `code-mistyped`, `key-file-damaged` */
+  unlock(kind: SlotKind, secret: string): void {
+    const halves = openAny(this.#db, this.vaultId, kind, secret);
+    if (halves?.records === undefined) {
+      wipe(halves?.service);
+      throw new WardlineError('wrong-secret', 'That does not unlock the records; check it and try again.');
+    }
+    this.#records = deriveRecordsKeyPair(halves.records);
+    wipe(halves.service, halves.records);
+  }
+
+  lock(): void {
+    wipe(this.#records?.privateKey);
+    this.#records = undefined;
+  }
+
+  slots(): Slot[] {
+    return readSlots(this.#db);
+  }
+
+  [Symbol.dispose](): void {
+    this.lock();
+    wipe(...Object.values(this.service));
+  }
+}
+
+/** Writes the vault's identity; once, at its making. */
+export function writeIdentity(db: Database, identity: VaultIdentity, service: ServiceKeys): void {
+  db.prepare("INSERT INTO meta (name, value, mac) VALUES ('vault', ?, ?)").run(
+    canonicalText({ ...identity }),
+    identityMac(identity, service),
+  );
+}
+
+export function readSlots(db: Database): Slot[] {
+  const rows = db.prepare('SELECT * FROM keyring ORDER BY rowid').all() as SlotRow[];
+  return rows.map(({ slot, kind, opens, parameters, wrapped }) => {
+    return { id: slot, kind, opens, wrapped, parameters: JSON.parse(parameters) as SlotParameters };
+  });
+}
+
+export function recordsLocked(): WardlineError {
+  return new WardlineError('records-locked', 'The records are locked; unlock them with `wardline vault unlock`.');
+}
+
+function openAny(db: Database, vaultId: string, kind: SlotKind, secret: string): RootHalves | undefined {
+  for (const slot of readSlots(db)) {
+    const halves = slot.kind === kind ? openSlot(vaultId, slot, secret) : undefined;
+    if (halves !== undefined) return halves;
+  }
+  return undefined;
+}
+
+function identityMac(identity: VaultIdentity, service: ServiceKeys): Uint8Array {
+  return blake2b(canonicalBytes({ ...identity }), service.meta);
+}
+
+function notAVault(): WardlineError {
+  return new WardlineError(
+    'vault-damaged',
+    'The database is not a vault or is damaged; put the right file there or restore a backup.',
+  );
+}

@@ -1,0 +1,231 @@
+// The open vault: builds its parts in order, checks and recovers, answers operations, and closes cleanly.
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { positionOf } from '../audit/head.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { codeOf, WardlineError } from '../kernel/errors.ts';
+import type { Logger } from '../kernel/logger.ts';
+import { administrationHandlers } from './administration.ts';
+import { Adoption } from './adoption.ts';
+import { Artifacts } from './artifacts.ts';
+import { bindingHandlers } from './bindings.ts';
+import { callHandlers } from './calls.ts';
+import type { AnswerTo, Ask, VaultOperation } from './contract.ts';
+import { DATABASE_NAME, lockFolder, openDatabase } from './database.ts';
+import { buildEngine, type InnerCore, VAULT_ACTOR } from './engine.ts';
+import { compareHeads, Heads, readHeads } from './heads.ts';
+import type { Intake } from './intake.ts';
+import { Keyring } from './keyring.ts';
+import { type AskContext, type Handlers, WithBody } from './operations.ts';
+import { PlayoutFolder } from './playout.ts';
+import { pluggedHandlers } from './plugged.ts';
+import { readingHandlers } from './reading.ts';
+import { settingsHandlers } from './settings.ts';
+import { renewLeaves, tlsHandlers } from './tls.ts';
+import { checkMutableRows, checkTrail } from './verify.ts';
+
+export interface VaultOptions {
+  readonly dataFolder: string;
+  readonly keyFile: string;
+  readonly headsFile: string;
+  readonly spoolFolder: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Opens the service half only, whatever the slot gives. */
+  readonly startLocked: boolean;
+  /** The vault alone was restarted: captures that ran may be taken up again. */
+  readonly canResume: boolean;
+}
+
+/** A trail up to this long is checked whole before the vault answers anything. */
+const CHECK_AT_ONCE_ENTRIES = 2_000;
+
+export type NoticeListener = (notice: { readonly type: string; readonly payload: object }) => void;
+
+export class OpenVault implements AsyncDisposable {
+  readonly #core: InnerCore;
+  readonly #artifacts: Artifacts;
+  readonly #handlers: Handlers;
+  readonly #heads: Heads;
+  readonly #adoption: Adoption;
+  readonly #playout: PlayoutFolder;
+  readonly #lock: Disposable;
+  readonly #listeners: Set<NoticeListener>;
+  readonly #problems: string[] = [];
+  #checking: Promise<void> = Promise.resolve();
+  #isClosing = false;
+
+  private constructor(core: InnerCore, options: VaultOptions, lock: Disposable, listeners: Set<NoticeListener>) {
+    const { keyring, trail, clock, log } = core;
+    this.#core = core;
+    this.#lock = lock;
+    this.#listeners = listeners;
+    this.#artifacts = new Artifacts(core);
+    this.#adoption = new Adoption(core);
+    this.#playout = new PlayoutFolder(options.spoolFolder, clock);
+    const privateKey = signingKey(core);
+    const onError = (thrown: unknown) => log.error({ err: thrown }, 'the audit head could not be written');
+    this.#heads = new Heads({ path: options.headsFile, keyring, trail, clock, privateKey, onError });
+    const { headsFile, keyFile } = options;
+    this.#handlers = {
+      ...settingsHandlers(core),
+      ...tlsHandlers(core),
+      ...bindingHandlers(core),
+      ...callHandlers(core),
+      ...this.#artifacts.handlers(),
+      ...readingHandlers(core, this.#artifacts, this.#playout),
+      ...administrationHandlers({
+        core,
+        heads: this.#heads,
+        headsFile,
+        keyFile,
+        adoption: this.#adoption,
+        problems: this.#problems,
+      }),
+      ...pluggedHandlers(core),
+    };
+  }
+
+  /** @throws WardlineError see `openLocalVault` */
+  static async open(options: VaultOptions): Promise<OpenVault> {
+    const lock = lockFolder(options.dataFolder);
+    try {
+      const db = openDatabase(join(options.dataFolder, DATABASE_NAME), options.dataFolder);
+      try {
+        const keyring = Keyring.open(db, 'key-file', readKeyFile(options.keyFile), options.startLocked);
+        const listeners = new Set<NoticeListener>();
+        const notify = (type: string, payload: object) => {
+          for (const listener of listeners) listener({ type, payload });
+        };
+        const core = buildEngine({ db, keyring, clock: options.clock, log: options.log, notify });
+        const vault = new OpenVault(core, options, lock, listeners);
+        await vault.#start(options);
+        return vault;
+      } catch (thrown) {
+        db.close();
+        throw thrown;
+      }
+    } catch (thrown) {
+      lock[Symbol.dispose]();
+      throw thrown;
+    }
+  }
+
+  get intake(): Intake {
+    return this.#artifacts.intake;
+  }
+
+  isOperation(name: string): name is VaultOperation {
+    return Object.hasOwn(this.#handlers, name);
+  }
+
+  /** Answers one operation. What a handler throws is the asker's to see; a fault of ours becomes one plain sentence. */
+  async answer<Operation extends VaultOperation>(
+    operation: Operation,
+    ask: Ask<Operation>,
+    body: Uint8Array,
+    context: AskContext,
+  ): Promise<{ answer: AnswerTo<Operation>; body?: Uint8Array }> {
+    if (this.#isClosing) throw new WardlineError('vault-closing', 'The vault is closing; try again in a moment.');
+    try {
+      const answered = await this.#handlers[operation](ask, body, context);
+      return answered instanceof WithBody ? answered : { answer: answered as AnswerTo<Operation> };
+    } catch (thrown) {
+      if (thrown instanceof WardlineError) throw thrown;
+      this.#core.log.error({ code: codeOf(thrown), operation, at: placeOf(thrown) }, 'an operation failed');
+      throw new WardlineError('vault-fault', `The vault could not do this (${codeOf(thrown)}); its log says more.`);
+    }
+  }
+
+  onNotice(listener: NoticeListener): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => this.#listeners.delete(listener) };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#isClosing) return;
+    this.#isClosing = true;
+    await this.#checking;
+    const { db, volatile, keyring, epochs } = this.#core;
+    this.#artifacts.intake.flush();
+    this.#adoption[Symbol.dispose]();
+    volatile[Symbol.dispose]();
+    this.#core.record({ action: 'vault-closed', actor: VAULT_ACTOR, address: '', outcome: 'ok' });
+    this.#heads[Symbol.dispose]();
+    this.#playout[Symbol.dispose]();
+    this.#artifacts[Symbol.dispose]();
+    epochs.lock();
+    keyring[Symbol.dispose]();
+    db.close();
+    this.#lock[Symbol.dispose]();
+  }
+
+  async #start({ headsFile, canResume, clock }: VaultOptions): Promise<void> {
+    const core = this.#core;
+    const { heads, isMissing } = readHeads(headsFile, core.keyring);
+    if (isMissing)
+      this.#problems.push('The file of audit heads is missing; an old copy of the database would not be noticed.');
+    const difference = compareHeads(heads, core.trail);
+    if (difference !== undefined) this.#problems.push(difference);
+    this.#problems.push(...checkMutableRows(core));
+    await this.#checkRest(heads.map(positionOf));
+    const outcome = this.#problems.length === 0 ? 'ok' : 'failed';
+    const detail = [
+      core.keyring.isUnlocked ? 'records unlocked' : 'records locked',
+      ...this.#problems.slice(0, 10),
+    ].join('; ');
+    core.record({ action: 'vault-opened', actor: VAULT_ACTOR, address: '', outcome, detail });
+    this.#artifacts.recover(canResume);
+    await renewLeaves(core);
+    this.#heads.write();
+    this.#heads.start();
+    core.transactor.onCommit = (sequence) => this.#heads.committed(sequence);
+    if (core.keyring.isUnlocked) this.#adoption.start();
+    core.log.info(
+      { entries: core.trail.sequence, problems: this.#problems.length, at: clock.now() },
+      'the vault is open',
+    );
+  }
+
+  /** The whole trail and all immutable rows: at once when there are few, else beside the calls. */
+  async #checkRest(heads: readonly { sequence: number; link: Uint8Array }[]): Promise<void> {
+    const pause = () => new Promise<boolean>((resolve) => setImmediate(() => resolve(!this.#isClosing)));
+    const run = async () => {
+      const found = await checkTrail(this.#core, this.#artifacts, heads, pause);
+      this.#problems.push(...found.filter((problem) => !this.#problems.includes(problem)));
+    };
+    if (this.#core.trail.sequence <= CHECK_AT_ONCE_ENTRIES) await run();
+    else
+      this.#checking = run().catch((thrown) => this.#core.log.error({ err: thrown }, 'the check of the trail failed'));
+  }
+}
+
+function signingKey(core: InnerCore): Uint8Array {
+  const found = core.records.get<{ privateKey: string }>('keys', 'audit-signing');
+  if (found === undefined)
+    throw new WardlineError('vault-damaged', 'The vault lacks its signing key; restore a backup.');
+  return Buffer.from(found.value.privateKey, 'base64');
+}
+
+/** @throws WardlineError `key-file-missing` */
+function readKeyFile(path: string): string {
+  if (!existsSync(path)) {
+    throw new WardlineError('key-file-missing', `The key file ${path} is missing; put it back, or its disk.`);
+  }
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new WardlineError('key-file-missing', `The key file ${path} cannot be read; check its owner.`, { cause });
+  }
+}
+
+/** Where in our code, without the message: that could hold what a person said. */
+function placeOf(thrown: unknown): string {
+  const stack = thrown instanceof Error ? (thrown.stack ?? '') : '';
+  return stack
+    .split('\n')
+    .filter((line) => /^\s+at /.test(line))
+    .slice(0, 4)
+    .join(' ')
+    .replace(/\s+/g, ' ');
+}

@@ -1,0 +1,110 @@
+// The clinic's settings, its phones' digest secrets and its own spoken prompts: the service half.
+import { createHash } from 'node:crypto';
+import { WardlineError } from '../kernel/errors.ts';
+import type { Clinic } from '../model/clinic.ts';
+import type { SipCredential } from './contract.ts';
+import type { VaultCore } from './core.ts';
+import { type Handlers, WithBody } from './operations.ts';
+
+export const SETTINGS = 'settings';
+const CREDENTIALS = 'credentials';
+const PROMPTS = 'prompts';
+const MAX_PROMPT_BYTES = 6 * 1024 * 1024;
+
+export type SettingsOperation =
+  | 'clinic.get'
+  | 'clinic.put'
+  | 'credentials.list'
+  | 'credentials.set'
+  | 'credentials.remove'
+  | 'prompts.put'
+  | 'prompts.get';
+
+export function settingsHandlers(core: VaultCore): Pick<Handlers, SettingsOperation> {
+  return { ...clinicHandlers(core), ...credentialHandlers(core), ...promptHandlers(core) };
+}
+
+export function getClinic(core: VaultCore): { clinic: Clinic; version: number } {
+  const found = core.records.get<Clinic>(SETTINGS, 'clinic');
+  if (found === undefined) throw missing();
+  return { clinic: found.value, version: found.version };
+}
+
+function clinicHandlers(core: VaultCore): Pick<Handlers, 'clinic.get' | 'clinic.put'> {
+  return {
+    'clinic.get': () => getClinic(core),
+    'clinic.put': ({ caller, clinic, summary }) => {
+      const entry = { action: 'settings-imported', ...caller, outcome: 'ok', detail: summary } as const;
+      const version = core.transact(entry, (tx) => tx.put(SETTINGS, 'clinic', clinic));
+      core.notify('clinic.changed', { version });
+      return { version };
+    },
+  };
+}
+
+function credentialHandlers(
+  core: VaultCore,
+): Pick<Handlers, 'credentials.list' | 'credentials.set' | 'credentials.remove'> {
+  const rowOf = (username: string) => core.blindRow(CREDENTIALS, username);
+  return {
+    'credentials.list': () => {
+      const credentials = core.records.list<SipCredential>(CREDENTIALS).map(({ value }) => value);
+      return { realm: realmOf(core), credentials };
+    },
+    'credentials.set': ({ caller, username, password }) => {
+      const secret = `${username}:${realmOf(core)}:${password}`;
+      const credential = { username, ha1Sha256: hash('sha256', secret), ha1Md5: hash('md5', secret) };
+      const entry = { action: 'credential-set', ...caller, outcome: 'ok', subject: username } as const;
+      core.transact(entry, (tx) => tx.put(CREDENTIALS, rowOf(username), credential));
+      core.notify('credentials.changed', {});
+      return {};
+    },
+    'credentials.remove': ({ caller, username }) => {
+      const entry = {
+        action: 'credential-set',
+        ...caller,
+        outcome: 'ok',
+        subject: username,
+        detail: 'removed',
+      } as const;
+      core.transact(entry, (tx) => tx.delete(CREDENTIALS, rowOf(username)));
+      core.notify('credentials.changed', {});
+      return {};
+    },
+  };
+}
+
+function promptHandlers(core: VaultCore): Pick<Handlers, 'prompts.put' | 'prompts.get'> {
+  return {
+    'prompts.put': ({ caller, key }, body) => {
+      if (body.length > MAX_PROMPT_BYTES) {
+        throw new WardlineError('too-large', 'The prompt is too long to be kept; make its text shorter.');
+      }
+      const row = core.blindRow(PROMPTS, key);
+      const audio = Buffer.from(body).toString('base64');
+      const entry = { action: 'prompt-added', ...caller, outcome: 'ok', subject: row } as const;
+      core.transact(entry, (tx) => tx.put(PROMPTS, row, { key, audio }));
+      return {};
+    },
+    'prompts.get': ({ key }) => {
+      const found = core.records.get<{ audio: string }>(PROMPTS, core.blindRow(PROMPTS, key));
+      if (found === undefined) return { found: false };
+      return new WithBody({ found: true }, Buffer.from(found.value.audio, 'base64'));
+    },
+  };
+}
+
+function realmOf(core: VaultCore): string {
+  const found = core.records.get<{ realm: string }>(SETTINGS, 'realm');
+  if (found === undefined) throw missing();
+  return found.value.realm;
+}
+
+/** RFC 8760 §2.4 and RFC 2617 §3.2.2.2: HA1 of username:realm:password, hex. */
+function hash(algorithm: 'sha256' | 'md5', secret: string): string {
+  return createHash(algorithm).update(secret, 'utf8').digest('hex');
+}
+
+function missing(): WardlineError {
+  return new WardlineError('vault-damaged', 'The vault holds no settings; restore it from a backup.');
+}

@@ -1,0 +1,67 @@
+// TLS material in the vault: the private CA, the names it certifies, and a leaf for SIP and one for the console.
+import { WardlineError } from '../kernel/errors.ts';
+import { createCa, createLeaf, type KeyedCertificate, type LeafNames, mustRenew } from './certificates.ts';
+import type { Transaction, VaultCore } from './core.ts';
+import { VAULT_ACTOR } from './engine.ts';
+import type { Handlers } from './operations.ts';
+
+const TLS = 'tls';
+const LEAVES = ['sip', 'console'] as const;
+
+export interface TlsMaterial {
+  readonly ca: KeyedCertificate;
+  readonly names: LeafNames;
+  readonly leaves: Readonly<Record<(typeof LEAVES)[number], KeyedCertificate>>;
+}
+
+export async function makeTlsMaterial(names: LeafNames, core: Pick<VaultCore, 'clock'>): Promise<TlsMaterial> {
+  const now = core.clock.now();
+  const ca = await createCa(now);
+  const [sip, console] = await Promise.all([createLeaf(ca, names, now), createLeaf(ca, names, now)]);
+  return { ca, names, leaves: { sip, console } };
+}
+
+export function putTlsMaterial(tx: Transaction, { ca, names, leaves }: TlsMaterial): void {
+  tx.put(TLS, 'ca', ca);
+  tx.put(TLS, 'names', names);
+  for (const name of LEAVES) tx.put(TLS, name, leaves[name]);
+}
+
+/** Makes new leaves when the old ones end soon; phones trust the CA, so nothing changes for them. */
+export async function renewLeaves(core: VaultCore): Promise<void> {
+  const now = core.clock.now();
+  for (const name of LEAVES) {
+    const leaf = get<KeyedCertificate>(core, name);
+    if (!mustRenew(leaf, now)) continue;
+    const renewed = await createLeaf(get<KeyedCertificate>(core, 'ca'), get<LeafNames>(core, 'names'), now);
+    const entry = {
+      action: 'certificate-renewed',
+      actor: VAULT_ACTOR,
+      address: '',
+      outcome: 'ok',
+      subject: name,
+    } as const;
+    core.transact(entry, (tx) => tx.put(TLS, name, renewed));
+  }
+}
+
+export function tlsHandlers(core: VaultCore): Pick<Handlers, 'tls.get'> {
+  return {
+    'tls.get': ({ name }) => {
+      if (!LEAVES.includes(name)) throw missing();
+      const ca = get<KeyedCertificate>(core, 'ca').certificate;
+      const { certificate, key } = get<KeyedCertificate>(core, name);
+      return { certificate, key, ca };
+    },
+  };
+}
+
+function get<Value>(core: VaultCore, row: string): Value {
+  const found = core.records.get<Value>(TLS, row);
+  if (found === undefined) throw missing();
+  return found.value;
+}
+
+function missing(): WardlineError {
+  return new WardlineError('tls-missing', 'The vault holds no such certificate; restore it from a backup.');
+}

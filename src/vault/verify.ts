@@ -1,0 +1,201 @@
+// The check at start: mutable rows and heads before the first call, the whole trail and immutable rows after it, in slices.
+
+import type { ChainPosition } from '../audit/chain.ts';
+import type { RowChange } from '../audit/entry.ts';
+import { type Closing, closingHash, readMarkHash } from './artifact-rows.ts';
+import type { Artifacts } from './artifacts.ts';
+import type { CapturedRow, CapturedTable, ClearColumns } from './captured-table.ts';
+import type { InnerCore } from './engine.ts';
+import { rowHash } from './format.ts';
+import { StateDigest } from './state-digest.ts';
+import { describeSlot } from './transact.ts';
+
+/** Entries that are looked at before others get their turn. */
+export const SLICE_ENTRIES = 200;
+const MAX_PROBLEMS = 100;
+
+/** Adds up all mutable rows and compares with what the last entry says; only when they differ is the trail walked to name them. */
+export function checkMutableRows(core: InnerCore): string[] {
+  const last = core.trail.read(core.trail.sequence);
+  const digest = new StateDigest(core.keyring.service.state);
+  for (const row of mutableRows(core)) digest.add(row);
+  const expected = last?.state ?? new StateDigest(core.keyring.service.state).hex;
+  core.transactor.state.set(BigInt(`0x${expected}`));
+  return digest.hex === expected ? [] : nameMutableFaults(core);
+}
+
+function* mutableRows(core: InnerCore): Generator<Required<RowChange>> {
+  yield* core.records.all();
+  for (const slot of core.keyring.slots()) yield describeSlot(slot);
+}
+
+function nameMutableFaults(core: InnerCore): string[] {
+  const expected = new Map<string, RowChange>();
+  const versions = new Map<string, Map<string, number>>();
+  forEachEntry(core, (rows) => {
+    for (const change of rows) {
+      const key = `${change.table}/${change.row}`;
+      expected.set(key, change);
+      if (change.hash !== undefined)
+        versions.set(key, (versions.get(key) ?? new Map()).set(change.hash, change.version));
+    }
+  });
+  const problems: string[] = [];
+  for (const row of mutableRows(core)) {
+    const key = `${row.table}/${row.row}`;
+    const entry = expected.get(key);
+    expected.delete(key);
+    if (entry?.hash === row.hash) continue;
+    const isOld = versions.get(key)?.has(row.hash) === true;
+    const what =
+      entry === undefined ? 'foreign: no entry speaks of it' : isOld ? 'rolled back to an older version' : 'altered';
+    problems.push(`The row ${key} is ${what}.`);
+  }
+  for (const [key, { table, hash }] of expected) {
+    if (hash !== undefined && !IMMUTABLE.has(table)) problems.push(`The row ${key} is missing.`);
+  }
+  return problems.slice(0, MAX_PROBLEMS);
+}
+
+const IMMUTABLE = new Set(['calls', 'artifacts', 'artifact_marks', 'closings', 'read_marks', 'epochs']);
+
+function forEachEntry(core: InnerCore, look: (rows: readonly RowChange[]) => void): void {
+  for (let from = 0; ; ) {
+    const entries = core.trail.after(from, SLICE_ENTRIES);
+    for (const entry of entries) look(core.trail.open(entry).rows);
+    const last = entries.at(-1);
+    if (last === undefined) return;
+    from = last.sequence;
+  }
+}
+
+/**
+ * Walks the trail up to where it stood at the beginning: links, MACs, heads, and every immutable row against its entry.
+ * `pause` lets others have their turn and answers false when the vault is closing.
+ */
+export async function checkTrail(
+  core: InnerCore,
+  artifacts: Artifacts,
+  heads: readonly ChainPosition[],
+  pause: () => Promise<boolean>,
+): Promise<string[]> {
+  const check = new ImmutableCheck(core, artifacts);
+  const end = core.trail.sequence;
+  const foreign = check.foreignAfter(end);
+  const verifier = core.trail.verifier(heads.filter(({ sequence }) => sequence <= end));
+  while (verifier.entries < end) {
+    const entries = core.trail.after(verifier.entries, Math.min(SLICE_ENTRIES, end - verifier.entries));
+    for (const entry of entries) {
+      if (!verifier.push(entry)) break;
+      check.look(core.trail.open(entry).rows);
+    }
+    if (entries.length === 0) verifier.push({ sequence: 0, sealed: NONE, link: NONE, mac: NONE });
+    const { firstBad } = verifier;
+    if (firstBad !== undefined)
+      return [`The audit trail is damaged at entry ${firstBad.sequence}: ${firstBad.problem}.`];
+    if (!(await pause())) return [];
+  }
+  return [...foreign, ...check.finish(end)].slice(0, MAX_PROBLEMS);
+}
+
+const NONE = new Uint8Array(0);
+
+/** Compares immutable rows with what the trail said when they were written. */
+class ImmutableCheck {
+  readonly #artifacts: Artifacts;
+  readonly #tables: ReadonlyMap<
+    string,
+    { hash(row: string): string | undefined; count(upTo: number): number; after(entry: number): string[] }
+  >;
+  readonly #missing = new Set<string>();
+  readonly #seen = new Map<string, number>();
+  readonly #problems: string[] = [];
+
+  constructor(core: InnerCore, artifacts: Artifacts) {
+    this.#artifacts = artifacts;
+    this.#tables = lookups(core, artifacts);
+  }
+
+  /** Rows that claim an entry which did not exist yet when the vault was opened. */
+  foreignAfter(end: number): string[] {
+    return [...this.#tables].flatMap(([table, { after }]) => after(end).map((row) => foreign(table, row)));
+  }
+
+  look(changes: readonly RowChange[]): void {
+    for (const { table, row, hash } of changes) {
+      const found = this.#tables.get(table);
+      if (found === undefined) continue;
+      const key = `${table}/${row}`;
+      const actual = found.hash(row);
+      if (hash === undefined) this.#missing.delete(key);
+      else if (actual === undefined) this.#missing.add(key);
+      else this.#compare(table, row, actual === hash);
+    }
+  }
+
+  finish(end: number): string[] {
+    for (const key of this.#missing) this.#problems.push(`The row ${key} is missing.`);
+    for (const [table, { count }] of this.#tables) {
+      const extra = count(end) - (this.#seen.get(table) ?? 0);
+      if (extra > 0) this.#problems.push(`${table} holds ${extra} foreign rows, of which no entry speaks.`);
+    }
+    return this.#problems;
+  }
+
+  #compare(table: string, row: string, isSame: boolean): void {
+    this.#seen.set(table, (this.#seen.get(table) ?? 0) + 1);
+    if (!isSame) this.#problems.push(`The row ${table}/${row} was altered.`);
+    else if (table === 'closings') this.#checkAudio(row);
+  }
+
+  #checkAudio(artifactId: string): void {
+    const closing = this.#artifacts.rows.closing(artifactId);
+    const sum = this.#artifacts.rows.sum(artifactId);
+    if (closing !== undefined && Buffer.from(sum.tags).equals(Buffer.from(closing.tags))) return;
+    this.#artifacts.tampered.add(artifactId);
+    this.#problems.push(`The audio of ${artifactId} was altered.`);
+  }
+}
+
+function lookups(core: InnerCore, artifacts: Artifacts) {
+  const { db } = core;
+  const numbers = db.prepare('SELECT digest FROM call_numbers WHERE seq = ?').pluck();
+  const captured = (table: CapturedTable, terms?: (seq: number) => Uint8Array[]) => (row: string) => {
+    const found = table.get(row) as (CapturedRow & ClearColumns) | undefined;
+    return found && table.hashOf(found, terms?.(found.seq));
+  };
+  const epoch = db.prepare('SELECT class, month, public FROM epochs WHERE id = ?');
+  const hashes: Record<string, (row: string) => string | undefined> = {
+    calls: captured(core.calls, (seq) => numbers.all(seq) as Uint8Array[]),
+    artifacts: captured(core.artifacts),
+    artifact_marks: captured(core.marks),
+    closings: (row) => {
+      const closing: Closing | undefined = artifacts.rows.closing(row);
+      return closing && closingHash(closing);
+    },
+    read_marks: (row) => (artifacts.rows.isRead(row) ? readMarkHash(row) : undefined),
+    epochs: (row) => {
+      const found = epoch.get(row) as { class: string; month: string; public: Uint8Array } | undefined;
+      return found && rowHash(found.public, { class: found.class, month: found.month });
+    },
+  };
+  return new Map(Object.entries(hashes).map(([table, hash]) => [table, { hash, ...counters(core, table) }]));
+}
+
+function counters(core: InnerCore, table: string) {
+  const key = table === 'closings' || table === 'read_marks' ? 'artifact' : 'row';
+  if (table === 'epochs') {
+    const all = core.db.prepare('SELECT count(*) FROM epochs').pluck();
+    return { count: () => all.get() as number, after: () => [] };
+  }
+  const count = core.db.prepare(`SELECT count(*) FROM ${table} WHERE entry <= ?`).pluck();
+  const after = core.db.prepare(`SELECT ${key} FROM ${table} WHERE entry > ? LIMIT ?`).pluck();
+  return {
+    count: (upTo: number) => count.get(upTo) as number,
+    after: (entry: number) => after.all(entry, MAX_PROBLEMS) as string[],
+  };
+}
+
+function foreign(table: string, row: string): string {
+  return `The row ${table}/${row} is foreign: no entry speaks of it.`;
+}
