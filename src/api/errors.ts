@@ -15,22 +15,26 @@ const statuses: Readonly<Record<string, number>> = {
   forbidden: 403,
   'cross-origin': 403,
   'not-found': 404,
-  'no-such-artifact': 404,
   'range-unsatisfiable': 416,
-  'audio-unavailable': 409,
   'records-locked': 423,
+  'artifact-tampered': 409,
+  'bad-number': 400,
+  'vault-busy': 503,
+  'login-busy': 503,
 };
 
 const VAULT_AWAY: ErrorView = {
   code: 'vault-away',
   message: 'The vault is not answering just now; calls go on. Try again in a moment.',
 };
+const gone: ErrorView = { code: 'not-found', message: 'This message is not here any more.' };
 const away = new Set(['link-closed', 'deadline', 'link-busy']);
 
 /** The status and body that answer `thrown`. */
 export function answerTo(thrown: unknown): { status: number; body: ErrorView } {
   const code = codeOf(thrown);
   if (away.has(code)) return { status: 503, body: VAULT_AWAY };
+  if (code === 'artifact-unknown') return { status: 404, body: gone };
   if (code === 'records-locked') {
     return { status: 423, body: { code, message: 'The records are locked. An administrator unlocks them first.' } };
   }

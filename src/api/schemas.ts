@@ -26,6 +26,10 @@ export const SessionView = Type.Object({
   clinicName: Type.String(),
   /** What this person may open. */
   pages: Type.Array(Type.String()),
+  /** Messages not heard yet, in the mailboxes that this person may hear. */
+  unread: Type.Integer(),
+  /** Changes whenever a list may have: a page that polls it reads lists, which is on record each time, only then. */
+  revision: Type.String(),
   /** Milliseconds until the session ends, when nothing is done. */
   endsInMs: Type.Integer(),
 });

@@ -52,14 +52,30 @@ function nameOf(actor: Actor): string {
   }
 }
 
-export async function sessionView(session: SessionInfo, { vault, clock }: ApiContext): Promise<SessionView> {
-  const { id, login, name, roles, mailboxes } = session.user;
+export async function sessionView(
+  { user, expiresAt }: SessionInfo,
+  { vault, clock }: ApiContext,
+): Promise<SessionView> {
+  const { id, login, name, roles } = user;
+  const [{ clinic }, { counts }] = await Promise.all([vault.ask('clinic.get', {}), vault.ask('status', {})]);
+  const all = clinic.mailboxes.map((mailbox): string => mailbox.number);
+  const mailboxes = roles.includes('admin') ? [...new Set([...all, ...user.mailboxes])] : [...user.mailboxes];
+  const pages = pagesOf(user);
+  const unread = pages.includes('voicemails') ? await countUnread(vault, mailboxes) : 0;
   return {
-    user: { id, login, name, roles: [...roles], mailboxes: [...mailboxes] },
-    clinicName: await clinicName(vault),
-    pages: pagesOf(session.user),
-    endsInMs: Math.max(0, session.expiresAt - clock.now()),
+    user: { id, login, name, roles: [...roles], mailboxes },
+    clinicName: clinic.name,
+    pages,
+    unread,
+    revision: `${counts.calls}.${counts.voicemails}`,
+    endsInMs: Math.max(0, expiresAt - clock.now()),
   };
+}
+
+/** Needs neither the records half nor an entry: counts are what a phone's lamp shows to everybody. */
+async function countUnread(vault: Vault, mailboxes: readonly string[]): Promise<number> {
+  const counts = await Promise.all(mailboxes.map((mailbox) => vault.ask('mailbox.counts', { mailbox })));
+  return counts.reduce((sum, { unread }) => sum + unread, 0);
 }
 
 export async function clinicName(vault: Vault): Promise<string> {

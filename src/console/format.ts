@@ -68,13 +68,9 @@ export function callerLabel({ from, fromName }: { from: string; fromName: string
   return fromName === '' ? phoneNumber(from) : fromName;
 }
 
-/** The number as a person typed it, as the call list keeps it: `+` and digits, or a short extension. */
+/** The number as a person typed it, as the call list finds it: digits alone. */
 export function searchNumber(typed: string): string {
-  const digits = typed.replace(/\D/g, '');
-  if (typed.trim().startsWith('+')) return `+${digits}`;
-  if (digits.length === 10) return `+1${digits}`;
-  if (digits.length === 11 && digits.startsWith('1')) return `+${digits}`;
-  return digits;
+  return typed.replace(/[^\d*#]/g, '');
 }
 
 /** What became of a call, in the words of the person at the desk, and how it is coloured. */

@@ -4,15 +4,11 @@
 export const NOTICE_MS = 60_000;
 /** An active person renews the session at most this often. */
 export const RENEW_MS = 120_000;
-/** A background refresh of a list happens while the person was active this recently. */
-export const POLL_WHILE_ACTIVE_MS = 300_000;
-
 export type IdleState = 'active' | 'ending' | 'ended';
 
 export class IdleWatch {
   #endsAt = Number.POSITIVE_INFINITY;
   #renewedAt = 0;
-  #activeAt = 0;
 
   /** The appliance said that the session ends in `ms`. */
   endsIn(ms: number, now: number): void {
@@ -24,7 +20,6 @@ export class IdleWatch {
 
   /** The person did something; true when that should be told to the appliance. */
   activity(now: number): boolean {
-    this.#activeAt = now;
     // Behind the notice only its own button renews: a brush of the mouse is not a decision.
     if (this.state(now) !== 'active' || now - this.#renewedAt < RENEW_MS) return false;
     this.#renewedAt = now;
@@ -38,9 +33,5 @@ export class IdleWatch {
 
   secondsLeft(now: number): number {
     return Math.max(0, Math.ceil((this.#endsAt - now) / 1000));
-  }
-
-  mayPoll(now: number): boolean {
-    return this.state(now) === 'active' && now - this.#activeAt < POLL_WHILE_ACTIVE_MS;
   }
 }

@@ -2,7 +2,10 @@
 import { render } from 'preact';
 import { App } from './app.tsx';
 import { start } from './store.ts';
-import './style.css';
+import './styles/base.css';
+import './styles/forms.css';
+import './styles/frame.css';
+import './styles/lists.css';
 
 const root = document.getElementById('app');
 if (root) render(<App />, root);

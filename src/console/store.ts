@@ -19,6 +19,8 @@ export const session = signal<SessionView | 'loading' | 'none' | 'unreachable'>(
 export const farewell = signal('');
 export const path = signal(location.pathname);
 export const unread = signal(0);
+/** Another one means that lists may have changed. */
+export const revision = signal('');
 /** Seconds until the session ends, once the notice is due. */
 export const endingIn = signal<number | undefined>(undefined);
 
@@ -45,6 +47,8 @@ function asPage(name: string | undefined): Page | undefined {
   return Object.values(paths).find((one) => one === name);
 }
 
+const POLL_MS = 15_000;
+
 const idle = new IdleWatch();
 
 /** Asks the appliance whether there is a session, and begins to watch over it. */
@@ -62,6 +66,8 @@ export async function start(): Promise<void> {
   for (const type of ['pointerdown', 'keydown', 'wheel', 'touchmove'])
     addEventListener(type, noteActivity, { passive: true });
   setInterval(tick, 1_000);
+  setInterval(poll, POLL_MS);
+  document.addEventListener('visibilitychange', () => void poll());
   if (path.value === '/enrol') session.value = 'none';
   else await resume();
 }
@@ -69,8 +75,7 @@ export async function start(): Promise<void> {
 /** Takes up the session behind the cookie, if there is one. */
 export async function resume(): Promise<void> {
   try {
-    session.value = await api.session();
-    idle.activity(Date.now());
+    welcome(await api.session());
   } catch (thrown) {
     farewell.value = '';
     session.value = thrown instanceof ApiError && thrown.status === 401 ? 'none' : 'unreachable';
@@ -82,8 +87,20 @@ export function welcome(view: SessionView): void {
   farewell.value = '';
   idle.endsIn(view.endsInMs, Date.now());
   idle.activity(Date.now());
+  learn(view);
+  if (path.value === '/enrol') go('/');
+}
+
+function learn(view: SessionView): void {
   session.value = view;
-  if (page.value === undefined || path.value === '/enrol') go('/');
+  unread.value = view.unread;
+  revision.value = view.revision;
+}
+
+/** Asks whether anything is new. It is not an act of the person: the session does not last longer by it. */
+async function poll(): Promise<void> {
+  if (document.hidden || typeof session.value === 'string') return;
+  await api.session(true).then(learn, () => undefined);
 }
 
 export function noteActivity(): void {
@@ -92,16 +109,12 @@ export function noteActivity(): void {
 
 /** Renews the session. */
 export async function stay(): Promise<void> {
-  await api.session().catch(() => undefined);
+  await api.session().then(learn, () => undefined);
 }
 
 export async function logOut(): Promise<void> {
   await api.logout().catch(() => undefined);
   end('You are logged out.');
-}
-
-export function mayPoll(): boolean {
-  return !document.hidden && idle.mayPoll(Date.now());
 }
 
 function end(reason: string): void {

@@ -56,7 +56,7 @@ function EntryRow({ entry }: { entry: AuditView }) {
         <span class="who-name">{sentenceCase(action)}</span>
         <span class="who-detail">{[who, address, detail].filter(Boolean).join(' · ')}</span>
       </span>
-      {outcome === 'ok' ? <span /> : <span class="badge bad">{outcome}</span>}
+      {outcome === 'ok' ? <span class="no-badge" /> : <span class="badge bad">{outcome}</span>}
       <time class="when" dateTime={new Date(at).toISOString()}>
         {timeOfDay(at)}
       </time>

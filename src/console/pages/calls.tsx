@@ -54,7 +54,7 @@ function CallRow({ call }: { call: CallView }) {
   const isOut = call.direction === 'outbound' || call.direction === 'emergency';
   const talkMs = call.answeredAt === undefined ? 0 : call.endedAt - call.answeredAt;
   const who = isOut ? phoneNumber(call.to) : call.fromName || phoneNumber(call.from);
-  const detail = isOut ? `from ${call.fromName || phoneNumber(call.from)}` : fromDetail(call);
+  const detail = isOut ? `from ${call.fromName || phoneNumber(call.from)}` : withName(call);
   return (
     <li class={`row call ${outcome.tone}`}>
       <span class={`direction ${call.direction}`} role="img" aria-label={directions[call.direction]}>
@@ -62,7 +62,10 @@ function CallRow({ call }: { call: CallView }) {
       </span>
       <span class="who">
         <span class="who-name">{who}</span>
-        <span class="who-detail">{detail}</span>
+        <span class="who-detail">
+          {detail}
+          {!isOut && <span class={detail === '' ? '' : 'wide-only'}> to {phoneNumber(call.to)}</span>}
+        </span>
       </span>
       <span class={`badge ${outcome.tone}`}>{outcome.label}</span>
       <span class="length">
@@ -80,9 +83,9 @@ function CallRow({ call }: { call: CallView }) {
   );
 }
 
-function fromDetail(call: CallView): string {
-  const number = call.fromName === '' || call.from === '' ? '' : `${phoneNumber(call.from)} `;
-  return `${number}to ${phoneNumber(call.to)}`;
+/** The caller's number where the name stands above it. */
+function withName(call: CallView): string {
+  return call.fromName === '' || call.from === '' ? '' : phoneNumber(call.from);
 }
 
 function NoCalls({ isSearch }: { isSearch: boolean }) {

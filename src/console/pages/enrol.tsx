@@ -145,6 +145,9 @@ function Secret({ person }: { person: EnrolmentView }) {
           Scan it with any authenticator app on your phone: Google Authenticator, Microsoft Authenticator, 1Password,
           Aegis…
         </p>
+        <p>
+          Is the app on this device? <a href={person.totpUri}>Open it there</a>.
+        </p>
         <p class="muted">No camera? Enter this key instead:</p>
         <p class="key">
           <code>

@@ -18,15 +18,16 @@ export function VoicemailsPage({ user }: { user: UserView }) {
     api.voicemails({ after, mailbox }, isBackground),
   );
 
-  useEffect(() => {
-    unread.value = list.rows?.filter((row) => !row.isRead).length ?? 0;
-  }, [list.rows]);
   const heard = (id: string) => {
     if (list.rows?.find((row) => row.id === id)?.isRead !== false) return;
     list.replace((rows) => rows.map((row) => (row.id === id ? { ...row, isRead: true } : row)));
+    unread.value = Math.max(0, unread.value - 1);
     void api.markRead(id).catch(() => undefined);
   };
-  const removed = (id: string) => list.replace((rows) => rows.filter((row) => row.id !== id));
+  const removed = ({ id, isRead }: ArtifactView) => {
+    list.replace((rows) => rows.filter((row) => row.id !== id));
+    if (!isRead) unread.value = Math.max(0, unread.value - 1);
+  };
 
   return (
     <>
@@ -54,6 +55,7 @@ export function VoicemailsPage({ user }: { user: UserView }) {
                 key={message.id}
                 message={message}
                 isOpen={message.id === openId}
+                showsMailbox={user.mailboxes.length > 1}
                 toggle={() => setOpenId(message.id === openId ? undefined : message.id)}
                 heard={() => heard(message.id)}
                 remove={() => setDoomed(message)}
@@ -77,12 +79,13 @@ export function VoicemailsPage({ user }: { user: UserView }) {
 interface MessageRowProps {
   readonly message: ArtifactView;
   readonly isOpen: boolean;
+  readonly showsMailbox: boolean;
   readonly toggle: () => void;
   readonly heard: () => void;
   readonly remove: () => void;
 }
 
-function MessageRow({ message, isOpen, toggle, heard, remove }: MessageRowProps) {
+function MessageRow({ message, isOpen, showsMailbox, toggle, heard, remove }: MessageRowProps) {
   const { id, startedAt, durationMs, isRead, from, fromName, mailbox } = message;
   const who = callerLabel(message);
   return (
@@ -92,7 +95,9 @@ function MessageRow({ message, isOpen, toggle, heard, remove }: MessageRowProps)
         <span class="who">
           <span class="who-name">{who}</span>
           <span class="who-detail">
-            {fromName !== '' && from !== '' && `${phoneNumber(from)} `}for mailbox {mailbox}
+            {[fromName !== '' && from !== '' && phoneNumber(from), showsMailbox && `Mailbox ${mailbox}`]
+              .filter(Boolean)
+              .join(' · ')}
           </span>
         </span>
         <StateBadge state={message.state} />
@@ -124,7 +129,7 @@ function StateBadge({ state }: { state: ArtifactView['state'] }) {
     tampered: ['Altered', 'bad'],
   };
   const [label, tone] = labels[state] ?? ['', ''];
-  return label === '' ? <span /> : <span class={`badge ${tone}`}>{label}</span>;
+  return label === '' ? <span class="no-badge" /> : <span class={`badge ${tone}`}>{label}</span>;
 }
 
 interface ChoiceProps {
@@ -152,7 +157,7 @@ function MailboxChoice({ user, isAdmin, mailbox, choose }: ChoiceProps) {
 
 interface ConfirmProps {
   readonly message: ArtifactView;
-  readonly removed: (id: string) => void;
+  readonly removed: (message: ArtifactView) => void;
   readonly done: () => void;
 }
 
@@ -163,7 +168,7 @@ function ConfirmDelete({ message, removed, done }: ConfirmProps) {
   const remove = async () => {
     try {
       await api.remove(message.id);
-      removed(message.id);
+      removed(message);
       done();
     } catch (thrown) {
       setError(thrown instanceof Error ? thrown.message : 'That did not work. Try again.');

@@ -1,6 +1,6 @@
-// A list that comes in pages: loading, refreshing while somebody is there, and reading on.
+// A list that comes in pages: loading, loading again when something is new, and reading on.
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
-import { mayPoll } from '../store.ts';
+import { revision } from '../store.ts';
 
 export interface ListPage<Row> {
   readonly rows: readonly Row[];
@@ -18,11 +18,10 @@ export interface List<Row> {
   replace(change: (rows: readonly Row[]) => readonly Row[]): void;
 }
 
-const REFRESH_MS = 20_000;
 /** Rows kept in the page; who looks for older ones searches. */
 const MAX_ROWS = 2_000;
 
-/** `load` is asked again whenever `key` changes, and in the background while only the first page is shown. */
+/** `load` is asked again whenever `key` changes, and in the background when something is new while only the first page is shown. */
 export function useList<Row>(
   key: string,
   load: (after: string | undefined, isBackground: boolean) => Promise<ListPage<Row>>,
@@ -55,10 +54,12 @@ export function useList<Row>(
     setRows(undefined);
     setError(undefined);
     void fetchFirst(false);
-    const timer = setInterval(() => {
-      if (pages.current === 1 && mayPoll()) void fetchFirst(true);
-    }, REFRESH_MS);
-    return () => clearInterval(timer);
+    let known = revision.value;
+    return revision.subscribe((latest) => {
+      if (latest === known) return;
+      known = latest;
+      if (pages.current === 1) void fetchFirst(true);
+    });
   }, [fetchFirst]);
 
   const loadMore = async () => {
