@@ -76,9 +76,10 @@ export class Call {
       sendBye: (cause) => this.dialog.bye(cause),
       onEnd: () => this.#ended(),
     });
-    this.channel.variables.setAll({ direction: 'inbound', uuid: this.channel.uuid, channel_name: name });
-    this.channel.variables.setAll(inviteVariables(invite.request, invite.arrival, sipAddress));
-    this.channel.variables.setAll({ call_uuid: this.channel.uuid });
+    const { uuid, variables } = this.channel;
+    variables.setAll({ direction: 'inbound', uuid, session_id: options.registry.total + 1, channel_name: name });
+    variables.setAll(inviteVariables(invite.request, invite.arrival, sipAddress, host.clock.now()));
+    variables.setAll({ call_uuid: uuid });
   }
 
   /** Answers the first INVITE. False: it was refused and there is no call. */

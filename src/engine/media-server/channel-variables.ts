@@ -21,7 +21,7 @@ export const DIALPLAN_SETS: Values = {
   playback_terminators: 'none',
 };
 
-export function inviteVariables(request: SipRequest, arrival: Arrival, sipAddress: string): Values {
+export function inviteVariables(request: SipRequest, arrival: Arrival, sipAddress: string, now: number): Values {
   const { headers } = request;
   const { remote, local, transport } = arrival.flow;
   const [from, to] = [headers.get('from') ?? '', headers.get('to') ?? ''];
@@ -34,6 +34,7 @@ export function inviteVariables(request: SipRequest, arrival: Arrival, sipAddres
     sip_local_network_addr: local.host,
     sip_network_ip: remote.host,
     sip_network_port: remote.port,
+    sip_invite_stamp: now * 1000,
     sip_received_ip: remote.host,
     sip_received_port: remote.port,
     sip_via_protocol: transport,

@@ -11,10 +11,10 @@ export const PROFILE = 'drachtio_mrf';
 const RULE = '='.repeat(97);
 const MAX_PER_SECOND = 80;
 
-/** The layout of mod_sofia: name to 25, data to 40 columns, tabs between. */
+/** The layout of mod_sofia: name to 25, data to 42 columns, tabs between. */
 export function sofiaStatus(sipAddress: string): string {
   const row = (name: string, type: string, data: string, state: string) =>
-    `${name.padStart(25)}\t${type}\t${data.padStart(40)}\t${state}\n`;
+    `${name.padStart(25)}\t${type}\t${data.padStart(42)}\t${state}\n`;
   return [
     row('Name', '   Type', 'Data', 'State'),
     `${RULE}\n`,

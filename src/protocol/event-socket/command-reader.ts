@@ -74,7 +74,7 @@ export class CommandReader {
 }
 
 function parseHead(text: string): Omit<EventSocketCommand, 'body'> | undefined {
-  const [first = '', ...lines] = text.split(/\r?\n/);
+  const [first = '', ...lines] = text.split('\n').map((line) => (line.endsWith('\r') ? line.slice(0, -1) : line));
   if (lines.length > MAX_HEADERS) return undefined;
   const [, name = '', args = ''] = /^\s*(\S+)\s*(.*)$/.exec(first) ?? [];
   const headers = new Map<string, string>();

@@ -1,0 +1,104 @@
+// What goes over the event socket, frame by frame, beside what FreeSWITCH 1.10.12 said (traces/freeswitch).
+import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import t from 'tap';
+import { mediaBench, SECRET } from '../support/media-bench.ts';
+
+const trace = (name: string) => readFileSync(new URL(`./traces/freeswitch/${name}`, import.meta.url), 'utf8');
+
+/** Raw bytes of one connection; resolves when `pattern` has come. */
+async function session(port: number, text: string, pattern: RegExp): Promise<string> {
+  const socket = connect(port, '127.0.0.1');
+  let heard = '';
+  socket.write(text);
+  for await (const chunk of socket) {
+    heard += String(chunk);
+    if (pattern.test(heard)) break;
+  }
+  socket.destroy();
+  return heard;
+}
+
+t.test('inbound: one frame a command, strictly in order, whatever is asked in one breath', async (t) => {
+  await using bench = await mediaBench();
+  const asked = `auth ${SECRET}\n\nevent json HEARTBEAT\n\nfilter A 50%\n\napi nope\n\nnonsense\n\nbgapi status\n\nsendmsg gone\ncall-command: hangup\n\nexit\n\n`;
+  const heard = await session(bench.server.eventSocket.port, asked, /goodbye[\s\S]*cluecon.com\/\n/);
+  const replies = heard.match(/Content-Type: (?:auth|api)[^\n]*|Reply-Text: [^\n]*|text\/[a-z-]+/g);
+  t.match(replies, [
+    'Content-Type: auth/request',
+    'Reply-Text: +OK accepted',
+    'Reply-Text: +OK event listener enabled json',
+    'text/event-json',
+    'Reply-Text: +OK filter added. [A]=[50%25]',
+    'Content-Type: api/response',
+    'Reply-Text: -ERR command not found',
+    /Reply-Text: \+OK Job-UUID: [0-9a-f-]{36}/,
+    'Reply-Text: -ERR invalid session id [gone]',
+    'Reply-Text: +OK bye',
+    'text/disconnect-notice',
+  ]);
+});
+
+t.test('a wrong password is told so and the door closed', async (t) => {
+  await using bench = await mediaBench();
+  const heard = await session(bench.server.eventSocket.port, 'auth ClueCon\n\napi status\n\n', /never/);
+  t.match(heard, /Reply-Text: -ERR invalid\n\n$/);
+});
+
+t.test('sofia status is laid out as FreeSWITCH lays it out; HEARTBEAT has its fields', async (t) => {
+  await using bench = await mediaBench();
+  const ours = await bench.ms.api('sofia status');
+  const shape = (text: string) => text.replace(/ *sip:mod_sofia@[\d.:]+/, ' URI');
+  t.equal(shape(ours), shape(trace('sofia-status.txt')));
+  const text = `auth ${SECRET}\n\nevent json HEARTBEAT\n\n`;
+  const heard = await session(bench.server.eventSocket.port, text, /"Idle-CPU":"[^"]*"\}/);
+  const body = /\{"Event-Name".*\}/.exec(heard)?.[0] ?? '{}';
+  t.same(Object.keys(JSON.parse(body)), Object.keys(JSON.parse(trace('heartbeat.json'))));
+});
+
+t.test('CHANNEL_DATA has FreeSWITCH’s headers, each decodable, keys of SRTP excepted', async (t) => {
+  await using bench = await mediaBench();
+  const { endpoint } = await bench.call();
+  const info = endpoint.conn as unknown as { getInfo(): { headers: { name: string; value: string }[] } };
+  const ours = new Set(info.getInfo().headers.map(({ name }) => name));
+  const theirs = trace('channel-data.txt')
+    .split('\n')
+    .map((line) => line.split(': ')[0] ?? '')
+    .filter((name) => name !== '');
+  t.same(
+    theirs.filter((name) => !ours.has(name)),
+    // What there is nothing of: the dialplan's own pattern match; the SSRC is the audio leg's own business.
+    ['variable_DP_MATCH', 'variable_rtp_use_ssrc'],
+  );
+});
+
+t.test('events carry the headers that FreeSWITCH’s carry', async (t) => {
+  await using bench = await mediaBench();
+  const { phone, endpoint } = await bench.call();
+  const seen = new Map<string, Set<string>>();
+  endpoint.conn.on('esl::event::*::*', (event: { headers: { name: string }[]; type?: string }) => {
+    const headers = event.headers as unknown as { name: string; value: string }[];
+    const name = headers.find((header) => header.name === 'Event-Name')?.value;
+    if (name !== undefined && !seen.has(name)) seen.set(name, new Set(headers.map((header) => header.name)));
+  });
+  const playing = endpoint.play('tone_stream://%(300,0,440)');
+  phone.press('5');
+  await playing;
+  const closed = new Promise((resolve) => endpoint.conn.once('esl::end', resolve));
+  await endpoint.dialog.destroy();
+  await closed;
+  const lacking = trace('events.jsonl')
+    .trim()
+    .split('\n')
+    .map((line): Record<string, unknown> => JSON.parse(line))
+    .flatMap((theirs) => {
+      const ours = seen.get(String(theirs['Event-Name'])) ?? new Set();
+      return Object.keys(theirs)
+        .filter((name) => !ours.has(name) && !name.startsWith('variable_') && !TRANSFER_ONLY.includes(name))
+        .map((name) => `${theirs['Event-Name']}: ${name}`);
+    });
+  t.same(lacking, []);
+});
+
+/** The traced hang-up came after a bridge and a transfer. */
+const TRANSFER_ONLY = ['Caller-Callee-ID-Name', 'Caller-Transfer-Source'];

@@ -1,0 +1,141 @@
+// The event socket's codec: commands whatever way they are cut, headers that no client can choke on, subscriptions and filters.
+import t from 'tap';
+import { expand, splitAssignments, splitWords, takeBraces } from '../../src/protocol/event-socket/arguments.ts';
+import { CommandReader, MAX_COMMAND_BYTES } from '../../src/protocol/event-socket/command-reader.ts';
+import {
+  encodeApiResponse,
+  encodeChannelData,
+  encodeJsonEvent,
+  encodeReply,
+  encodeValue,
+} from '../../src/protocol/event-socket/frame.ts';
+import { Subscription } from '../../src/protocol/event-socket/subscription.ts';
+import { seeded } from '../support/seeded.ts';
+
+const SESSION = Buffer.from(
+  [
+    'auth secret\n\n',
+    'event json CHANNEL_EXECUTE CUSTOM x::y\n\n\n',
+    'sendmsg 1f2e\nexecute-app-name: playback\nExecute-App-Arg: a b: c\ncall-command: execute\nEvent-UUID: 77\n\n',
+    'sendmsg\ncall-command: execute\nexecute-app-name: set\ncontent-length: 6\n\na=\u00fcb\n',
+    'api  status \r\n\r\n',
+    'exit\n\n',
+  ].join(''),
+);
+
+t.test('commands come out the same wherever the bytes are cut', (t) => {
+  const whole = new CommandReader().push(SESSION);
+  t.match(whole, [
+    { name: 'auth', args: 'secret' },
+    { name: 'event', args: 'json CHANNEL_EXECUTE CUSTOM x::y' },
+    { name: 'sendmsg', args: '1f2e' },
+    { name: 'sendmsg', args: '', body: 'a=\u00fcb\n' },
+    { name: 'api', args: 'status' },
+    { name: 'exit' },
+  ]);
+  t.same(whole === 'fault' ? [] : [...(whole[2]?.headers ?? [])], [
+    ['execute-app-name', 'playback'],
+    ['execute-app-arg', 'a b: c'],
+    ['call-command', 'execute'],
+    ['event-uuid', '77'],
+  ]);
+  for (let cut = 1; cut < SESSION.length; cut++) {
+    const reader = new CommandReader();
+    const parts = [reader.push(SESSION.subarray(0, cut)), reader.push(SESSION.subarray(cut))];
+    t.same(parts.flat(), whole, `cut at ${cut}`);
+  }
+  t.end();
+});
+
+t.test('noise and a command without end never throw; the limit is a fault, and stays one', (t) => {
+  const random = seeded();
+  t.comment(`seed ${random.seed}`);
+  for (let i = 0; i < 200; i++) new CommandReader().push(random.bytes(random.below(400)));
+  const reader = new CommandReader();
+  t.equal(reader.push(Buffer.alloc(MAX_COMMAND_BYTES + 1, 'a')), 'fault');
+  t.equal(reader.push(Buffer.from('\n\nexit\n\n')), 'fault');
+  t.equal(new CommandReader().push(Buffer.from('sendmsg\ncontent-length: 99999999\n\n')), 'fault');
+  t.end();
+});
+
+t.test('a header value is decoded to itself by a client that decodes without a guard', (t) => {
+  const values = [
+    'a b',
+    '50%',
+    '%E4',
+    '%',
+    'sip:x@[::1]:5060;a=b?c#d',
+    'M\u00fcller \u260e\u{1f4de}',
+    'v=0\r\na=b\r\n',
+    '\ud800',
+  ];
+  for (const value of values) t.equal(decodeURIComponent(encodeValue(value)), value.toWellFormed());
+  t.equal(encodeValue("a-z/,()!'*$._~"), "a-z/,()!'*$._~", 'these stay as FreeSWITCH leaves them');
+  t.equal(encodeValue('a: b'), 'a%3A%20b');
+  t.equal(encodeValue(''), '_undef_');
+  const block = encodeChannelData(new Map([['variable_x', '%E9\n']]));
+  t.equal(block.split('\n')[0], 'variable_x: %25E9%0A');
+  t.ok(block.endsWith('Reply-Text: %2BOK%0A\nSocket-Mode: async\nControl: full\n\n'));
+  t.end();
+});
+
+t.test('a reply is one frame on one line, whatever it quotes', (t) => {
+  t.equal(encodeReply('+OK'), 'Content-Type: command/reply\nReply-Text: +OK\n\n');
+  t.equal(encodeReply('-ERR [%E4]\n\nx'), 'Content-Type: command/reply\nReply-Text: -ERR [%25E4] x\n\n');
+  t.equal(encodeApiResponse(''), 'Content-Type: api/response\nContent-Length: 14\n\n-ERR no reply\n');
+  t.equal(encodeApiResponse('\u00fc'), 'Content-Type: api/response\nContent-Length: 2\n\n\u00fc');
+  t.end();
+});
+
+t.test('an event is one flat JSON object whose length is counted in bytes', (t) => {
+  const frame = encodeJsonEvent(
+    new Map<string, string | string[]>([
+      ['Event-Name', 'X'],
+      ['a', ['\u00fc', '2']],
+    ]),
+  );
+  const [head = '', body = ''] = frame.split('\n\n');
+  t.equal(head, `Content-Length: ${Buffer.byteLength(body)}\nContent-Type: text/event-json`);
+  t.same(JSON.parse(body), { 'Event-Name': 'X', a: ['\u00fc', '2'] });
+  t.end();
+});
+
+t.test('subscriptions add up; after CUSTOM all words are subclasses; filters choose and veto', (t) => {
+  const subscription = new Subscription();
+  subscription.add(['SWITCH_EVENT_PLAYBACK_START', 'dtmf']);
+  subscription.add(['CUSTOM', 'x::y', 'BACKGROUND_JOB']);
+  t.ok(subscription.hears('PLAYBACK_START'));
+  t.ok(subscription.hears('DTMF'));
+  t.ok(subscription.hears('CUSTOM', 'x::y'));
+  t.notOk(subscription.hears('CUSTOM', 'x::z'));
+  t.notOk(subscription.hears('BACKGROUND_JOB'), 'it is a subclass there');
+  const [one, two] = [new Map([['Unique-ID', 'one']]), new Map([['Unique-ID', 'two']])];
+  t.ok(subscription.passes(one), 'no filter: all of it');
+  subscription.addFilter('Unique-ID', 'ONE');
+  t.ok(subscription.passes(one));
+  t.notOk(subscription.passes(two));
+  t.notOk(subscription.passes(new Map()), 'an event without the header is dropped');
+  subscription.addFilter('Unique-ID', '-one');
+  t.notOk(subscription.passes(one));
+  t.end();
+});
+
+t.test('arguments: quoted words, lists by a chosen separator, braces, and variables put in place', (t) => {
+  t.same(splitWords("1 2 'a b' \\d+ "), ['1', '2', 'a b', '\\d+']);
+  t.same(splitAssignments('^^^a=1^b=x y'), [
+    { name: 'a', value: '1' },
+    { name: 'b', value: 'x y' },
+  ]);
+  t.same(takeBraces('/x.ul +30 {RECORD_STEREO=true,a=b}'), {
+    rest: '/x.ul +30',
+    variables: [
+      { name: 'RECORD_STEREO', value: 'true' },
+      { name: 'a', value: 'b' },
+    ],
+  });
+  t.equal(
+    expand(['x', '{a}y', '{gone}z'].join('$'), (name) => (name === 'a' ? '1' : undefined)),
+    'x1yz',
+  );
+  t.end();
+});
