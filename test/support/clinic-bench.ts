@@ -1,0 +1,243 @@
+// A whole clinic on loopback in this process: the embedded edge and media server, call control, and a vault in memory.
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { pino } from 'pino';
+import type { Edge } from '../../src/engine/edge/edge.ts';
+import { createEdge } from '../../src/engine/edge/edge.ts';
+import type { MediaServer } from '../../src/engine/media-server/media-server.ts';
+import { createMediaServer } from '../../src/engine/media-server/media-server.ts';
+import type { Clock } from '../../src/kernel/clock.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import type { Clinic, Extension, Trunk } from '../../src/model/clinic.ts';
+import type { Listener } from '../../src/pbx/leg/sip-arrival.ts';
+import type { Pbx } from '../../src/pbx/pbx.ts';
+import { createPbx } from '../../src/pbx/pbx.ts';
+import { makeTestCertificate } from './certificate.ts';
+import { FakeVault } from './fake-vault.ts';
+import { TestPhone } from './phone.ts';
+
+export const PASSWORD = 'a-test-password';
+export const soundsFolder = join(dirname(dirname(dirname(fileURLToPath(import.meta.url)))), 'config/prompts/en');
+
+export class ClinicBench implements AsyncDisposable {
+  readonly vault: FakeVault;
+  readonly edge: Edge;
+  readonly media: MediaServer;
+  readonly pbx: Pbx;
+  readonly #ca: string;
+  readonly #stack: AsyncDisposableStack;
+
+  private constructor(
+    vault: FakeVault,
+    edge: Edge,
+    media: MediaServer,
+    pbx: Pbx,
+    ca: string,
+    stack: AsyncDisposableStack,
+  ) {
+    this.vault = vault;
+    this.edge = edge;
+    this.media = media;
+    this.pbx = pbx;
+    this.#ca = ca;
+    this.#stack = stack;
+  }
+
+  /** Starts everything; `pbxClock` may be moved apart from the engines' time. */
+  static async start(
+    clinic: Clinic,
+    { pbxClock = systemClock }: { readonly pbxClock?: Clock } = {},
+  ): Promise<ClinicBench> {
+    const stack = new AsyncDisposableStack();
+    const logger = pino({ level: process.env.TEST_LOG ?? 'silent' }, pino.destination(2));
+    const folder = await mkdtemp(join(tmpdir(), 'wardline-test-'));
+    stack.defer(() => rm(folder, { recursive: true, force: true }));
+    const tls = await makeTestCertificate();
+    const vault = new FakeVault(clinic);
+    for (const { username } of clinic.phones) vault.setPassword(username, PASSWORD);
+    const edge = await createEdge({
+      admin: { host: '127.0.0.1', port: 0 },
+      secret: 'test-edge',
+      listeners: [
+        { name: 'phones', transport: 'tls', host: '127.0.0.1', port: 0 },
+        { name: 'carrier', transport: 'udp', host: '127.0.0.1', port: 0 },
+        { name: 'inner', transport: 'udp', host: '127.0.0.1', port: 0 },
+      ],
+      tls,
+      clock: systemClock,
+      logger,
+    });
+    stack.defer(() => edge.close());
+    const media = await createMediaServer({
+      eventSocket: { host: '127.0.0.1', port: 0 },
+      secret: 'test-media',
+      sip: { host: '127.0.0.1', port: 0 },
+      rtpHost: '127.0.0.1',
+      rtpPorts: { first: 0, last: 0 },
+      soundsFolder,
+      spoolFolder: folder,
+      intake: vault.intake,
+      clock: systemClock,
+      random: randomBytes,
+      logger,
+    });
+    stack.defer(() => media.close());
+    const pbx = await createPbx({
+      edge: { ...edge.admin, secret: 'test-edge' },
+      media: { ...media.eventSocket, secret: 'test-media' },
+      listeners: edge.listeners as readonly Listener[],
+      vault,
+      loadClinic: async () => vault.clinic,
+      promptPath: (prompt) => ('file' in prompt ? `${prompt.file}.wav` : 'call/please-hold.wav'),
+      spoolFolder: folder,
+      clock: pbxClock,
+      random: randomBytes,
+      logger,
+    });
+    stack.defer(() => pbx.close());
+    return new ClinicBench(vault, edge, media, pbx, tls.ca, stack);
+  }
+
+  listener(name: string): { readonly host: string; readonly port: number } {
+    const found = this.edge.listeners.find((listener) => listener.name === name);
+    if (found === undefined) throw new Error(`no listener ${name}`);
+    return { host: found.host, port: found.port };
+  }
+
+  /** A desk phone over TLS with SRTP; not registered yet. */
+  async phone(username: string, password = PASSWORD): Promise<TestPhone> {
+    const phone = await TestPhone.open({
+      transport: 'tls',
+      server: this.listener('phones'),
+      username,
+      password,
+      trust: this.#ca,
+    });
+    this.#stack.use(phone);
+    return phone;
+  }
+
+  /** A desk phone that is registered. */
+  async registered(username: string): Promise<TestPhone> {
+    const phone = await this.phone(username);
+    const { status } = await phone.register();
+    if (status !== 200) throw new Error(`registration refused with ${status}`);
+    return phone;
+  }
+
+  /** A carrier on plain UDP; calls the clinic's numbers and is called by trunks that point to it. */
+  async carrier(): Promise<TestPhone> {
+    const carrier = await TestPhone.open({
+      transport: 'udp',
+      server: this.listener('carrier'),
+      username: '+12125550142',
+    });
+    this.#stack.use(carrier);
+    return carrier;
+  }
+
+  async until(holds: () => boolean, deadlineMs = 5_000): Promise<boolean> {
+    const end = systemClock.monotonic() + deadlineMs;
+    while (!holds() && systemClock.monotonic() < end) await new Promise((resolve) => setTimeout(resolve, 10));
+    return holds();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#stack.disposeAsync();
+  }
+}
+
+/** A small clinic; every part can be replaced. */
+export function testClinic(changes: Partial<Clinic> = {}): Clinic {
+  const clinic = {
+    name: 'Test Clinic',
+    timeZone: 'America/New_York',
+    countryCode: '1',
+    operator: { to: 'extension', number: '1001' },
+    emergency: { numbers: { '911': '911', '9911': '911' }, callbackNumber: '+12125550100', notify: ['1001'] },
+    extensions: [extension('1001'), extension('1002'), extension('1003', { isRecorded: true })],
+    phones: ['1001', '1002', '1003'].map((number) => ({
+      username: number,
+      extension: number,
+      label: `Desk ${number}`,
+    })),
+    mailboxes: ['1001', '1002'].map((number) => ({ number, name: `Box ${number}`, maxSeconds: 30 })),
+    trunks: [],
+    dids: [
+      { number: '+12125550100', name: 'Main', destination: { to: 'menu', id: 'main' }, isRecorded: false },
+      { number: '+12125550101', name: 'Desk', destination: { to: 'extension', number: '1002' }, isRecorded: false },
+      { number: '+12125550102', name: 'Hunt', destination: { to: 'hunt-group', id: 'front' }, isRecorded: false },
+      {
+        number: '+12125550103',
+        name: 'Hours',
+        destination: {
+          to: 'hours',
+          schedule: 'never',
+          open: { to: 'operator' },
+          closed: { to: 'mailbox', number: '1001' },
+        },
+        isRecorded: false,
+      },
+    ],
+    huntGroups: [
+      {
+        id: 'front',
+        name: 'Front desk',
+        number: '2000',
+        strategy: 'simultaneous',
+        members: ['1001', '1002'],
+        ringSeconds: 2,
+        onNoAnswer: { to: 'mailbox', number: '1001' },
+      },
+    ],
+    menus: [
+      {
+        id: 'main',
+        name: 'Main',
+        prompt: { file: 'sample/main-menu' },
+        choices: { '1': { to: 'extension', number: '1002' }, '3': { to: 'mailbox', number: '1001' } },
+        canDialExtensions: true,
+        timeoutSeconds: 1,
+        interDigitSeconds: 1,
+        maxAttempts: 2,
+        onFailure: { to: 'hang-up' },
+        operatorKey: '0',
+      },
+    ],
+    schedules: [{ id: 'never', name: 'Never', open: [], closures: [] }],
+    recording: { notice: { file: 'call/recording-notice' } },
+    voicemailNumber: '*97',
+    ...changes,
+  };
+  return clinic as unknown as Clinic;
+}
+
+export function extension(number: string, changes: Partial<Extension> = {}): Extension {
+  const base = {
+    number,
+    name: `Person ${number}`,
+    ringSeconds: 2,
+    onNoAnswer: { to: 'mailbox', number },
+    isRecorded: false,
+  };
+  return { ...base, ...changes } as Extension;
+}
+
+/** A trunk whose carrier is a test phone on loopback. */
+export function trunkTo(carrier: { readonly host: string; readonly port: number }, id = 'test'): Trunk {
+  const trunk = {
+    id,
+    name: 'Test carrier',
+    addresses: ['127.0.0.1'],
+    host: carrier.host,
+    port: carrier.port,
+    transport: 'udp',
+    srtp: 'forbidden',
+    callerId: '+12125550100',
+    isSample: false,
+  };
+  return trunk as Trunk;
+}
