@@ -1,6 +1,6 @@
 // The bootstrap file: folders, listeners and roles, all that is needed before the vault opens. It holds no secret; the vault holds the rest.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { isIP } from 'node:net';
+import { isIP } from '../kernel/ip.ts';
 import { dirname, join, resolve } from 'node:path';
 import type { Static } from 'typebox';
 import { Type } from 'typebox';

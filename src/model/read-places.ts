@@ -1,5 +1,5 @@
 // The parts of a clinic's YAML about numbers, trunks, menus, hours and emergencies.
-import { isIP } from 'node:net';
+import { isIP } from '../kernel/ip.ts';
 import type {
   Did,
   EmergencyPlan,
