@@ -140,7 +140,37 @@ t.test('a recorded conversation sent again is not heard', async (t) => {
   await arrive();
   t.equal(b.stats.packetsReceived, 10);
   t.equal(b.stats.replays, 10);
+  b.configure({ ...plain(a, { srtp: { ...bKeys } }), remote: tapAddress });
+  for (const packet of fromA) tap.send(packet, b.local.port, HOST);
+  await arrive();
+  t.equal(b.stats.packetsReceived, 10, 'nor after a re-INVITE with the same keys');
 });
+
+t.test(
+  'RFC 3711 §3.3.1: a re-INVITE after the roll-over of sequence numbers keeps the roll-over counter',
+  async (t) => {
+    const { clock, leg } = bench(t);
+    const [aKeys, bKeys] = keyPair('AES_CM_128_HMAC_SHA1_80');
+    const [a, b] = [await leg(), await leg()];
+    const reinvite = () => {
+      a.configure(plain(b, { srtp: { ...aKeys } }));
+      b.configure(plain(a, { srtp: { ...bKeys } }));
+    };
+    reinvite();
+    const frame = new Int16Array(160);
+    // Sequence numbers start in the lower half: one of these packets rolls over.
+    for (let n = 0; n < 65_700; n++) {
+      a.write(frame);
+      if (n % 64 === 63) await arrive();
+    }
+    reinvite();
+    const received = b.stats.packetsReceived;
+    const [, heard] = await converse(clock, [a, b], [440, 1000], 30);
+    t.equal(b.stats.authFailures, 0);
+    t.equal(b.stats.packetsReceived - received, 30);
+    t.equal(dominantFrequency(heard.subarray(2400), 8000), 440);
+  },
+);
 
 t.test('a stranger is not heard; with latching the first who is authentic is, and then nobody else', async (t) => {
   const { clock, leg } = bench(t);

@@ -110,7 +110,7 @@ export class InboundAudio {
 
   /** The length of the RTP packet, or 0: nothing to be heard, and counted. */
   #unprotect(packet: Uint8Array): number {
-    if (this.#srtp === undefined) return this.#session?.srtp === undefined ? packet.length : 0;
+    if (this.#srtp === undefined) return packet.length;
     const length = this.#srtp.unprotect(packet, packet.length);
     if (length > 0) return length;
     if (this.#srtp.fault === 'not-authentic') this.#counters.authFailures++;
