@@ -2,7 +2,7 @@
 import { isMap, isScalar, isSeq, type LineCounter, type Node } from 'yaml';
 import { didYouMean } from './suggest.ts';
 
-/** What is wrong in a YAML file; `message` is one sentence that begins with the line and says the fix. */
+/** What is wrong in a YAML file; `message` is one sentence that says the fix. */
 export interface Problem {
   readonly line: number;
   readonly column: number;
@@ -37,7 +37,7 @@ export class YamlReader {
     this.problems.push({
       line: Math.max(1, line),
       column: Math.max(1, col),
-      message: `line ${Math.max(1, line)}: ${message}`,
+      message,
     });
   }
 
