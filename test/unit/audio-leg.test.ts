@@ -163,6 +163,7 @@ t.test(
       a.write(frame);
       if (n % 64 === 63) await arrive();
     }
+    await arrive();
     reinvite();
     const received = b.stats.packetsReceived;
     const [, heard] = await converse(clock, [a, b], [440, 1000], 30);
