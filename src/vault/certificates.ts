@@ -1,4 +1,5 @@
 // The private CA and its leaves for SIP and the console: P-256, kept sealed under the service half; leaves are renewed at start.
+import 'reflect-metadata';
 import { webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
 import type { UtcMs } from '../kernel/clock.ts';

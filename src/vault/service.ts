@@ -17,10 +17,10 @@ import { compareHeads, Heads, readHeads } from './heads.ts';
 import type { Intake } from './intake.ts';
 import { Keyring } from './keyring.ts';
 import { type AskContext, type Handlers, WithBody } from './operations.ts';
+import { people } from './people/people.ts';
 import { PlayoutFolder } from './playout.ts';
-import { pluggedHandlers } from './plugged.ts';
 import { readingHandlers } from './reading.ts';
-import { settingsHandlers } from './settings.ts';
+import { getClinic, settingsHandlers } from './settings.ts';
 import { renewLeaves, tlsHandlers } from './tls.ts';
 import { checkMutableRows, checkTrail } from './verify.ts';
 
@@ -82,7 +82,7 @@ export class OpenVault implements AsyncDisposable {
         adoption: this.#adoption,
         problems: this.#problems,
       }),
-      ...pluggedHandlers(core),
+      ...people(core, () => getClinic(core).clinic.name),
     };
   }
 
