@@ -9,7 +9,7 @@ import type { PasswordHash } from './password.ts';
 /** Spaces of service records; the row of each is named beside it. */
 export const spaces = {
   /** User id. Indexed by `login`. */
-  user: 'user',
+  user: 'users',
   /** Blind of the token. Indexed by `user`. */
   enrolment: 'enrolment',
   /** Blind of the token. Indexed by `user`. */
