@@ -52,10 +52,10 @@ export interface FsmrfMediaServer extends EventEmitter {
 }
 
 interface MrfClass {
-  new (srf: FacadeSrf): { connect(options: object): Promise<FsmrfMediaServer> };
+  new (srf: object): { connect(options: object): Promise<FsmrfMediaServer> };
 }
 
-const Mrf: MrfClass = createRequire(import.meta.url)('drachtio-fsmrf');
+export const Mrf: MrfClass = createRequire(import.meta.url)('drachtio-fsmrf');
 
 export const SECRET = 'test-secret';
 
@@ -71,10 +71,10 @@ export interface MediaBench extends AsyncDisposable {
   writeSound(name: string, bytes: Uint8Array): string;
 }
 
-export async function mediaBench(options: { intake?: Intake } = {}): Promise<MediaBench> {
-  const folder = mkdtempSync(join(tmpdir(), 'wardline-media-'));
+/** The server alone, on ports that the system chooses. */
+export function startMediaServer(folder: string, options: { intake?: Intake } = {}): Promise<MediaServer> {
   const any = { host: '127.0.0.1', port: 0 };
-  const server = await createMediaServer({
+  return createMediaServer({
     eventSocket: any,
     secret: SECRET,
     sip: any,
@@ -87,10 +87,14 @@ export async function mediaBench(options: { intake?: Intake } = {}): Promise<Med
     random: randomBytes,
     logger: createLogger({ role: 'media', level: 'silent' }),
   });
+}
+
+export async function mediaBench(options: { intake?: Intake } = {}): Promise<MediaBench> {
+  const folder = mkdtempSync(join(tmpdir(), 'wardline-media-'));
+  const server = await startMediaServer(folder, options);
   const srf = await FacadeSrf.open();
   const { port } = server.eventSocket;
-  const connecting = new Mrf(srf).connect({ address: '127.0.0.1', port, secret: SECRET, listenAddress: '127.0.0.1' });
-  const ms = await connecting;
+  const ms = await new Mrf(srf).connect({ address: '127.0.0.1', port, secret: SECRET, listenAddress: '127.0.0.1' });
   const phones: FarPhone[] = [];
   const phone = async (secure: SecurePolicy = 'forbidden') => {
     const made = await FarPhone.open(secure);

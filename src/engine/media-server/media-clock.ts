@@ -2,8 +2,8 @@
 import type { Clock } from '../../kernel/clock.ts';
 
 const TICK_MS = 20;
-/** Beats made up for at once after a stall; what is later than that is left out, as a jitter buffer would. */
-const MAX_CATCH_UP = 5;
+/** Beats made up for after a stall, one a turn of the event loop so that what came meanwhile is heard; what is later is left out. */
+const MAX_CATCH_UP = 25;
 
 export class MediaClock implements Disposable {
   readonly #clock: Clock;
@@ -30,13 +30,16 @@ export class MediaClock implements Disposable {
   readonly #beat = (): void => {
     const now = this.#clock.monotonic();
     this.worstDelayMs = Math.max(this.worstDelayMs, now - this.#nextAt);
-    let due = Math.floor((now - this.#nextAt) / TICK_MS) + 1;
-    this.#nextAt += Math.max(0, due) * TICK_MS;
-    if (due > MAX_CATCH_UP) {
-      this.skipped += due - MAX_CATCH_UP;
-      due = MAX_CATCH_UP;
+    const behind = Math.floor((now - this.#nextAt) / TICK_MS);
+    if (behind > MAX_CATCH_UP) {
+      this.skipped += behind - MAX_CATCH_UP;
+      this.#nextAt += (behind - MAX_CATCH_UP) * TICK_MS;
     }
-    for (; due > 0 && !this.#isStopped; due--) this.#onTick();
+    // A timer may fire a fraction of a millisecond early.
+    if (behind >= 0 || this.#nextAt - now < 1) {
+      this.#nextAt += TICK_MS;
+      this.#onTick();
+    }
     this.#schedule();
   };
 
