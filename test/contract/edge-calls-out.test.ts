@@ -202,8 +202,11 @@ t.test('Record-Route is followed, reversed for the caller', async (t) => {
 t.test('OPTIONS, MESSAGE and NOTIFY outside a dialog; nobody there is a 503 within a moment', async (t) => {
   const { srf, peer, to } = await bench(t);
   const answered = async (options: Parameters<typeof srf.request>[1], uri = to) => {
-    const req = await srf.request(uri, options);
-    return once(req, 'response') as Promise<[{ status: number }]>;
+    const asked = Promise.withResolvers<SrfRequest | undefined>();
+    srf.request(uri, options, (error, request) =>
+      request === undefined ? asked.reject(error) : asked.resolve(request),
+    );
+    return once((await asked.promise) as SrfRequest, 'response') as Promise<[{ status: number }]>;
   };
   const sent = answered(
     { method: 'OPTIONS', proxy: `sip:127.0.0.1:${peer.port};transport=udp` },

@@ -173,6 +173,11 @@ export class SipPeer implements AsyncDisposable {
     return message;
   }
 
+  /** The next message of any kind. */
+  takeNext(): Promise<SipMessage> {
+    return this.#take(() => true, 'message');
+  }
+
   /** Start lines of what came, for messages of failing tests and for counting. */
   get lines(): string[] {
     return this.seen.map((m) => (m.kind === 'request' ? m.method : `${m.status} ${cseqOf(m)?.method}`));

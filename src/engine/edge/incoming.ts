@@ -71,7 +71,7 @@ export class IncomingTable {
       app,
       dialog,
       isInDialog: dialog !== undefined,
-      localTag: dialog?.localTag ?? this.#context.ids.tag(),
+      localTag: dialog?.localTag ?? transaction.toTag,
       isTagFixed: false,
       timer: undefined,
     };

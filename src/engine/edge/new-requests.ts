@@ -90,7 +90,7 @@ export class NewRequests {
 
   #build({ method, uri }: RequestLine, sip: AppSip, { place }: Route): SipRequest {
     const { ids } = this.#context;
-    const from = fillPlaceholder('from', inBrackets(findHeader(sip, 'from') ?? contactUri(place)), place);
+    const from = fillPlaceholder('from', inBrackets(findHeader(sip, 'from') ?? `<${contactUri(place)}>`), place);
     const to = fillPlaceholder('to', inBrackets(findHeader(sip, 'to') ?? `<${uri}>`), place);
     const cseq = parseCSeq(findHeader(sip, 'cseq') ?? '')?.number ?? ids.cseq();
     const list: AppHeader[] = [

@@ -219,8 +219,7 @@ export class UasSide {
     reason: string,
     extra: ReadonlyArray<readonly [string, string]> = [],
   ): void {
-    const tag = this.#context.ids.tag();
-    this.incoming.send(transaction, buildResponse(transaction.request, status, reason, tag, extra));
+    this.incoming.send(transaction, buildResponse(transaction.request, status, reason, transaction.toTag, extra));
   }
 
   #cleaned(request: SipRequest, { flow }: Arrival): SipRequest {

@@ -57,6 +57,8 @@ export type TransactionEnding = 'done' | 'timeout' | 'transport-error';
 export interface ServerTransaction {
   readonly request: SipRequest;
   readonly arrival: Arrival;
+  /** A tag for To that nobody else uses; the stack's own answer to a CANCEL of this request has it (RFC 3261 §9.2). */
+  readonly toTag: string;
   /**
    * Sends a response; the stack resends it as its timers ask. A 2xx to INVITE may be passed again to resend it: that timing
    * is the caller's (RFC 3261 §13.3.1.4). Returns the size as sent, or undefined when that answer has no place any more: the

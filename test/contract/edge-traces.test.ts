@@ -1,0 +1,69 @@
+// Recordings of drachtio-server replayed against our edge: frames, fields, texts and order must be the same.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { edgeBench } from '../support/edge-bench.ts';
+import { SipPeer } from '../support/sip-peer.ts';
+import { parseTrace, Replay } from '../support/trace-replay.ts';
+
+const FOLDER = join(import.meta.dirname, 'traces/drachtio');
+
+/** Traces by name, and what we do better: differences that begin so are meant. */
+const TRACES: Readonly<Record<string, readonly RegExp[]>> = {
+  after_cancel: [],
+  b2bua: [],
+  bytes_field: [],
+  // Our CANCEL's echo tells its true size, and its To has the brackets that the INVITE's has.
+  cancel_before_prov: [/^to of CANCEL/, /^field 5 of .*\|OK\|application\|0\|/],
+  late_route: [],
+  merged_retrans: [],
+  nat: [],
+  no_txn: [],
+  ooddialog_misc: [],
+  // A URI with a parameter stands in brackets, so that the parameter stays the URI's (RFC 3261 §20.10).
+  tcp_call: [/^to of INVITE/],
+  // RFC 6665 §8.1.2: NOTIFY carries a Contact.
+  subscribe: [/^(headers|contact) of NOTIFY/],
+  uac_3pcc: [],
+  // RFC 3261 §13.2.2.4: the ACK repeats the credentials of its INVITE.
+  uac_auth: [/^headers of ACK sip:peer/],
+  uac_call: [],
+  uac_cancel: [],
+  uac_fail: [],
+  uac_prack: [],
+  uac_requests: [],
+  uac_rr_bye: [],
+  uas_call: [/^(headers|contact) of NOTIFY/],
+  uas_cancel: [],
+  uas_cseq: [],
+  uas_peer_bye: [],
+  uas_prack: [],
+  uas_reject: [],
+  // RFC 3311 §5.2: an answered UPDATE names a Contact and the type of its body.
+  update_early: [/^(headers|contact|content-type) of SIP\/2.0 200 OK/, /^field 11 of /],
+};
+
+for (const [name, better] of Object.entries(TRACES)) {
+  t.test(name, async (t) => {
+    const steps = parseTrace(readFileSync(join(FOLDER, `${name}.log`), 'utf8'));
+    const transport = steps.some((step) => 'port' in step && step.text.includes('SIP/2.0/TCP')) ? 'tcp' : 'udp';
+    await using bench = await edgeBench();
+    const app = await bench.raw();
+    const peers = new Map<string, SipPeer>();
+    for (const step of steps) {
+      if (!('port' in step) || peers.has(step.port)) continue;
+      const peer = await SipPeer[transport](bench.port(`carrier/${transport}`));
+      t.teardown(() => peer[Symbol.asyncDispose]());
+      peers.set(step.port, peer);
+    }
+    const replay = new Replay(bench, app, peers, transport);
+    const flaws: string[] = [];
+    for (const [index, step] of steps.entries()) {
+      for (const flaw of await replay.step(step)) {
+        if (!better.some((pattern) => pattern.test(flaw))) flaws.push(`step ${index} (${step.do}): ${flaw}`);
+      }
+    }
+    t.same(flaws, []);
+    t.ok(steps.length > 3, `${steps.length} steps`);
+  });
+}
