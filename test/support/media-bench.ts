@@ -72,7 +72,10 @@ export interface MediaBench extends AsyncDisposable {
 }
 
 /** The server alone, on ports that the system chooses. */
-export function startMediaServer(folder: string, options: { intake?: Intake } = {}): Promise<MediaServer> {
+export function startMediaServer(
+  folder: string,
+  options: { intake?: Intake; spoolFolder?: string } = {},
+): Promise<MediaServer> {
   const any = { host: '127.0.0.1', port: 0 };
   return createMediaServer({
     eventSocket: any,
@@ -81,7 +84,7 @@ export function startMediaServer(folder: string, options: { intake?: Intake } = 
     rtpHost: '127.0.0.1',
     rtpPorts: { first: 0, last: 0 },
     soundsFolder: folder,
-    spoolFolder: join(folder, 'spool'),
+    spoolFolder: options.spoolFolder ?? join(folder, 'spool'),
     ...(options.intake === undefined ? {} : { intake: options.intake }),
     clock: systemClock,
     random: randomBytes,
@@ -89,7 +92,7 @@ export function startMediaServer(folder: string, options: { intake?: Intake } = 
   });
 }
 
-export async function mediaBench(options: { intake?: Intake } = {}): Promise<MediaBench> {
+export async function mediaBench(options: { intake?: Intake; spoolFolder?: string } = {}): Promise<MediaBench> {
   const folder = mkdtempSync(join(tmpdir(), 'wardline-media-'));
   const server = await startMediaServer(folder, options);
   const srf = await FacadeSrf.open();
