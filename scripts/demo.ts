@@ -6,7 +6,7 @@ import type { OpenVault } from '../src/cli/context.ts';
 import { openContext, openVault } from '../src/cli/context.ts';
 import type { Bootstrap } from '../src/config/bootstrap.ts';
 import { sentenceOf, WardlineError } from '../src/kernel/errors.ts';
-import { toneLevel } from '../src/protocol/rtp/tone.ts';
+import { toneLevel, totalLevel } from '../src/protocol/rtp/tone.ts';
 import { DemoCaller } from './demo/caller.ts';
 import { audioSpellings, searchFolders, spellings } from './demo/clear-text.ts';
 import { findRecording, readPrompt } from './demo/hear.ts';
@@ -18,6 +18,7 @@ const TONE_DEADLINE_MS = 30_000;
 /** What a found prompt scores at least; other speech stays far below. */
 const SURE = 0.8;
 const TONE_HZ = 1_000;
+const TONE_SAMPLES = 1_600;
 
 const prompts = join(dirname(dirname(fileURLToPath(import.meta.url))), 'config', 'prompts', 'en');
 const startedAt = performance.now();
@@ -78,12 +79,7 @@ async function placeCall(bootstrap: Bootstrap, vault: OpenVault): Promise<Int16A
 
   const pressedAt = caller.heardSamples;
   caller.press(MENU_KEY);
-  const isTone = () =>
-    toneLevel(
-      caller.heard.subarray(Math.max(pressedAt, caller.heardSamples - 1_600), caller.heardSamples),
-      8000,
-      TONE_HZ,
-    ) > -30;
+  const isTone = () => isPureTone(heard(caller).subarray(Math.max(pressedAt, caller.heardSamples - TONE_SAMPLES)));
   const toned = await caller.until(isTone, TONE_DEADLINE_MS);
   step(toned, `Pressed ${MENU_KEY}, heard the mailbox's greeting, then its tone at ${TONE_HZ} Hz.`);
 
@@ -94,6 +90,12 @@ async function placeCall(bootstrap: Bootstrap, vault: OpenVault): Promise<Int16A
   await caller.hangUp();
   step(true, 'Hung up.');
   return message;
+}
+
+/** Whether these samples are the tone and nothing else, as speech never is. */
+function isPureTone(samples: Int16Array): boolean {
+  const level = toneLevel(samples, 8000, TONE_HZ);
+  return samples.length === TONE_SAMPLES && level > -35 && totalLevel(samples) - level < 1;
 }
 
 function heard(caller: DemoCaller): Int16Array {

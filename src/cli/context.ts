@@ -87,10 +87,12 @@ export async function askController(context: CliContext, type: string): Promise<
 
 async function answers(path: string, token: string, clock: Clock): Promise<boolean> {
   using link = new LinkClient({ path, role: 'cli', token, clock });
-  return link.request('status', {}, undefined, RUNNING_PROBE_MS).then(
-    () => true,
-    () => false,
-  );
+  try {
+    await link.request('status', {}, undefined, RUNNING_PROBE_MS);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function readToken(runtimeFolder: string): string | undefined {
