@@ -114,6 +114,22 @@ t.test('a phone with SRTP: through the façade of fsmrf, tones both ways under A
   await playing;
 });
 
+t.test('3pcc with SRTP: offered SAVP, and the key of the offer stays when the phone is known', async (t) => {
+  await using bench = await mediaBench();
+  const endpoint = await bench.ms.createEndpoint({ srtp: true });
+  const phone = await bench.phone('required');
+  const offered = bench.srf.dialogs.values().next().value?.remote.sdp ?? '';
+  t.match(offered, /m=audio \d+ RTP\/SAVP 0 8 101/);
+  const answer = await endpoint.modify(phone.offer());
+  phone.accept(answer);
+  const playing = endpoint.play('tone_stream://%(400,0,700)');
+  await phone.wait(120);
+  t.equal(dominantFrequency(await phone.listen(200), 8000), 700);
+  await playing;
+  const key = /inline:(\S+)/.exec(answer)?.[1] ?? 'none';
+  t.ok(offered.includes(key), 'the same key again');
+});
+
 t.test('SAVP without a usable key is refused with 488; an INVITE that names a far controller gets 404', async (t) => {
   await using bench = await mediaBench();
   const phone = await bench.phone('required');

@@ -76,3 +76,29 @@ t.test('an artifact that the vault does not know ends the call, as an unwritable
   process.child.stdin?.end();
   await process.exited;
 });
+
+t.test('the vault is away when a recording begins: the audio waits, and is all there when it is back', async (t) => {
+  using folders = newFolders();
+  await makeVault(folders);
+  const first = spawnVault(folders);
+  const before = first.connect();
+  const { artifactId } = await before.ask('artifact.open', { header: voicemailHeader() });
+  before[Symbol.dispose]();
+  await first.kill();
+  using intake = connectIntake({ socket: first.socket, token: MEDIA_TOKEN, clock: systemClock });
+  await using bench = await mediaBench({ intake, spoolFolder: folders.spoolFolder });
+  const { phone, endpoint } = await bench.call();
+  phone.say(523);
+  await phone.wait(100);
+  const recording = endpoint.record(join(folders.spoolFolder, `${artifactId}.ul`), { timeLimitSecs: 2 });
+  await phone.wait(400);
+  const second = spawnVault(folders);
+  using vault = second.connect();
+  t.match(await recording, { recordMilliseconds: '2000' });
+  await endpoint.destroy();
+  await bench.server.close();
+  const closed = await vault.ask('artifact.close', { artifactId, keep: true });
+  t.same(closed, { state: 'complete', durationMs: 2_000 });
+  second.child.stdin?.end();
+  await second.exited;
+});

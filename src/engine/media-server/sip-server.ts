@@ -1,5 +1,6 @@
 // The media server's SIP side: INVITEs that name a loopback controller become calls, everything else gets its plain answer.
 import { isIPv4 } from 'node:net';
+import { codeOf } from '../../kernel/errors.ts';
 import { tagOf } from '../../protocol/sip/fields.ts';
 import type { SipRequest } from '../../protocol/sip/message.ts';
 import type { MediaPorts } from '../runtime/media-socket.ts';
@@ -93,7 +94,7 @@ export class SipServer implements AsyncDisposable {
       this.#opening.add(transaction);
       this.#open(transaction, controller).catch((error: unknown) => {
         this.#opening.delete(transaction);
-        host.logger.error({ err: error }, 'a call could not be opened');
+        host.logger.error({ code: codeOf(error) }, 'a call could not be opened');
         this.#refuse(transaction, 503, 'Service Unavailable');
       });
     }

@@ -79,5 +79,5 @@ export class Recording {
 function openSink(host: MediaHost, path: string, channels: 1 | 2): RecordingSink | undefined {
   const artifact = artifactOf(path, host.spoolFolder);
   if (artifact === undefined) return fileSink(path, channels);
-  return host.intake === undefined ? undefined : intakeSink(host.intake, artifact, channels);
+  return host.intake === undefined ? undefined : intakeSink(host.intake, artifact, channels, host.clock);
 }
