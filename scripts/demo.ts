@@ -104,18 +104,18 @@ function heard(caller: DemoCaller): Int16Array {
 
 async function showVault(vault: OpenVault, voicemailsBefore: number, entriesBefore: number): Promise<void> {
   const caller = { actor: { kind: 'local', user: userInfo().username } as const, address: '' };
-  const deadline = performance.now() + 10_000;
-  let status = await vault.ask('status', {});
-  while (status.counts.voicemails <= voicemailsBefore && performance.now() < deadline) {
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    status = await vault.ask('status', {});
+  const newestMessage = async () =>
+    (await vault.ask('artifacts.page', { caller, kind: 'voicemail', page: { limit: 1 } })).rows[0];
+  let newest = await newestMessage();
+  for (let tries = 0; tries < 20 && newest?.state !== 'complete'; tries++) {
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    newest = await newestMessage();
   }
+  const status = await vault.ask('status', {});
   step(
     status.counts.voicemails === voicemailsBefore + 1,
     `The vault holds one message more (${status.counts.voicemails}).`,
   );
-  const { rows } = await vault.ask('artifacts.page', { caller, kind: 'voicemail', page: { limit: 1 } });
-  const newest = rows[0];
   step(
     newest?.from === CALLER_NUMBER && newest.state === 'complete',
     `It is complete, ${((newest?.durationMs ?? 0) / 1000).toFixed(1)} seconds long, from the number that called.`,

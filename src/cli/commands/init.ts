@@ -27,8 +27,8 @@ export function addInitCommand(program: Command): void {
 }
 
 async function init(options: Options): Promise<void> {
-  if (options.address !== undefined) process.env['WARDLINE_ADDRESS'] = options.address;
-  if (options.hostName !== undefined) process.env['WARDLINE_HOST_NAME'] = options.hostName;
+  if (options.address !== undefined) process.env.WARDLINE_ADDRESS = options.address;
+  if (options.hostName !== undefined) process.env.WARDLINE_HOST_NAME = options.hostName;
   const { bootstrap, checkout, runtimeFolder, clock, caller } = openContext();
   const secrets = await firstStart({
     bootstrap,
