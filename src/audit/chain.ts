@@ -46,7 +46,8 @@ export function macInput(sequence: number, link: Uint8Array): Uint8Array {
 export class ChainVerifier {
   readonly #hash: Hash;
   readonly #isMacGood: MacCheck | undefined;
-  readonly #heads: Map<number, string>;
+  /** All that were signed of one length: after a fork there are two, and both count. */
+  readonly #heads = new Map<number, string[]>();
   #link: Uint8Array;
   entries = 0;
   firstBad: ChainFault | undefined;
@@ -55,7 +56,9 @@ export class ChainVerifier {
   constructor(options: { vaultId: string; hash: Hash; isMacGood?: MacCheck; heads?: readonly ChainPosition[] }) {
     this.#hash = options.hash;
     this.#isMacGood = options.isMacGood;
-    this.#heads = new Map((options.heads ?? []).map((head) => [head.sequence, hex(head.link)]));
+    for (const { sequence, link } of options.heads ?? []) {
+      this.#heads.set(sequence, [...(this.#heads.get(sequence) ?? []), hex(link)]);
+    }
     this.#link = genesisLink(options.vaultId, options.hash);
   }
 
@@ -71,8 +74,7 @@ export class ChainVerifier {
     const link = nextLink(this.#link, entry.sealed, this.#hash);
     if (hex(link) !== hex(entry.link)) return this.#fail(expected, 'the entry or one before it was changed');
     if (this.#isMacGood?.(entry) === false) return this.#fail(expected, 'the entry was not written by this vault');
-    const head = this.#heads.get(expected);
-    if (head !== undefined && head !== hex(link)) {
+    if (this.#heads.get(expected)?.some((head) => head !== hex(link))) {
       return this.#fail(expected, 'the trail up to here is not the one that the head was taken from');
     }
     this.#link = link;

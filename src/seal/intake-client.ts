@@ -31,6 +31,7 @@ export interface Capture {
   onFailure(listener: (reason: string) => void): void;
 }
 
+/** Disposing it fails the captures that still run. */
 export interface IntakeClient extends Disposable {
   /** @throws WardlineError `artifact-unknown`, `artifact-closed`, `link-closed` */
   begin(artifactId: string): Promise<Capture>;
@@ -46,12 +47,19 @@ const RETRY_MS = 100;
 
 export function connectIntake({ socket, token, clock, role = 'media' }: IntakeOptions): IntakeClient {
   const link = new LinkClient({ path: socket, role, token, clock });
+  const running = new Set<QueuedCapture>();
   return {
     async begin(artifactId) {
       const { payload } = await link.request('intake.begin', { artifactId });
-      return new QueuedCapture(artifactId, payload as unknown as IntakeGrant, link, clock);
+      const capture = new QueuedCapture(artifactId, payload as unknown as IntakeGrant, link, clock);
+      running.add(capture);
+      void capture.settled.then(() => running.delete(capture));
+      return capture;
     },
-    [Symbol.dispose]: () => link[Symbol.dispose](),
+    [Symbol.dispose]: () => {
+      for (const capture of running) capture.abandon();
+      link[Symbol.dispose]();
+    },
   };
 }
 
@@ -69,6 +77,8 @@ class QueuedCapture implements Capture {
   readonly artifactId: string;
   readonly encoding: CaptureEncoding;
   readonly channels: 1 | 2;
+  /** Settles, and never rejects, when the capture is over or has failed. */
+  readonly settled: Promise<void>;
   readonly #sealer: CaptureSealer;
   readonly #link: LinkClient;
   readonly #clock: Clock;
@@ -92,7 +102,7 @@ class QueuedCapture implements Capture {
     this.#sealer = new CaptureSealer(artifactId, grant);
     this.#link = link;
     this.#clock = clock;
-    this.#over.promise.catch(() => undefined); // `end` hands it on; nobody else need listen
+    this.settled = this.#over.promise.catch(() => undefined); // `end` hands a failure on; nobody else need listen
   }
 
   write(bytes: Uint8Array, atSample: number): void {
@@ -122,6 +132,11 @@ class QueuedCapture implements Capture {
   onFailure(listener: (reason: string) => void): void {
     this.#listener = listener;
     if (this.#state === 'failed') listener(this.#failure);
+  }
+
+  /** Gives up what waits: the link is going away. */
+  abandon(): void {
+    this.#fail('the appliance is stopping');
   }
 
   #flushPending(): void {

@@ -20,10 +20,12 @@ interface Range {
 export class AudioReader {
   readonly #rows: ArtifactRows;
   readonly #keys: RecordKeys;
+  readonly #onTampered: (artifactId: string) => void;
 
-  constructor(rows: ArtifactRows, keys: RecordKeys) {
+  constructor(rows: ArtifactRows, keys: RecordKeys, onTampered: (artifactId: string) => void) {
     this.#rows = rows;
     this.#keys = keys;
+    this.#onTampered = onTampered;
   }
 
   /**
@@ -62,15 +64,20 @@ export class AudioReader {
     let hasFinal = false;
     for (const stored of this.#rows.chunks(artifactId, row.segment)) {
       const { segment, chunk, first_sample: firstSample, samples, body } = stored;
-      if (chunk !== expected++) throw tampered();
+      if (chunk !== expected++) throw this.#tampered(artifactId);
       const opened = opener.open(body, { artifactId, segment, chunk, firstSample, samples, encoding, channels });
-      if (opened === undefined || opened.isFinal !== (stored.final === 1)) throw tampered();
+      if (opened === undefined || opened.isFinal !== (stored.final === 1)) throw this.#tampered(artifactId);
       copyInto(range, opened.audio, firstSample);
       wipe(opened.audio);
       if (firstSample + samples >= range.until) return;
       hasFinal = opened.isFinal;
     }
-    if (!hasFinal && this.#rows.closing(artifactId)?.state === 'complete') throw tampered();
+    if (!hasFinal && this.#rows.closing(artifactId)?.state === 'complete') throw this.#tampered(artifactId);
+  }
+
+  #tampered(artifactId: string): Error {
+    this.#onTampered(artifactId);
+    return tampered();
   }
 }
 

@@ -89,7 +89,7 @@ function audioHandlers(
   artifacts: Artifacts,
   playout: PlayoutFolder,
 ): Pick<Handlers, 'artifact.audio' | 'playout.open' | 'playout.done'> {
-  const reader = new AudioReader(artifacts.rows, core.keys);
+  const reader = new AudioReader(artifacts.rows, core.keys, (artifactId) => artifacts.tampered.add(artifactId));
   return {
     'artifact.audio': ({ caller, artifactId, fromSample, samples, play }) => {
       mustBeUnlocked(core);

@@ -4,13 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock, UtcMs } from '../../src/kernel/clock.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { type CallId, newId } from '../../src/kernel/id.ts';
+import { type ArtifactId, type CallId, newId } from '../../src/kernel/id.ts';
 import { createLogger } from '../../src/kernel/logger.ts';
 import type { Cdr } from '../../src/model/cdr.ts';
 import type { Clinic, E164, ExtensionNumber } from '../../src/model/clinic.ts';
+import { CaptureSealer } from '../../src/seal/capture-sealer.ts';
 import type { ArtifactHeader, Caller, Vault } from '../../src/vault/contract.ts';
 import { createVault } from '../../src/vault/create.ts';
 import { OpenVault } from '../../src/vault/service.ts';
+import type { ManualClock } from './manual-clock.ts';
 
 export const CALLER: Caller = { actor: { kind: 'local', user: 'tester' }, address: '127.0.0.1' };
 /** What must never be found in clear; plainly made up. */
@@ -138,6 +140,24 @@ export function sampleCdr(overrides: Partial<Cdr> = {}): Cdr {
     artifacts: [],
     ...overrides,
   };
+}
+
+/** Captures `audio` as the media server would, and waits until it is acknowledged; a manual clock is moved over the commit ticks. */
+export async function captureAll(
+  vault: BenchVault,
+  id: ArtifactId,
+  audio: Uint8Array,
+  clock?: ManualClock,
+): Promise<void> {
+  const { intake } = vault.inner;
+  const sealer = new CaptureSealer(id, intake.begin(id));
+  const frames = [...sealer.write(audio, 0), ...sealer.end()];
+  const sent = frames.map((frame) =>
+    frame.type === 'intake.segment' ? intake.segment(frame.ask, frame.body) : intake.chunk(frame.ask, frame.body),
+  );
+  clock?.advance(100);
+  await Promise.all(sent);
+  await intake.end(id, sealer.chunks);
 }
 
 /** A µ-law tone of `milliseconds`, repeatable and easy to search for. */

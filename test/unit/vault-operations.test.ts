@@ -1,10 +1,8 @@
 // The vault's operations on a real database: settings, registrations, calls, artifacts, people's reads, the trail.
 import t from 'tap';
-import type { ArtifactId } from '../../src/kernel/id.ts';
-import { CaptureSealer } from '../../src/seal/capture-sealer.ts';
 import {
-  type BenchVault,
   CALLER,
+  captureAll,
   makeVault,
   newFolders,
   openVault,
@@ -12,17 +10,6 @@ import {
   tone,
   voicemailHeader,
 } from '../support/vault-bench.ts';
-
-async function capture(vault: BenchVault, id: ArtifactId, audio: Uint8Array): Promise<void> {
-  const { intake } = vault.inner;
-  const sealer = new CaptureSealer(id, intake.begin(id));
-  const frames = [...sealer.write(audio, 0), ...sealer.end()];
-  const sent = frames.map((frame) =>
-    frame.type === 'intake.segment' ? intake.segment(frame.ask, frame.body) : intake.chunk(frame.ask, frame.body),
-  );
-  await Promise.all(sent);
-  await intake.end(id, sealer.chunks);
-}
 
 t.test('a vault is made once, opened by its key file, and keeps what it is given', async (t) => {
   using folders = newFolders();
@@ -38,7 +25,7 @@ t.test('a vault is made once, opened by its key file, and keeps what it is given
   t.equal(clinic.name, 'Sample Clinic');
   t.equal(version, 1);
   const id = (await vault.ask('artifact.open', { header: voicemailHeader() })).artifactId;
-  await capture(vault, id, tone(3_000));
+  await captureAll(vault, id, tone(3_000));
   const closed = await vault.ask('artifact.close', { artifactId: id, keep: true });
   t.same(closed, { state: 'complete', durationMs: 3_000 });
   const { answer, body } = await vault.askForBytes('artifact.audio', {

@@ -1,0 +1,85 @@
+// A kill -9 of the vault in the middle of a capture costs nothing that was acknowledged; what was captured is listed and heard.
+import { setTimeout as delay } from 'node:timers/promises';
+import t from 'tap';
+import { systemClock } from '../../src/kernel/clock.ts';
+import type { ArtifactId } from '../../src/kernel/id.ts';
+import { type Capture, connectIntake } from '../../src/seal/intake-client.ts';
+import type { Vault } from '../../src/vault/contract.ts';
+import { CALLER, makeVault, newFolders, tone, voicemailHeader } from '../support/vault-bench.ts';
+import { MEDIA_TOKEN, spawnVault } from '../support/vault-process.ts';
+
+const PACKET_BYTES = 160;
+
+/** Feeds audio in real packets of 20 ms, four times faster than a call would. */
+async function feed(capture: Capture, audio: Uint8Array, from: number): Promise<void> {
+  for (let at = from; at < audio.length; at += PACKET_BYTES) {
+    capture.write(audio.subarray(at, at + PACKET_BYTES), at);
+    await delay(5);
+  }
+}
+
+async function listen(vault: Vault, artifactId: ArtifactId): Promise<Uint8Array> {
+  const ask = { caller: CALLER, artifactId, fromSample: 0, samples: 1_000_000, play: true };
+  return (await vault.askForBytes('artifact.audio', ask)).body;
+}
+
+t.test('vault and writer both die: all but the last second is there after the restart, as cut-off', async (t) => {
+  using folders = newFolders();
+  await makeVault(folders);
+  const first = spawnVault(folders);
+  const vault = first.connect();
+  const { artifactId } = await vault.ask('artifact.open', { header: voicemailHeader() });
+  const intake = connectIntake({ socket: first.socket, token: MEDIA_TOKEN, clock: systemClock });
+  const capture = await intake.begin(artifactId);
+  const audio = tone(6_000);
+  await feed(capture, audio, 0);
+  await first.kill(); // 6 s were said; nothing was ended
+  intake[Symbol.dispose]();
+  vault[Symbol.dispose]();
+
+  const second = spawnVault(folders, { start: 2 });
+  using again = second.connect();
+  const { rows } = await again.ask('artifacts.page', { caller: CALLER, kind: 'voicemail', page: { limit: 5 } });
+  t.equal(rows.length, 1);
+  t.equal(rows[0]?.state, 'cut-off');
+  t.ok(Number(rows[0]?.durationMs) >= 5_000, `at most a second is lost: ${rows[0]?.durationMs} ms of 6000 are there`);
+  const heard = await listen(again, artifactId);
+  t.ok(Buffer.from(heard).equals(Buffer.from(audio.subarray(0, heard.length))), 'what is there is what was said');
+  t.same(await again.ask('mailbox.counts', { mailbox: '1001' }), { unread: 1, read: 0 });
+  t.equal((await again.ask('audit.verify', { caller: CALLER })).ok, true);
+  t.same((await again.ask('status', {})).problems, []);
+  second.child.stdin!.end();
+  t.equal(await second.exited, 0, 'it ends by itself when its supervisor is gone');
+});
+
+t.test('the vault alone dies: the writer waits with sealed audio, and nothing at all is lost', async (t) => {
+  using folders = newFolders();
+  await makeVault(folders);
+  const first = spawnVault(folders);
+  const vault = first.connect();
+  const { artifactId } = await vault.ask('artifact.open', { header: voicemailHeader() });
+  using intake = connectIntake({ socket: first.socket, token: MEDIA_TOKEN, clock: systemClock });
+  const capture = await intake.begin(artifactId);
+  const audio = tone(8_000, 5);
+  await feed(capture, audio.subarray(0, 24_000), 0);
+  await first.kill();
+  await feed(capture, audio.subarray(0, 40_000), 24_000);
+  vault[Symbol.dispose]();
+
+  const second = spawnVault(folders);
+  using again = second.connect();
+  await feed(capture, audio, 40_000);
+  await capture.end();
+  const closed = await again.ask('artifact.close', { artifactId, keep: true });
+  t.same(closed, { state: 'complete', durationMs: 8_000 });
+  t.ok(Buffer.from(await listen(again, artifactId)).equals(Buffer.from(audio)));
+  t.equal((await again.ask('audit.verify', { caller: CALLER })).ok, true);
+  await second.kill();
+});
+
+t.test('what cannot start says why in one sentence and exits with 78', async (t) => {
+  using folders = newFolders();
+  const missing = spawnVault(folders);
+  t.equal(await missing.exited, 78);
+  t.match(missing.stderr(), /^There is no vault in .*\n$/);
+});
