@@ -7,8 +7,15 @@ import { createEdge, type Edge, type EdgeOptions } from '../../src/engine/edge/e
 import { type Clock, systemClock } from '../../src/kernel/clock.ts';
 import type { SrfConnection } from '../../src/pbx/leg/srf-types.ts';
 import { FrameReader } from '../../src/protocol/drachtio-wire/frame.ts';
+import { namedEdge } from './named-edge.ts';
+import { namedServer } from './named-server.ts';
 
-export const SECRET = 'cymru';
+/** A server that runs already is driven in place of our edge by tests that need no listener or clock of their own. */
+const NAMED = namedServer('WARDLINE_TEST_DRACHTIO');
+/** What a server whose inside is not seen gets to take a route in. */
+const ROUTED_MS = 100;
+
+export const SECRET = NAMED?.secret ?? 'cymru';
 
 export interface EdgeBench extends AsyncDisposable {
   readonly edge: Edge;
@@ -25,6 +32,8 @@ export interface EdgeBench extends AsyncDisposable {
 export async function edgeBench(options: Partial<EdgeOptions> & { clock?: Clock } = {}): Promise<EdgeBench> {
   const tls =
     options.tls === undefined ? [] : [{ name: 'phones', transport: 'tls', host: '127.0.0.1', port: 0 } as const];
+  const named = Object.keys(options).length === 0 ? NAMED : undefined;
+  if (named !== undefined) return benchOf(await namedEdge(named), true);
   const edge = await createEdge({
     admin: { host: '127.0.0.1', port: 0 },
     secret: SECRET,
@@ -38,6 +47,10 @@ export async function edgeBench(options: Partial<EdgeOptions> & { clock?: Clock 
       ...tls,
     ],
   });
+  return benchOf(edge, false);
+}
+
+function benchOf(edge: Edge, isNamed: boolean): EdgeBench {
   const opened: Array<() => void> = [];
   return {
     edge,
@@ -55,6 +68,7 @@ export async function edgeBench(options: Partial<EdgeOptions> & { clock?: Clock 
       return srf;
     },
     async routed(verbs, count = 1) {
+      if (isNamed) return new Promise((resolve) => setTimeout(resolve, ROUTED_MS));
       const isRouted = () => verbs.every((verb) => edge.status().routes[verb] === count);
       while (!isRouted()) await new Promise((resolve) => setImmediate(resolve));
     },

@@ -18,6 +18,8 @@ import { steadyTone, ToneGenerator } from '../../src/protocol/rtp/tone.ts';
 import type { SecurePolicy } from '../../src/protocol/sdp/audio.ts';
 import { createAudioNegotiation } from '../../src/protocol/sdp/negotiation.ts';
 import { FacadeSrf } from './media-facade.ts';
+import { namedMediaServer } from './named-media.ts';
+import { namedServer } from './named-server.ts';
 
 export interface FsmrfEvent {
   getHeader(name: string): string | undefined;
@@ -57,7 +59,10 @@ interface MrfClass {
 
 export const Mrf: MrfClass = createRequire(import.meta.url)('drachtio-fsmrf');
 
-export const SECRET = 'test-secret';
+/** A server that runs already is driven in place of ours by tests that need no intake. */
+const NAMED = namedServer('WARDLINE_TEST_FREESWITCH');
+
+export const SECRET = NAMED?.secret ?? 'test-secret';
 
 export interface MediaBench extends AsyncDisposable {
   readonly server: MediaServer;
@@ -76,6 +81,7 @@ export function startMediaServer(
   folder: string,
   options: { intake?: Intake; spoolFolder?: string } = {},
 ): Promise<MediaServer> {
+  if (NAMED !== undefined && options.intake === undefined) return namedMediaServer(NAMED);
   const any = { host: '127.0.0.1', port: 0 };
   return createMediaServer({
     eventSocket: any,
@@ -113,6 +119,7 @@ export async function mediaBench(options: { intake?: Intake; spoolFolder?: strin
     async call(secure) {
       const far = await phone(secure);
       const endpoint = await ms.createEndpoint({ remoteSdp: disguise(far.offer()) });
+      if (NAMED !== undefined) await endpoint.set('sound_prefix', folder);
       far.accept(endpoint.local.sdp);
       return { phone: far, endpoint };
     },
