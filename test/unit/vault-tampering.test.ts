@@ -102,7 +102,7 @@ const CASES: readonly Case[] = [
     problem: ({ artifactId }) => `The audio of ${artifactId} was altered.`,
   },
   {
-    title: 'the clinic removed from the settings',
+    title: 'a setting removed',
     change: (db) => db.exec("DELETE FROM service_records WHERE row = 'realm'"),
     problem: () => 'The row settings/realm is missing.',
   },
