@@ -11,9 +11,9 @@ export class MediaClock implements Disposable {
   #nextAt: number;
   #timer: Disposable | undefined;
   #isStopped = false;
-  /** Beats that were left out, and the longest delay of one, in milliseconds. */
+  /** Beats that were left out. */
   skipped = 0;
-  worstDelayMs = 0;
+  #worstDelayMs = 0;
 
   constructor(clock: Clock, onTick: () => void) {
     this.#clock = clock;
@@ -27,9 +27,16 @@ export class MediaClock implements Disposable {
     this.#timer?.[Symbol.dispose]();
   }
 
+  /** The longest delay of a beat since this was last asked, in milliseconds. */
+  takeWorstDelay(): number {
+    const worst = this.#worstDelayMs;
+    this.#worstDelayMs = 0;
+    return worst;
+  }
+
   readonly #beat = (): void => {
     const now = this.#clock.monotonic();
-    this.worstDelayMs = Math.max(this.worstDelayMs, now - this.#nextAt);
+    this.#worstDelayMs = Math.max(this.#worstDelayMs, now - this.#nextAt);
     const behind = Math.floor((now - this.#nextAt) / TICK_MS);
     if (behind > MAX_CATCH_UP) {
       this.skipped += behind - MAX_CATCH_UP;

@@ -42,6 +42,7 @@ export interface MediaServerStatus {
   readonly mediaPortsInUse: number;
   readonly isDraining: boolean;
   readonly skippedTicks: number;
+  /** Since the status was last asked for. */
   readonly worstTickDelayMs: number;
   readonly sipFaults: number;
 }
@@ -106,7 +107,7 @@ export async function createMediaServer(options: MediaServerOptions): Promise<Me
       mediaPortsInUse: ports.inUse,
       isDraining: registry.isDraining,
       skippedTicks: ticker.skipped,
-      worstTickDelayMs: Math.round(ticker.worstDelayMs),
+      worstTickDelayMs: Math.round(ticker.takeWorstDelay()),
       sipFaults: sip.faults,
     }),
     drain() {
