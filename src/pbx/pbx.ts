@@ -8,6 +8,7 @@ import type { Call } from './call/call.ts';
 import { handleInvite } from './call/incoming.ts';
 import type { CallServices } from './call/services.ts';
 import { CdrWriter } from './cdr/cdr-writer.ts';
+import { within } from './leg/ending.ts';
 import { MediaLink } from './leg/media-link.ts';
 import type { Listener, SipArrival } from './leg/sip-arrival.ts';
 import { SipLink } from './leg/sip-link.ts';
@@ -57,6 +58,7 @@ export interface Pbx {
 
 const ALLOW = 'INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, SUBSCRIBE, NOTIFY, INFO, MESSAGE';
 const DRAIN_POLL_MS = 200;
+const SETTLE_MS = 5_000;
 
 /** Starts call control. Rejects when an engine or the vault cannot be reached in time. */
 export async function createPbx(options: PbxOptions): Promise<Pbx> {
@@ -177,10 +179,10 @@ class PbxParts implements Pbx {
     this.#sip.close();
   }
 
-  #settled(calls: readonly Call[]): Promise<unknown> {
+  async #settled(calls: readonly Call[]): Promise<void> {
     const { clock } = this.#options;
     const all = Promise.all(calls.map((call) => call.ending.wait()));
-    return Promise.race([all, new Promise<void>((resolve) => clock.after(5_000, resolve))]);
+    await within(all, { clock, ms: SETTLE_MS, what: 'ending calls' }).catch(() => {});
   }
 
   #handleRequests(): void {

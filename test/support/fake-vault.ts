@@ -95,7 +95,7 @@ export class FakeVault implements Vault {
     const bytes = Buffer.concat(artifact.chunks.map((chunk) => chunk.bytes));
     const samples = new Int16Array(Math.floor(bytes.length / channels));
     const linear = new Int16Array(bytes.length);
-    pcmu.decode(bytes, linear);
+    pcmu.decode(bytes, 0, bytes.length, linear, 0);
     for (let i = 0; i < samples.length; i++) samples[i] = linear[i * channels + channel] ?? 0;
     return samples;
   }

@@ -1,6 +1,6 @@
 // A test telephone over real SIP and RTP: registers, calls, is called, speaks tones and hears; TLS with SRTP as a desk phone, UDP with RTP as a carrier.
 import { createHash, randomBytes } from 'node:crypto';
-import { EventEmitter, once } from 'node:events';
+import { EventEmitter } from 'node:events';
 import type { AudioLeg } from '../../src/engine/media-server/audio/leg.ts';
 import { openAudioLeg, TICK_SAMPLES } from '../../src/engine/media-server/audio/leg.ts';
 import type { MediaPorts } from '../../src/engine/runtime/media-socket.ts';
@@ -160,9 +160,12 @@ export class TestPhone implements AsyncDisposable {
     return pending;
   }
 
+  /** The next call that this phone answers. Ask before it is made. */
   async nextCall(deadlineMs = 5_000): Promise<PhoneCall> {
-    const [call] = await once(this.events, 'call', { signal: AbortSignal.timeout(deadlineMs) });
-    return call as PhoneCall;
+    const { promise, resolve, reject } = Promise.withResolvers<PhoneCall>();
+    const timer = setTimeout(() => reject(new Error('nobody called')), deadlineMs);
+    this.events.once('call', resolve);
+    return await promise.finally(() => clearTimeout(timer));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,11 +1,12 @@
 // Follows destinations, one after another, until the call has its outcome: the dial plan's decisions carried out.
 import type { CallOutcome } from '../../model/cdr.ts';
 import type { Clinic, Destination } from '../../model/clinic.ts';
+import type { ReadyDestination } from '../dialplan/resolve.ts';
+import { resolveDestination } from '../dialplan/resolve.ts';
 import { runMenu } from '../feature/menu.ts';
 import { takeMessage } from '../feature/voicemail.ts';
 import type { AttemptFault, Refusal } from '../leg/faults.ts';
 import type { Call } from './call.ts';
-import { isOpen } from './plan.ts';
 import { leftOutcome, reachExtension, reachGroup, unansweredOutcome } from './reach.ts';
 
 type Next = { readonly outcome: CallOutcome } | { readonly to: Destination; readonly fault?: AttemptFault };
@@ -18,8 +19,9 @@ export async function follow(call: Call, first: Destination): Promise<CallOutcom
   let fault: AttemptFault | undefined;
   for (let hop = 0; hop < MAX_HOPS; hop++) {
     if (call.caller.ending.hasEnded) return leftOutcome(call);
-    if (destination.to === 'hang-up') return await letGo(call, fault);
-    const next = await takeStep(call, destination);
+    const ready = resolve(call, destination);
+    if (ready.to === 'hang-up') return await letGo(call, fault);
+    const next = await takeStep(call, ready);
     if ('outcome' in next) return next.outcome;
     destination = next.to;
     fault = next.fault ?? fault;
@@ -27,7 +29,15 @@ export async function follow(call: Call, first: Destination): Promise<CallOutcom
   return { ended: 'failed', fault: 'appliance' };
 }
 
-async function takeStep(call: Call, destination: Destination): Promise<Next> {
+/** Through opening hours and the operator, as they are at this moment. */
+function resolve(call: Call, destination: Destination): ReadyDestination {
+  const { clinic, clock } = call.services;
+  const resolved = resolveDestination(destination, clinic(), clock.now());
+  for (const { kind, name } of resolved.steps) call.step(kind, name);
+  return resolved.destination;
+}
+
+async function takeStep(call: Call, destination: Exclude<ReadyDestination, { readonly to: 'hang-up' }>): Promise<Next> {
   const clinic = call.services.clinic();
   switch (destination.to) {
     case 'extension':
@@ -48,22 +58,12 @@ async function takeStep(call: Call, destination: Destination): Promise<Next> {
       const mailbox = clinic.mailboxes.find(({ number }) => number === destination.number);
       return mailbox === undefined ? missing() : { outcome: await takeMessage(call, mailbox) };
     }
-    case 'hours': {
-      call.step('hours', destination.schedule);
-      return {
-        to: isOpen(clinic, destination.schedule, call.services.clock.now()) ? destination.open : destination.closed,
-      };
-    }
     case 'prompt': {
       call.step('prompt', 'file' in destination.prompt ? destination.prompt.file : 'spoken');
       const media = await call.answer();
       await media.play([call.services.promptPath(destination.prompt)]);
       return { to: destination.then };
     }
-    case 'operator':
-      return { to: clinic.operator };
-    case 'hang-up':
-      return { outcome: await letGo(call, undefined) };
   }
 }
 

@@ -1,7 +1,9 @@
 // A new INVITE: who calls, by which listener, and where the dial plan sends it. From here on it is one Call with one ending.
 import { codeOf } from '../../kernel/errors.ts';
 import type { CallOutcome } from '../../model/cdr.ts';
-import type { Did, Extension, Phone, Trunk } from '../../model/clinic.ts';
+import type { Clinic, Did, Extension, Phone, Slug, Trunk } from '../../model/clinic.ts';
+import type { RoutingDecision } from '../dialplan/route.ts';
+import { route } from '../dialplan/route.ts';
 import { visitMailbox } from '../feature/mailbox.ts';
 import { CallerLeg } from '../leg/caller-leg.ts';
 import { secureMediaOf } from '../leg/contact-target.ts';
@@ -15,8 +17,6 @@ import { findTrunkBySource } from '../trunk/trunks.ts';
 import type { CallFacts } from './call.ts';
 import { Call } from './call.ts';
 import { follow } from './follow.ts';
-import type { PhonePlan } from './plan.ts';
-import { planForCarrier, planForPhone } from './plan.ts';
 import { leftOutcome } from './reach.ts';
 import type { CallServices } from './services.ts';
 
@@ -50,59 +50,76 @@ async function fromPhone(arrival: SipArrival, options: IncomingOptions): Promise
   const { services, authenticator } = options;
   const username = authenticator.authenticate(arrival);
   if (username === undefined) return;
+  // RFC 3261 §22.4 leaves From to policy: a phone speaks for itself alone.
+  if (arrival.from?.uri.user !== username) return arrival.reply(403);
   const clinic = services.clinic();
   const phone = clinic.phones.find((candidate) => candidate.username === username);
   const extension = clinic.extensions.find(({ number }) => number === phone?.extension);
-  // RFC 3261 §22.4 leaves From to policy: a phone speaks for itself alone.
-  if (phone === undefined || extension === undefined || arrival.from?.uri.user !== username) return arrival.reply(403);
-  const dialled = arrival.dialledUser ?? '';
-  const plan = planForPhone(dialled, clinic);
-  if (plan.kind !== 'emergency' && isFull(options)) return arrival.reply(503, { headers: { 'Retry-After': '10' } });
-  const facts = phoneFacts(dialled, plan, phone, extension);
+  const dialled = dialledBy(arrival);
+  const decision = route({ from: { phone: username }, dialled }, clinic, services.clock.now());
+  if (decision.kind !== 'emergency' && isFull(options)) return arrival.reply(503, { headers: { 'Retry-After': '10' } });
   const caller = new CallerLeg(arrival, secureMediaOf(arrival.listener?.transport ?? 'tls'), services.legs);
-  const call = new Call(caller, facts, services);
-  await run(call, options, () => runPhonePlan(call, plan, phone, extension, arrival.source.host));
+  const from = { username, phone, extension, address: arrival.source.host };
+  const call = new Call(caller, phoneFacts(dialled, decision, from), services);
+  await run(call, options, () => carryOut(call, decision, from));
 }
 
-function phoneFacts(dialled: string, plan: PhonePlan, phone: Phone, extension: Extension): CallFacts {
-  const direction = plan.kind === 'emergency' ? 'emergency' : plan.kind === 'outbound' ? 'outbound' : 'internal';
+/** What was dialled: the user part, or the whole of `urn:service:sos` (RFC 5031). */
+function dialledBy(arrival: SipArrival): string {
+  return /^urn:/i.test(arrival.uri) ? arrival.uri : (arrival.dialledUser ?? '');
+}
+
+interface CallingPhone {
+  readonly username: string;
+  readonly phone: Phone | undefined;
+  readonly extension: Extension | undefined;
+  readonly address: string;
+}
+
+function phoneFacts(dialled: string, decision: RoutingDecision, { phone, extension }: CallingPhone): CallFacts {
+  const { kind } = decision;
+  const direction = kind === 'emergency' ? 'emergency' : kind === 'external' ? 'outbound' : 'internal';
   return {
     direction,
-    from: extension.number,
-    fromName: extension.name,
-    to: plan.kind === 'outbound' ? plan.number : dialled,
-    phone,
-    isRecorded: extension.isRecorded && plan.kind !== 'emergency',
+    from: extension?.number ?? '',
+    fromName: extension?.name ?? '',
+    to: kind === 'external' ? decision.number : dialled,
+    ...(phone === undefined ? {} : { phone }),
+    isRecorded: extension?.isRecorded === true && (kind === 'external' || kind === 'internal'),
   };
 }
 
-async function runPhonePlan(
-  call: Call,
-  plan: PhonePlan,
-  phone: Phone,
-  extension: Extension,
-  address: string,
-): Promise<CallOutcome> {
-  const { trunks, emergency, mailboxes } = call.services.clinic();
-  switch (plan.kind) {
+async function carryOut(call: Call, decision: RoutingDecision, from: CallingPhone): Promise<CallOutcome> {
+  const clinic = call.services.clinic();
+  switch (decision.kind) {
     case 'emergency': {
-      announceEmergency(call, extension, address);
-      const callerIdFor = () => emergency.callbackNumber;
-      return await callOut(call, { number: plan.number, trunks, callerIdFor, isEmergency: true });
+      announceEmergency(call, from.extension, from.address);
+      const callerIdFor = () => decision.callbackNumber;
+      const trunks = trunksOf(clinic, decision.trunks);
+      return await callOut(call, { number: decision.send, trunks, callerIdFor, isEmergency: true });
     }
-    case 'outbound': {
-      const callerIdFor = (trunk: Trunk) => extension.callerId ?? trunk.callerId;
-      return await callOut(call, { number: plan.number, trunks, callerIdFor, isEmergency: false });
+    case 'external': {
+      const callerIdFor = (trunk: Trunk) => decision.callerId ?? trunk.callerId;
+      const trunks = trunksOf(clinic, decision.trunks);
+      return await callOut(call, { number: decision.number, trunks, callerIdFor, isEmergency: false });
     }
-    case 'own-mailbox': {
-      const mailbox = mailboxes.find(({ number }) => number === extension.number);
-      return mailbox === undefined ? refused(call, 'not-found') : await visitMailbox(call, phone, mailbox, address);
+    case 'voicemail-check': {
+      const mailbox = clinic.mailboxes.find(({ number }) => number === decision.extension.number);
+      return mailbox === undefined ? refuse(call, 'not-found') : await visitMailbox(call, mailbox, from);
     }
-    case 'destination':
-      return await follow(call, plan.destination);
-    case 'refused':
-      return refused(call, plan.refusal);
+    case 'internal':
+    case 'did':
+      for (const { kind, name } of decision.steps) call.step(kind, name);
+      return await follow(call, decision.destination);
+    case 'not-found':
+      return refuse(call, 'not-found');
+    case 'not-allowed':
+      return refuse(call, decision.reason === 'no-trunk' ? 'unavailable' : 'forbidden');
   }
+}
+
+function trunksOf(clinic: Clinic, ids: readonly Slug[]): Trunk[] {
+  return ids.flatMap((id) => clinic.trunks.filter((trunk) => trunk.id === id));
 }
 
 async function fromCarrier(arrival: SipArrival, options: IncomingOptions): Promise<void> {
@@ -114,13 +131,16 @@ async function fromCarrier(arrival: SipArrival, options: IncomingOptions): Promi
     return arrival.reply(403);
   }
   if (isFull(options)) return arrival.reply(503, { headers: { 'Retry-After': '10' } });
-  const did = planForCarrier(arrival.dialledUser ?? '', clinic);
-  if (did === undefined) return arrival.reply(404);
+  const dialled = arrival.dialledUser ?? '';
+  const decision = route({ from: { trunk: trunk.id }, dialled }, clinic, services.clock.now());
+  if (decision.kind !== 'did') return arrival.reply(404);
+  const { did, destination, steps } = decision;
   const caller = new CallerLeg(arrival, trunk.srtp, services.legs);
   const call = new Call(caller, carrierFacts(arrival, did), services);
   await run(call, options, () => {
     call.step('did', did.number);
-    return follow(call, did.destination);
+    for (const { kind, name } of steps) call.step(kind, name);
+    return follow(call, destination);
   });
 }
 
@@ -140,7 +160,7 @@ function isFull({ calls, isDraining }: IncomingOptions): boolean {
   return isDraining() || calls.size >= MAX_CALLS;
 }
 
-function refused(call: Call, refusal: Refusal): CallOutcome {
+function refuse(call: Call, refusal: Refusal): CallOutcome {
   call.caller.refuse(refusal);
   return { ended: 'failed', fault: 'caller' };
 }

@@ -1,12 +1,13 @@
 // One's own mailbox from a desk phone: counts, messages, again, next, delete; the registration is the login.
 import { codeOf } from '../../kernel/errors.ts';
 import type { CallOutcome } from '../../model/cdr.ts';
-import type { Mailbox, Phone } from '../../model/clinic.ts';
+import type { Mailbox } from '../../model/clinic.ts';
 import type { ArtifactSummary, Caller } from '../../vault/contract.ts';
 import type { Call } from '../call/call.ts';
+import { sayNumber } from '../dialplan/say.ts';
 import type { Media } from '../leg/media.ts';
 import { Digits } from './digits.ts';
-import { counted } from './spoken.ts';
+import { prompts } from './prompts.ts';
 
 const CHOICE_MS = 6_000;
 const MAX_TRIES = 3;
@@ -20,12 +21,16 @@ interface Session {
   readonly caller: Caller;
 }
 
-/** Lets the owner of `phone` hear the messages of its extension. */
-export async function visitMailbox(call: Call, phone: Phone, mailbox: Mailbox, address: string): Promise<CallOutcome> {
+/** Lets who calls from that phone hear the messages of its extension. */
+export async function visitMailbox(
+  call: Call,
+  mailbox: Mailbox,
+  from: { readonly username: string; readonly address: string },
+): Promise<CallOutcome> {
   call.step('mailbox', mailbox.number);
   const media = await call.answer();
   using digits = new Digits(media, call.services.clock);
-  const caller: Caller = { actor: { kind: 'phone', username: phone.username }, address };
+  const caller: Caller = { actor: { kind: 'phone', username: from.username }, address: from.address };
   const session = { call, media, digits, mailbox, caller };
   try {
     await announceCounts(session);
@@ -42,7 +47,7 @@ async function announceCounts({ call, digits, mailbox }: Session): Promise<void>
   const { unread } = await call.services.vault.ask('mailbox.counts', { mailbox: mailbox.number });
   if (unread === 0) return digits.playUnlessPressed(['voicemail/no-new-messages.wav']);
   const noun = unread === 1 ? 'voicemail/new-message.wav' : 'voicemail/new-messages.wav';
-  return digits.playUnlessPressed(['voicemail/you-have.wav', ...counted(unread), noun]);
+  return digits.playUnlessPressed(['voicemail/you-have.wav', ...prompts(sayNumber(unread)), noun]);
 }
 
 async function chooseFolder(session: Session): Promise<void> {

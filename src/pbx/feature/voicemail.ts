@@ -4,9 +4,10 @@ import type { ArtifactId } from '../../kernel/id.ts';
 import type { CallOutcome } from '../../model/cdr.ts';
 import type { Mailbox } from '../../model/clinic.ts';
 import type { Call } from '../call/call.ts';
+import { sayDigits } from '../dialplan/say.ts';
 import { isLegEnded } from '../leg/ending.ts';
 import type { Media } from '../leg/media.ts';
-import { spelled } from './spoken.ts';
+import { prompts } from './prompts.ts';
 
 const TONE = 'tone_stream://%(500,0,1000)';
 /** Shorter than this is a caller who changed their mind. */
@@ -33,7 +34,7 @@ function greetingOf(call: Call, mailbox: Mailbox): string[] {
   return [
     'voicemail/greeting-intro.wav',
     'voicemail/extension.wav',
-    ...spelled(mailbox.number),
+    ...prompts(sayDigits(mailbox.number)),
     'voicemail/record-after-tone.wav',
     'voicemail/press-pound-to-finish.wav',
   ];

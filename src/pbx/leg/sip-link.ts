@@ -2,7 +2,7 @@
 import type { Clock } from '../../kernel/clock.ts';
 import { codeOf, WardlineError } from '../../kernel/errors.ts';
 import type { Logger } from '../../kernel/logger.ts';
-import { within } from './ending.ts';
+import { Ending, within } from './ending.ts';
 import type { Listener } from './sip-arrival.ts';
 import { SipArrival } from './sip-arrival.ts';
 import type { SipHeaderMap, SrfConnection, SrfRequest, SrfResponse } from './srf-types.ts';
@@ -27,6 +27,7 @@ export interface OutgoingRequest {
 export type ArrivalHandler = (arrival: SipArrival) => Promise<void> | void;
 
 const CONNECT_MS = 10_000;
+const MAX_RETRY_MS = 2_000;
 /** RFC 3261 timer F. */
 const RESPONSE_MS = 33_000;
 
@@ -35,7 +36,8 @@ export class SipLink {
   readonly listeners: readonly Listener[];
   readonly #options: SipLinkOptions;
   #isUp = false;
-  #isClosed = false;
+  /** Ends what still waits when the link is closed. */
+  readonly #closing = new Ending<true>();
 
   constructor(options: SipLinkOptions) {
     this.#options = options;
@@ -66,11 +68,11 @@ export class SipLink {
     });
     for (const event of ['close', 'reconnecting', 'error']) {
       this.srf.on(event, () => {
-        if (this.#isUp && !this.#isClosed) logger.warn('the SIP edge is gone; reconnecting');
+        if (this.#isUp && !this.#closing.hasEnded) logger.warn('the SIP edge is gone; reconnecting');
         this.#isUp = false;
       });
     }
-    this.srf.connect({ ...edge, enablePing: true });
+    this.srf.connect({ ...edge, enablePing: true, reconnect: { retryMaxDelay: MAX_RETRY_MS } });
     await within(connected, { clock, ms: CONNECT_MS, what: 'connecting to the SIP edge' });
   }
 
@@ -78,24 +80,26 @@ export class SipLink {
   async send(request: OutgoingRequest): Promise<number> {
     if (!this.#isUp) return 503;
     const { uri, nextHop, ...options } = request;
-    try {
-      const sent = await within(
-        this.srf.request(uri, { ...options, ...(nextHop === undefined ? {} : { proxy: nextHop }) }),
-        { clock: this.#options.clock, ms: RESPONSE_MS, what: 'sending a request' },
-      );
-      const final = new Promise<number>((resolve) => {
+    const proxy = nextHop === undefined ? {} : { proxy: nextHop };
+    const final = new Promise<number>((resolve, reject) => {
+      // With a callback, so that the listener is there before a response that came in the same read.
+      this.srf.request(uri, { ...options, ...proxy }, (error, sent) => {
+        if (sent === undefined) return reject(error);
         sent.on('response', (response: SrfResponse) => {
           if (response.status >= 200) resolve(response.status);
         });
       });
-      return await within(final, { clock: this.#options.clock, ms: RESPONSE_MS, what: 'a request' });
+    });
+    try {
+      const { clock } = this.#options;
+      return await within(final, { clock, ms: RESPONSE_MS, what: 'a request', ending: this.#closing });
     } catch (error) {
       return codeOf(error) === 'leg-timeout' ? 408 : 503;
     }
   }
 
   close(): void {
-    this.#isClosed = true;
+    this.#closing.end(true);
     this.#isUp = false;
     try {
       this.srf.disconnect();

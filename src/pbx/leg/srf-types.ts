@@ -67,7 +67,13 @@ export interface InviteProgress {
 }
 
 export interface SrfConnection extends EventEmitter {
-  connect(options: { host: string; port: number; secret: string; enablePing?: boolean }): void;
+  connect(options: {
+    host: string;
+    port: number;
+    secret: string;
+    enablePing?: boolean;
+    reconnect?: { retryMaxDelay: number };
+  }): void;
   disconnect(): void;
   use(method: string, handler: (request: SrfRequest, response: SrfResponse, next: () => void) => void): void;
   createUAC(uri: string, options: InviteOptions, progress?: InviteProgress): Promise<SrfDialog | OfferedDialog>;
@@ -79,7 +85,8 @@ export interface SrfConnection extends EventEmitter {
   request(
     uri: string,
     options: { method: string; headers?: SipHeaderMap; body?: string; proxy?: string },
-  ): Promise<SrfRequest>;
+    callback: (error: unknown, sent: SrfRequest | undefined) => void,
+  ): void;
 }
 
 /** A new connection object; the one place where the bundled declarations are set aside. */

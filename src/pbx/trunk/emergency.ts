@@ -3,16 +3,18 @@ import { codeOf } from '../../kernel/errors.ts';
 import type { ContactBinding } from '../../model/binding.ts';
 import type { Extension } from '../../model/clinic.ts';
 import type { Call } from '../call/call.ts';
-import { spelled } from '../feature/spoken.ts';
+import { sayDigits } from '../dialplan/say.ts';
+import { prompts } from '../feature/prompts.ts';
 import { ringPhone } from '../leg/called-leg.ts';
 import { contactTarget } from '../leg/contact-target.ts';
 
 const NOTICE_RING_SECONDS = 45;
 
 /** Tells everybody who is to know; the call itself never waits for any of it. */
-export function announceEmergency(call: Call, from: Extension, address: string): void {
+export function announceEmergency(call: Call, from: Extension | undefined, address: string): void {
   const { logger, clinic, bindingsOf } = call.services;
   void audit(call, address);
+  if (from === undefined) return;
   const { notify } = clinic().emergency;
   const phones = clinic().phones.filter(({ extension }) => notify.includes(extension));
   for (const binding of phones.flatMap(({ username }) => bindingsOf(username))) {
@@ -50,7 +52,7 @@ async function ringDesk(call: Call, from: Extension, binding: ContactBinding): P
   const outcome = await attempt.outcome;
   if ('failed' in outcome) return;
   const leg = await outcome.answered.complete();
-  const notice = ['call/emergency-notice.wav', 'voicemail/extension.wav', ...spelled(from.number)];
+  const notice = ['call/emergency-notice.wav', 'voicemail/extension.wav', ...prompts(sayDigits(from.number))];
   try {
     await leg.media.play([...notice, ...notice]);
   } finally {
