@@ -64,7 +64,11 @@ export function readPrompt(
   at: Node | undefined = node,
 ): Prompt {
   const { reader } = context;
-  if (!isMap(node)) return { text: reader.text(node ?? at, what) ?? '' };
+  if (node === undefined) {
+    reader.complain(at, `${what} is missing; write what is said, or { file: call/after-hours }.`);
+    return { text: '' };
+  }
+  if (!isMap(node)) return { text: reader.text(node, what) ?? '' };
   const fields = reader.fields(node, what, ['file', 'text']);
   if (fields.has('text')) return { text: fields.text('text') };
   const file = fields.text('file');

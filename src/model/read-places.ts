@@ -1,6 +1,7 @@
 // The parts of a clinic's YAML about numbers, trunks, menus, hours and emergencies.
 import { isIP } from '../kernel/ip.ts';
 import type {
+  Destination,
   Did,
   EmergencyPlan,
   ExtensionNumber,
@@ -52,24 +53,11 @@ export function readTrunk(context: ReadContext, { key, keyNode, value }: Entry, 
   const host = fields.text('host');
   if (host !== '' && isIP(host) === 0 && !HOST.test(host))
     fields.complain('host', `"${host}" is no host name; write it without "sip:" or a port.`);
-  const addressNodes = fields.has('addresses')
-    ? reader.items(fields.node('addresses') ?? keyNode, `"addresses" of ${fields.what}`)
-    : [];
-  const addresses = addressNodes.map((node) => reader.text(node, `an address of ${fields.what}`) ?? '');
-  addresses.forEach((address, index) => {
-    if (!isAddress(address))
-      reader.complain(
-        addressNodes[index],
-        `"${address}" is no address; write an IP address or a range such as 192.0.2.0/24.`,
-      );
-  });
-  if (addresses.length === 0)
-    fields.complain('addresses', '"addresses" is empty; list the addresses that the carrier calls from.');
   const portFallback = transport === 'tls' ? 5061 : 5060;
   const trunk: Trunk = {
     id: key as Slug,
     name: fields.text('name', key),
-    addresses,
+    addresses: readAddresses(fields, keyNode),
     host,
     port: fields.integer('port', { from: 1, to: 65_535, fallback: portFallback }),
     transport,
@@ -79,6 +67,22 @@ export function readTrunk(context: ReadContext, { key, keyNode, value }: Entry, 
   };
   context.places.set(trunk, keyNode);
   return trunk;
+}
+
+function readAddresses(fields: Fields, keyNode: Entry['keyNode']): string[] {
+  const { reader, what } = fields;
+  const list = fields.node('addresses') ?? keyNode;
+  const nodes = fields.has('addresses') ? reader.items(list, `"addresses" of ${what}`) : [];
+  if (nodes.length === 0) {
+    fields.complain('addresses', '"addresses" is empty; list the addresses that the carrier calls from.');
+  }
+  return nodes.map((node) => {
+    const address = reader.text(node, `an address of ${what}`) ?? '';
+    if (!isAddress(address)) {
+      reader.complain(node, `"${address}" is no address; write an IP address or a range such as 192.0.2.0/24.`);
+    }
+    return address;
+  });
 }
 
 export function readDid(context: ReadContext, { key, keyNode, value }: Entry, countryCode: string): Did {
@@ -104,40 +108,44 @@ export function readMenu(context: ReadContext, { key, keyNode, value }: Entry): 
   checkSlug(context, key, keyNode, 'a menu');
   const { reader } = context;
   const fields = reader.fields(value, `menu "${key}"`, MENU_KEYS, keyNode);
-  const choices = reader.entries(fields.node('keys'), `"keys" of ${fields.what}`).map((entry) => {
-    if (!KEYS.test(entry.key))
-      reader.complain(
-        entry.keyNode,
-        `"${entry.key}" of ${fields.what} cannot be pressed; use 0-9, * and #, four at most.`,
-      );
-    return [
-      entry.key,
-      readDestination(context, entry.value, `key ${entry.key} of ${fields.what}`, entry.keyNode),
-    ] as const;
-  });
-  const operatorKey = fields.text('operator-key', '0');
-  if (operatorKey !== 'none' && !/^[0-9*#]$/.test(operatorKey))
-    fields.complain('operator-key', `"${operatorKey}" is no key; write one of 0-9, * and #, or none.`);
-  if (choices.some(([digits]) => digits === operatorKey)) {
-    fields.complain(
-      'keys',
-      `key ${operatorKey} already goes to the operator; remove it from "keys", or set "operator-key: none".`,
-    );
-  }
+  const operatorKey = readOperatorKey(fields);
   const menu: IvrMenu = {
     id: key as Slug,
     name: fields.text('name', key),
     prompt: readPrompt(context, fields.node('prompt'), `"prompt" of ${fields.what}`, keyNode),
-    choices: Object.fromEntries(choices),
+    choices: readChoices(context, fields, operatorKey),
     canDialExtensions: fields.flag('dial-extensions', false),
     timeoutSeconds: fields.integer('timeout-seconds', { from: 1, to: 60, fallback: 5 }),
     interDigitSeconds: fields.integer('inter-digit-seconds', { from: 1, to: 10, fallback: 3 }),
     maxAttempts: fields.integer('attempts', { from: 1, to: 10, fallback: 3 }),
     onFailure: readDestinationField(context, fields, 'on-failure', { to: 'operator' }),
-    operatorKey: operatorKey === 'none' ? '' : operatorKey,
+    operatorKey,
   };
   context.places.set(menu, keyNode);
   return menu;
+}
+
+function readOperatorKey(fields: Fields): string {
+  const key = fields.text('operator-key', '0');
+  if (key === 'none') return '';
+  if (!/^[0-9*#]$/.test(key)) {
+    fields.complain('operator-key', `"${key}" is no key; write one of 0-9, * and #, or none.`);
+  }
+  return key;
+}
+
+function readChoices(context: ReadContext, fields: Fields, operatorKey: string): Record<string, Destination> {
+  const { reader, what } = fields;
+  const choices = reader.entries(fields.node('keys'), `"keys" of ${what}`).map(({ key, keyNode, value }) => {
+    if (!KEYS.test(key)) {
+      reader.complain(keyNode, `"${key}" of ${what} cannot be pressed; use 0-9, * and #, four at most.`);
+    } else if (key === operatorKey) {
+      const fix = 'remove it here, or set "operator-key: none"';
+      reader.complain(keyNode, `key ${key} of ${what} already goes to the operator; ${fix}.`);
+    }
+    return [key, readDestination(context, value, `key ${key} of ${what}`, keyNode)] as const;
+  });
+  return Object.fromEntries(choices);
 }
 
 export function readSchedule(context: ReadContext, { key, keyNode, value }: Entry): Schedule {
@@ -151,7 +159,7 @@ export function readSchedule(context: ReadContext, { key, keyNode, value }: Entr
   const closures = reader.entries(fields.node('closures'), `"closures" of ${fields.what}`).map((entry) => {
     if (!isDate(entry.key))
       reader.complain(entry.keyNode, `"${entry.key}" is no date; write year, month and day, such as 2026-12-25.`);
-    const name = reader.text(entry.value ?? entry.keyNode, `the name of closure ${entry.key}`) ?? '';
+    const name = reader.text(entry.value, `the name of closure ${entry.key}`, entry.keyNode) ?? '';
     return { date: entry.key as LocalDate, name };
   });
   return { id: key as Slug, name: fields.text('name', key), open, closures };
@@ -162,7 +170,7 @@ export function readEmergency(context: ReadContext, fields: Fields, countryCode:
   const entries = reader.entries(fields.node('numbers'), '"numbers" of emergency');
   const numbers: Record<string, string> = { ...ALWAYS_EMERGENCY };
   for (const { key, keyNode, value } of entries) {
-    const sent = reader.text(value ?? keyNode, `what is sent for emergency number ${key}`) ?? '';
+    const sent = reader.text(value, `what is sent for emergency number ${key}`, keyNode) ?? '';
     const always = ALWAYS_EMERGENCY[key];
     if (!/^\d{2,6}$/.test(key) || !/^\d{2,6}$/.test(sent)) {
       reader.complain(

@@ -42,13 +42,13 @@ export class YamlReader {
   }
 
   /** The text of a scalar; complains and gives undefined for a map, a list, an alias or nothing. */
-  text(node: Node | undefined, what: string): string | undefined {
+  text(node: Node | undefined, what: string, at: Node | undefined = node): string | undefined {
     if (isScalar(node) && typeof node.value === 'string' && node.value !== '' && node.value.length <= LONGEST_TEXT) {
       return node.value;
     }
     const isLong = isScalar(node) && typeof node.value === 'string' && node.value !== '';
     this.complain(
-      node,
+      node ?? at,
       isLong
         ? `${what} is longer than ${LONGEST_TEXT} characters; shorten it.`
         : `${what} must be a single value; write one after the colon.`,
@@ -130,7 +130,7 @@ export class Fields {
       this.complain(key, `"${key}" is missing; add it.`);
       return '';
     }
-    return this.reader.text(this.node(key) ?? this.at, `"${key}" of ${this.what}`) ?? fallback ?? '';
+    return this.reader.text(this.node(key), `"${key}" of ${this.what}`, this.at) ?? fallback ?? '';
   }
 
   integer(key: string, range: { readonly from: number; readonly to: number; readonly fallback: number }): number {
