@@ -99,19 +99,23 @@ function argumentsFor(program: string, textFile: string, waveFile: string): stri
 function run(program: string, args: readonly string[], folder: string): Promise<void> {
   const env = { PATH: process.env.PATH ?? '/usr/bin:/bin', HOME: folder, TMPDIR: folder, LANG: 'C.UTF-8' };
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: 'ignore', env, timeout: PATIENCE_MS, killSignal: 'SIGKILL' });
-    child.once('error', reject);
-    child.once('close', (code, signal) => {
-      if (code === 0) return resolve();
-      const how = signal === null ? `with code ${code}` : `by ${signal}`;
-      reject(
-        new WardlineError(
-          'speech-failed',
-          `${basename(program)} ended ${how} instead of speaking; try a shorter, plainer text.`,
-        ),
-      );
-    });
+    const child = spawn(program, args, { stdio: 'ignore', env });
+    // Not spawn's own timeout, which goes on when the program was not even found.
+    const timer = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS);
+    const end = (error?: Error) => {
+      clearTimeout(timer);
+      if (error === undefined) resolve();
+      else reject(error);
+    };
+    child.once('error', end);
+    child.once('close', (code, signal) => end(code === 0 ? undefined : failure(program, code, signal)));
   });
+}
+
+function failure(program: string, code: number | null, signal: NodeJS.Signals | null): WardlineError {
+  const how = signal === null ? `with code ${code}` : `by ${signal}`;
+  const sentence = `${basename(program)} ended ${how} instead of speaking; try a shorter, plainer text.`;
+  return new WardlineError('speech-failed', sentence);
 }
 
 async function finished(waveFile: string): Promise<Uint8Array> {
