@@ -4,6 +4,7 @@ import { WardlineError } from '../kernel/errors.ts';
 import type { ArtifactId } from '../kernel/id.ts';
 import { parseId } from '../kernel/id.ts';
 import type { ArtifactSummary } from '../vault/contract.ts';
+import type { Hearing } from './audio/hearings.ts';
 import type { ApiContext } from './context.ts';
 import type { Visit } from './guard.ts';
 import { visitOf } from './guard.ts';
@@ -11,22 +12,40 @@ import { mayHear } from './permissions.ts';
 
 export interface Hearable {
   readonly id: ArtifactId;
-  readonly artifact: ArtifactSummary;
+  readonly hearing: Hearing;
   readonly visit: Visit;
 }
 
 /**
- * The artifact of `/api/artifacts/:id…`. Within a playback what the vault said of it first still holds.
+ * The artifact of `/api/artifacts/:id…`, for something to be done with it. Within a playback what the vault said of it first
+ * still holds, so that a playback is one look-up in the trail.
  * @throws WardlineError `not-found` alike for one that does not exist and one of somebody else's
  */
-export async function getHearable({ vault, hearings }: ApiContext, request: FastifyRequest): Promise<Hearable> {
+export async function getHearable(context: ApiContext, request: FastifyRequest): Promise<Hearable> {
   const visit = visitOf(request);
-  const id = parseId<'artifact'>(idParameter(request.params));
-  if (id === undefined) throw gone();
-  const known = hearings.find(visit.token, id)?.artifact;
-  const artifact = known ?? (await vault.ask('artifact.get', { caller: visit.caller, artifactId: id }));
+  const id = idOf(request);
+  const hearing =
+    context.hearings.find(visit.token, id) ?? context.hearings.begin(visit.token, id, await lookUp(context, visit, id));
+  if (!mayHear(visit.user, hearing.artifact)) throw gone();
+  return { id, hearing, visit };
+}
+
+/** What the vault says of it right now, to be shown; each time an entry. */
+export async function getDetails(context: ApiContext, request: FastifyRequest): Promise<ArtifactSummary> {
+  const visit = visitOf(request);
+  const artifact = await lookUp(context, visit, idOf(request));
   if (!mayHear(visit.user, artifact)) throw gone();
-  return { id, artifact, visit };
+  return artifact;
+}
+
+function lookUp({ vault }: ApiContext, { caller }: Visit, artifactId: ArtifactId): Promise<ArtifactSummary> {
+  return vault.ask('artifact.get', { caller, artifactId });
+}
+
+function idOf({ params }: FastifyRequest): ArtifactId {
+  const id = parseId<'artifact'>(idParameter(params));
+  if (id === undefined) throw gone();
+  return id;
 }
 
 function idParameter(params: unknown): string {

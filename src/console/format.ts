@@ -16,7 +16,7 @@ export function timeOfDay(at: number, { locale, timeZone }: Place = {}): string 
 export function dayHeading(at: number, now: number, place: Place = {}): string {
   const day = dayOf(at, place);
   if (day === dayOf(now, place)) return 'Today';
-  if (day === dayOf(now - 86_400_000, place)) return 'Yesterday';
+  if (day === dayBefore(dayOf(now, place))) return 'Yesterday';
   const isThisYear = day.slice(0, 4) === dayOf(now, place).slice(0, 4);
   return new Intl.DateTimeFormat(place.locale, {
     weekday: 'long',
@@ -30,6 +30,11 @@ export function dayHeading(at: number, now: number, place: Place = {}): string {
 /** `2026-11-16` in the place's zone; equal for all times of one day. */
 export function dayOf(at: number, { timeZone }: Place = {}): string {
   return new Intl.DateTimeFormat('en-CA', { year: 'numeric', month: '2-digit', day: '2-digit', timeZone }).format(at);
+}
+
+/** The calendar's day before `2026-03-01`, whatever the clocks did. */
+function dayBefore(day: string): string {
+  return new Date(Date.parse(`${day}T00:00Z`) - 86_400_000).toISOString().slice(0, 10);
 }
 
 /** `0:07`, `12:30`, `1:02:05` */
@@ -100,6 +105,24 @@ export const directions: Readonly<Record<CallView['direction'], string>> = {
   internal: 'Internal call',
   emergency: 'Emergency call',
 };
+
+const actionLabels: Readonly<Record<string, string>> = {
+  'artifact-opened': 'Audio capture begun',
+  'artifact-closed': 'Audio kept',
+  'artifact-recovered': 'Audio recovered after an interruption',
+  'artifact-read': 'Audio looked up',
+  'artifact-played': 'Audio played',
+  'artifact-played-to-phone': 'Audio played to a phone',
+  'artifact-marked': 'Audio marked',
+  'artifact-disposed': 'Audio deleted for good',
+  'audit-searched': 'Audit trail read',
+};
+
+/** What an entry of the audit trail says was done: `voicemails-listed` as `Voicemails listed`. */
+export function actionLabel(action: string): string {
+  const words = action.replaceAll('-', ' ');
+  return actionLabels[action] ?? words.charAt(0).toUpperCase() + words.slice(1);
+}
 
 /** Splits rows, newest first, into days. */
 export function byDay<Row extends { readonly startedAt: number }>(

@@ -86,7 +86,7 @@ t.test('the console in Chromium', { skip }, async (t) => {
       await page.locator('dialog[open]').getByRole('button', { name: 'Delete' }).click();
       await page.waitForFunction(() => document.querySelectorAll('.row.message').length === 1);
       await page.getByRole('link', { name: 'Audit trail' }).click();
-      await page.getByText('Artifact played').first().waitFor();
+      await page.getByText('Audio played').first().waitFor();
       await look('audit');
 
       await idleToTheEnd(t, page, on, look);

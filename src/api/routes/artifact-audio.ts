@@ -10,11 +10,10 @@ import type { ApiContext } from '../context.ts';
 import { ArtifactParams } from '../schemas.ts';
 
 export function addArtifactAudio(app: App, context: ApiContext): void {
-  const { vault, hearings } = context;
+  const { vault } = context;
   app.get('/api/artifacts/:id/audio', { schema: { params: ArtifactParams } }, async (request, reply) => {
-    const { id, artifact, visit } = await getHearable(context, request);
-    const { caller, token } = visit;
-    const hearing = hearings.find(token, id) ?? hearings.begin(token, id, artifact);
+    const { id, hearing, visit } = await getHearable(context, request);
+    const { caller } = visit;
     const play = !hearing.isAudited;
     const shape = await vault.ask('artifact.audio', { caller, artifactId: id, fromSample: 0, samples: 1, play });
     hearing.isAudited = true;

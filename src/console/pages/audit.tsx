@@ -1,7 +1,7 @@
 // The audit trail, newest first, for administrators and auditors; that they looked is itself an entry.
 import type { AuditView } from '../../api/schemas.ts';
 import { api } from '../api.ts';
-import { byDay, timeOfDay } from '../format.ts';
+import { actionLabel, byDay, timeOfDay } from '../format.ts';
 import { Empty, Failed, Loading } from '../parts/states.tsx';
 import { useList } from '../parts/use-list.ts';
 
@@ -53,7 +53,7 @@ function EntryRow({ entry }: { entry: AuditView }) {
     <li class="row entry">
       <span class="sequence">{sequence}</span>
       <span class="who">
-        <span class="who-name">{sentenceCase(action)}</span>
+        <span class="who-name">{actionLabel(action)}</span>
         <span class="who-detail">{[who, address, detail].filter(Boolean).join(' · ')}</span>
       </span>
       {outcome === 'ok' ? <span class="no-badge" /> : <span class="badge bad">{outcome}</span>}
@@ -62,10 +62,4 @@ function EntryRow({ entry }: { entry: AuditView }) {
       </time>
     </li>
   );
-}
-
-/** `voicemails-listed` as `Voicemails listed`. */
-function sentenceCase(action: string): string {
-  const words = action.replaceAll('-', ' ');
-  return words.charAt(0).toUpperCase() + words.slice(1);
 }

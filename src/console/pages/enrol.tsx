@@ -131,6 +131,9 @@ function Rules({ rules }: { rules: ReturnType<typeof passwordRules> }) {
           <span class="hidden">{isMet ? ' (met)' : ' (not met yet)'}</span>
         </li>
       ))}
+      <li>
+        <Icon name="dot" /> Not a common one: four unrelated words work well
+      </li>
     </ul>
   );
 }
