@@ -45,7 +45,7 @@ export interface ApplianceOptions {
 const READY_MS = 40_000;
 
 /** Ports are chosen by the kernel; audio ports are spread by process so that two appliances do not meet. */
-function defaultBootstrap(): string {
+export function defaultBootstrap(): string {
   const first = 21_000 + (process.pid % 200) * 100;
   return `host-name: localhost
 address: 127.0.0.1
