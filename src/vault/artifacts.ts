@@ -129,7 +129,8 @@ export class Artifacts implements Disposable {
     const sum = await this.intake.settle(artifactId);
     const before = this.rows.closing(artifactId);
     if (before !== undefined) return { state: before.state, durationMs: before.duration_ms }; // asked again
-    const state = failure !== undefined ? 'failed' : sum.isWhole ? 'complete' : 'cut-off';
+    const hasFailed = failure !== undefined || sum.chunks === 0; // nobody handed in any audio
+    const state = hasFailed ? 'failed' : sum.isWhole ? 'complete' : 'cut-off';
     const closing = this.#writeClosing(artifact, sum, state, failure);
     this.intake.forget(artifactId);
     if (keep) this.mailboxChanged(artifact);
@@ -155,7 +156,13 @@ export class Artifacts implements Disposable {
 
   #recoverSilent(artifactIds: readonly string[]): void {
     for (const artifactId of artifactIds) {
-      if (this.rows.isOpen(artifactId) && !this.intake.wasHeardSinceResume(artifactId)) this.#recoverOne(artifactId);
+      if (!this.rows.isOpen(artifactId) || this.intake.wasHeardSinceResume(artifactId)) continue;
+      try {
+        this.#recoverOne(artifactId);
+      } catch (thrown) {
+        // The disk is full or broken; the next start recovers it.
+        this.#core.log.error({ err: thrown }, 'a capture could not be recovered');
+      }
     }
   }
 

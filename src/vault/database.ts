@@ -19,7 +19,7 @@ export function lockFolder(dataFolder: string): Disposable {
   const path = join(dataFolder, LOCK_NAME);
   try {
     mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
-    closeSync(openSync(path, 'a', 0o600));
+    createFile(path);
     const lock = new SqliteDatabase(path, { timeout: 0 });
     lock.pragma('locking_mode = EXCLUSIVE');
     lock.exec('BEGIN EXCLUSIVE');
@@ -59,7 +59,7 @@ export function createDatabase(path: string, dataFolder: string): Database {
 function prepare(path: string, dataFolder: string, ready: (db: Database) => void): Database {
   let db: Database | undefined;
   try {
-    closeSync(openSync(path, 'a', 0o600));
+    createFile(path);
     db = new SqliteDatabase(path, { timeout: 2_000 });
     db.pragma('journal_mode = WAL');
     db.pragma('synchronous = FULL');
@@ -76,6 +76,14 @@ function prepare(path: string, dataFolder: string, ready: (db: Database) => void
     if (/^(SQLITE_(READONLY|CANTOPEN|FULL|IOERR|PERM)|E[A-Z]+$)/.test(code)) throw unwritable(dataFolder, thrown);
     throw thrown;
   }
+}
+
+/**
+ * Makes the file readable by its owner alone, before SQLite would make it readable by all. One that is there is not touched:
+ * closing any descriptor of a locked file drops this process's locks on it (POSIX fcntl).
+ */
+function createFile(path: string): void {
+  if (!existsSync(path)) closeSync(openSync(path, 'ax', 0o600));
 }
 
 function notOurs(path: string): WardlineError {

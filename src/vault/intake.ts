@@ -101,7 +101,7 @@ export class Intake {
     const writing = this.#get(artifactId);
     const header = Buffer.from(body.subarray(SEALED_KEY_BYTES));
     if (writing.segments.has(segment)) {
-      await this.#flushed();
+      this.flush();
       const stored = this.#getSegment.get(artifactId, segment) as Buffer | undefined;
       if (stored === undefined || !stored.equals(header)) throw differs();
       return;
@@ -122,7 +122,7 @@ export class Intake {
     const known = writing.segments.get(segment);
     if (known === undefined || !isCount(chunk) || chunk > known.next) throw malformed();
     if (chunk < known.next) {
-      await this.#flushed();
+      this.flush();
       const stored = this.#getChunk.get(artifactId, segment, chunk) as Buffer | undefined;
       if (stored === undefined || !stored.equals(bytes)) throw differs();
       return;
@@ -141,7 +141,7 @@ export class Intake {
 
   async end(artifactId: string, chunks: number): Promise<void> {
     const writing = this.#get(artifactId);
-    await this.#flushed();
+    this.flush();
     if (writing.state === 'failed') throw writeFailed();
     if (writing.chunks < chunks) throw new WardlineError('capture-incomplete', 'Some of the audio did not arrive.');
     writing.state = 'ended';
@@ -152,7 +152,7 @@ export class Intake {
   async settle(artifactId: string): Promise<AudioSum> {
     const writing = this.#writings.get(artifactId);
     if (writing?.state === 'capturing') await this.#waitForEnd(writing);
-    await this.#flushed();
+    this.flush();
     if (writing === undefined || writing.state === 'failed') return this.#rows.sum(artifactId);
     const { samples, chunks, tags } = writing;
     const ends = [...writing.segments.values()].map(({ isFinal }) => isFinal);
@@ -208,10 +208,6 @@ export class Intake {
     this.#waitingBytes += bytes;
     this.#tick ??= this.#core.clock.after(COMMIT_TICK_MS, () => this.flush());
     return done.promise;
-  }
-
-  async #flushed(): Promise<void> {
-    this.flush();
   }
 
   async #waitForEnd(writing: Writing): Promise<void> {
