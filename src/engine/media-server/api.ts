@@ -76,7 +76,7 @@ function kill(channel: Channel, [cause = 'NORMAL_CLEARING']: readonly string[]):
 }
 
 function breakOff(channel: Channel, [all]: readonly string[]): string {
-  channel.break(all === 'all');
+  channel.applications.break(all === 'all');
   return '+OK\n';
 }
 

@@ -16,7 +16,7 @@ export class Bridge {
   static join(first: Channel, second: Channel): Bridge {
     for (const channel of [first, second]) channel.bridge?.end(channel);
     for (const channel of [second, first]) {
-      channel.dropApplications();
+      channel.applications.drop();
       channel.leaveWait();
     }
     const bridge = new Bridge(first, second);

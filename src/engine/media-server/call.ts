@@ -118,7 +118,7 @@ export class Call {
       }
       this.#agreed(answered);
     }
-    if (this.#isAnswered) return;
+    if (this.#isAnswered || this.channel.isHungUp) return;
     this.#isAnswered = true;
     this.#options.host.supervise(this.#connectOut());
   }

@@ -1,8 +1,9 @@
 // One call as FreeSWITCH sees it: states, variables, the stack of running applications, digits, audio a tick at a time, one ending.
 
-import { expand } from '../../protocol/event-socket/arguments.ts';
 import type { EventFields } from '../../protocol/event-socket/frame.ts';
-import type { Execution, RunningApplication, StartApplication } from './application.ts';
+import type { StartApplication } from './application.ts';
+import type { Run } from './application-stack.ts';
+import { ApplicationStack, executeFields, publishComplete } from './application-stack.ts';
 import type { AudioLeg } from './audio/leg.ts';
 import { TICK_SAMPLES } from './audio/leg.ts';
 import type { Bridge } from './bridge.ts';
@@ -13,9 +14,6 @@ import type { EventHub, Fields } from './event-hub.ts';
 import type { MediaHost } from './host.ts';
 import { newUuid } from './host.ts';
 import { Variables } from './variables.ts';
-
-/** Applications nested in one another; a further one ends the call. */
-const MAX_NESTED = 64;
 
 export interface ChannelOptions {
   readonly host: MediaHost;
@@ -32,15 +30,8 @@ export interface ChannelOptions {
   readonly onEnd: (channel: Channel) => void;
 }
 
-interface Frame {
-  readonly application: string;
-  readonly data: string;
-  readonly uuid: string;
-  running: RunningApplication | undefined;
-}
-
 /** What a channel does when no application runs: it waits. `tail` is a wait without an application, after a bridge. */
-type Wait = { readonly application: 'socket' | 'park'; readonly data: string; readonly uuid: string } | 'tail';
+type Wait = (Run & { readonly application: 'socket' | 'park' }) | 'tail';
 
 export class Channel {
   readonly uuid: string;
@@ -48,6 +39,7 @@ export class Channel {
   readonly leg: AudioLeg;
   readonly variables = new Variables();
   readonly recordings: ChannelRecordings;
+  readonly applications: ApplicationStack;
   /** Silences what is heard from the party: `set_mute read true`. */
   isReadMuted = false;
   codec: string;
@@ -55,7 +47,6 @@ export class Channel {
   /** What was heard from the party in this tick. */
   heard: Int16Array;
   readonly #options: ChannelOptions;
-  readonly #frames: Frame[] = [];
   readonly #out = new Int16Array(TICK_SAMPLES);
   readonly #silence = new Int16Array(TICK_SAMPLES);
   readonly #createdAt: number;
@@ -77,6 +68,7 @@ export class Channel {
     this.uuid = newUuid(options.host.random);
     this.#createdAt = options.host.clock.now();
     this.recordings = new ChannelRecordings(this);
+    this.applications = new ApplicationStack(this, options.applications, () => this.#endIfAlone());
     this.heard = this.#silence;
     this.leg.onDigit = (digit, ticks) => this.receiveDigit(digit, ticks, 'RTP');
   }
@@ -152,12 +144,12 @@ export class Channel {
     this.#wait = undefined;
     if (wait === undefined) return;
     this.publish('CHANNEL_UNPARK');
-    if (wait !== 'tail') this.#publishComplete(wait, undefined);
+    if (wait !== 'tail') publishComplete(this, wait);
   }
 
   /** A new wait after a transfer: FreeSWITCH routes the channel anew, then runs `park`. */
   park(): void {
-    this.dropApplications();
+    this.applications.drop();
     this.leaveWait();
     this.#state = 'CS_ROUTING';
     this.setCallState('RINGING');
@@ -192,43 +184,23 @@ export class Channel {
     this.bridge = undefined;
   }
 
-  /** Runs an application inside whatever runs now. Unknown ones end the call, as on FreeSWITCH. */
-  execute(application: string, rawData: string, uuid: string): void {
-    if (this.isHungUp) return;
-    const start = this.#options.applications.get(application);
-    if (start === undefined || this.#frames.length >= MAX_NESTED) {
-      this.hangup('DESTINATION_OUT_OF_ORDER');
-      return;
-    }
-    const data = expand(rawData, (name) => this.variables.get(name));
-    const frame: Frame = { application, data, uuid, running: undefined };
-    this.variables.setAll({ current_application_data: data, current_application: application });
-    this.publish('CHANNEL_EXECUTE', executeFields(frame));
-    this.#frames.push(frame);
-    const execution: Execution = {
-      channel: this,
-      argument: data,
-      complete: (response) => this.#complete(frame, response),
-    };
-    const running = start(execution);
-    if (running === undefined) this.#complete(frame, undefined);
-    else frame.running = running;
+  /** Runs an application inside whatever runs now. */
+  execute(application: string, data: string, uuid: string): void {
+    if (!this.isHungUp) this.guard(() => this.applications.execute(application, data, uuid));
   }
 
-  /** `uuid_break`: the innermost application, or with `all` every one. */
-  break(all: boolean): void {
-    for (const frame of this.#frames.toReversed()) {
-      frame.running?.onBreak?.();
-      if (!all) return;
+  /** A mistake of ours in one call ends that call and no other. */
+  guard(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.fail(error);
     }
   }
 
-  /** Ends every application at once, innermost first: hang-up, bridge, transfer. */
-  dropApplications(): void {
-    for (const frame of this.#frames.toReversed()) {
-      frame.running?.onHangup?.();
-      this.#complete(frame, undefined);
-    }
+  fail(error: unknown): void {
+    this.host.logger.error({ err: error, channel: this.uuid }, 'a call has failed');
+    this.hangup('NORMAL_TEMPORARY_FAILURE');
   }
 
   receiveDigit(digit: string, ticks: number, source: 'RTP' | 'APP'): void {
@@ -241,8 +213,8 @@ export class Channel {
         ['DTMF-Source', source],
       ]);
     }
-    const top = this.#frames.at(-1);
-    if (top !== undefined) top.running?.onDigit?.(digit);
+    const { top } = this.applications;
+    if (top !== undefined) this.guard(() => top.onDigit?.(digit));
     else this.bridge?.otherOf(this).leg.sendDigit(digit, Math.max(1, Math.round(ticks / 8)));
   }
 
@@ -254,12 +226,12 @@ export class Channel {
 
   /** Second half: what the party is sent, and the recordings of both. */
   speak(): void {
-    const top = this.#frames.length > 0 ? this.#frames[this.#frames.length - 1] : undefined;
+    const { top } = this.applications;
     let out: Int16Array = this.#out;
     if (top === undefined && this.bridge !== undefined) out = this.bridge.otherOf(this).heard;
     else {
       out.fill(0);
-      top?.running?.tick?.(this.heard, out);
+      top?.tick?.(this.heard, out);
     }
     if (this.isHungUp) return;
     this.leg.write(out);
@@ -278,7 +250,7 @@ export class Channel {
     this.#hangupCause = cause;
     this.#hungUpAt = this.host.clock.now();
     this.publish('CHANNEL_HANGUP');
-    this.dropApplications();
+    this.applications.drop();
     this.bridge?.end(this);
     this.leaveWait();
     this.recordings.stop('all');
@@ -299,33 +271,8 @@ export class Channel {
     this.#options.onEnd(this);
   }
 
-  #complete(frame: Frame, response: string | undefined): void {
-    const at = this.#frames.indexOf(frame);
-    if (at < 0) return;
-    this.#frames.splice(at, 1);
-    this.#publishComplete(frame, response);
-    this.#endIfAlone();
-  }
-
-  #publishComplete(done: { application: string; data: string; uuid: string }, response: string | undefined): void {
-    if (response !== undefined) this.variables.set('current_application_response', response);
-    const [application, ...rest] = executeFields(done);
-    const uuid = rest.at(-1);
-    this.publish('CHANNEL_EXECUTE_COMPLETE', [
-      ...(application === undefined ? [] : [application]),
-      ...rest.slice(0, -1),
-      ['Application-Response', response ?? '_none_'],
-      ...(uuid === undefined ? [] : [uuid]),
-    ]);
-  }
-
   #endIfAlone(): void {
     const isWaiting = this.#wait !== undefined && this.#wait !== 'tail' && this.#wait.application === 'socket';
-    if (!this.#isControlled && isWaiting && this.#frames.length === 0) this.hangup('NORMAL_CLEARING');
+    if (!this.#isControlled && isWaiting && this.applications.isIdle) this.hangup('NORMAL_CLEARING');
   }
-}
-
-function executeFields({ application, data, uuid }: { application: string; data: string; uuid: string }): Fields {
-  const shown: Fields = data === '' ? [] : [['Application-Data', data]];
-  return [['Application', application], ...shown, ['Application-UUID', uuid]];
 }

@@ -71,7 +71,14 @@ export class Registry {
   tick(): void {
     const channels = this.#list;
     for (let i = 0; i < channels.length; i++) channels[i]?.listen();
-    for (let i = 0; i < channels.length; i++) channels[i]?.speak();
+    for (let i = 0; i < channels.length; i++) {
+      const channel = channels[i];
+      try {
+        channel?.speak();
+      } catch (error) {
+        channel?.fail(error);
+      }
+    }
   }
 
   #countSecond(): void {

@@ -1,0 +1,103 @@
+// The applications that run nested in one another on a channel, innermost last, and what is told of each (contract §3.1).
+import { expand } from '../../protocol/event-socket/arguments.ts';
+import type { Execution, RunningApplication, StartApplication } from './application.ts';
+import type { Channel } from './channel.ts';
+import type { Fields } from './event-hub.ts';
+
+/** Applications nested in one another; a further one ends the call. */
+const MAX_NESTED = 64;
+
+export interface Run {
+  readonly application: string;
+  readonly data: string;
+  readonly uuid: string;
+}
+
+interface Frame extends Run {
+  running: RunningApplication | undefined;
+}
+
+export class ApplicationStack {
+  readonly #channel: Channel;
+  readonly #applications: ReadonlyMap<string, StartApplication>;
+  readonly #onIdle: () => void;
+  readonly #frames: Frame[] = [];
+
+  /** `onIdle` is called whenever the last application has ended. */
+  constructor(channel: Channel, applications: ReadonlyMap<string, StartApplication>, onIdle: () => void) {
+    this.#channel = channel;
+    this.#applications = applications;
+    this.#onIdle = onIdle;
+  }
+
+  get isIdle(): boolean {
+    return this.#frames.length === 0;
+  }
+
+  /** The innermost one. */
+  get top(): RunningApplication | undefined {
+    return this.#frames.length === 0 ? undefined : this.#frames[this.#frames.length - 1]?.running;
+  }
+
+  /** Runs one inside whatever runs now. Unknown ones end the call, as on FreeSWITCH. */
+  execute(application: string, rawData: string, uuid: string): void {
+    const channel = this.#channel;
+    const start = this.#applications.get(application);
+    if (start === undefined || this.#frames.length >= MAX_NESTED) {
+      channel.hangup('DESTINATION_OUT_OF_ORDER');
+      return;
+    }
+    const data = expand(rawData, (name) => channel.variables.get(name));
+    const frame: Frame = { application, data, uuid, running: undefined };
+    channel.variables.setAll({ current_application_data: data, current_application: application });
+    channel.publish('CHANNEL_EXECUTE', executeFields(frame));
+    this.#frames.push(frame);
+    const complete = (response?: string) => this.#complete(frame, response);
+    const execution: Execution = { channel, argument: data, complete };
+    const running = start(execution);
+    if (running === undefined) complete();
+    else frame.running = running;
+  }
+
+  /** `uuid_break`: the innermost one, or with `all` each. */
+  break(all: boolean): void {
+    for (const frame of this.#frames.toReversed()) {
+      frame.running?.onBreak?.();
+      if (!all) return;
+    }
+  }
+
+  /** Ends each at once, innermost first: hang-up, bridge, transfer. */
+  drop(): void {
+    for (const frame of this.#frames.toReversed()) {
+      frame.running?.onHangup?.();
+      this.#complete(frame, undefined);
+    }
+  }
+
+  #complete(frame: Frame, response: string | undefined): void {
+    const at = this.#frames.indexOf(frame);
+    if (at < 0) return;
+    this.#frames.splice(at, 1);
+    publishComplete(this.#channel, frame, response);
+    if (this.#frames.length === 0) this.#onIdle();
+  }
+}
+
+export function executeFields({ application, data, uuid }: Run): Fields {
+  return [...applicationFields(application, data), ['Application-UUID', uuid]];
+}
+
+export function publishComplete(channel: Channel, { application, data, uuid }: Run, response?: string): void {
+  if (response !== undefined) channel.variables.set('current_application_response', response);
+  channel.publish('CHANNEL_EXECUTE_COMPLETE', [
+    ...applicationFields(application, data),
+    ['Application-Response', response ?? '_none_'],
+    ['Application-UUID', uuid],
+  ]);
+}
+
+function applicationFields(application: string, data: string): Fields {
+  const name = ['Application', application] as const;
+  return data === '' ? [name] : [name, ['Application-Data', data]];
+}
