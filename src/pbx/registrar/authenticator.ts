@@ -2,7 +2,8 @@
 import type { Clock } from '../../kernel/clock.ts';
 import type { SipCredential } from '../../vault/contract.ts';
 import type { SipArrival } from '../leg/sip-arrival.ts';
-import type { DigestResponse } from './digest.ts';
+import { ChallengeAlgorithms } from './challenge-algorithms.ts';
+import type { DigestAlgorithm, DigestResponse } from './digest.ts';
 import { hash, isRightResponse, parseAuthorization } from './digest.ts';
 import { Nonces } from './nonces.ts';
 
@@ -28,22 +29,27 @@ export interface AuthenticatorOptions {
 export class Authenticator {
   readonly #options: AuthenticatorOptions;
   readonly #nonces: Nonces;
+  readonly #algorithms: ChallengeAlgorithms;
   /** Compared against when there is no such user, so that both refusals take the same work. */
   readonly #nobody: SipCredential;
 
   constructor(options: AuthenticatorOptions) {
     this.#options = options;
     this.#nonces = new Nonces(options);
+    this.#algorithms = new ChallengeAlgorithms(options.clock);
     const noise = Buffer.from(options.random(32)).toString('hex');
     this.#nobody = { username: '', ha1Sha256: hash('SHA-256', noise), ha1Md5: hash('MD5', noise) };
   }
 
   /** The phone that sent `arrival`, or undefined after it was challenged (401) or refused (403). */
   authenticate(arrival: SipArrival): string | undefined {
-    const verdict = this.judge(arrival.method, arrival.header('Authorization'));
+    const authorization = arrival.header('Authorization');
+    const verdict = this.judge(arrival.method, authorization);
+    if (authorization !== undefined) this.#algorithms.answered(arrival);
     if (verdict.is === 'authentic') return verdict.username;
     if (verdict.is === 'challenged') {
-      arrival.reply(401, { headers: { 'WWW-Authenticate': this.challenges(verdict.isStale) } });
+      const challenges = this.challenges(verdict.isStale, this.#algorithms.offerTo(arrival));
+      arrival.reply(401, { headers: { 'WWW-Authenticate': challenges } });
       return undefined;
     }
     this.#options.onRefused(arrival.source.host);
@@ -66,10 +72,10 @@ export class Authenticator {
   }
 
   /** One challenge for each algorithm, the one we prefer first (RFC 8760 §2.4). */
-  challenges(isStale: boolean): string[] {
+  challenges(isStale: boolean, algorithms: readonly DigestAlgorithm[]): string[] {
     const { realm } = this.#options.credentials();
     const nonce = this.#nonces.issue();
-    return ['SHA-256', 'MD5'].map((algorithm) => {
+    return algorithms.map((algorithm) => {
       const stale = isStale ? ', stale=true' : '';
       return `Digest realm="${realm}", nonce="${nonce}", algorithm=${algorithm}, qop="auth"${stale}`;
     });
