@@ -132,10 +132,34 @@ t.test('a caller over UDP behind NAT is reached where it came from, and named as
   await ended;
 });
 
-t.test('a name that nobody knows is refused, not waited for', async (t) => {
+t.test('a phone on UDP is called from the very socket that it registered at', async (t) => {
+  const host = '127.0.0.1';
+  const edge = await edgeBench({
+    listeners: [
+      { name: 'carrier', transport: 'udp', host, port: 0 },
+      { name: 'phones', transport: 'udp', host, port: 0 },
+    ],
+  });
+  t.teardown(() => edge[Symbol.asyncDispose]());
+  const srf = await edge.srf();
+  srf.use('register', (req, res) => res.send(200, { headers: { Contact: `${req.get('Contact')};expires=60` } }));
+  await edge.routed(['register']);
+  const peer = await SipPeer.udp(edge.port('phones/udp'));
+  t.teardown(() => peer[Symbol.asyncDispose]());
+  peer.send(peer.request('REGISTER', { contact: '<sip:5550101@10.0.0.5:5060>' }));
+  await peer.takeResponse(200);
+  const { invite } = await call(srf, 'sip:5550101@10.0.0.5:5060', peer, `sip:127.0.0.1:${peer.port}`);
+  t.equal(invite.uri, 'sip:5550101@10.0.0.5:5060');
+  t.equal(topVia(invite)?.port, edge.port('phones/udp'));
+});
+
+t.test('a name that nobody knows: 503 at once', async (t) => {
   const edge = await edgeBench({ resolve: async () => undefined });
   t.teardown(() => edge[Symbol.asyncDispose]());
   const app = await (await edge.raw()).ready();
-  const echo = await app.ask('sip||\r\nOPTIONS sip:nobody.invalid SIP/2.0\r\n\r\n');
-  t.equal(echo.fields[3], 'NOK');
+  for (const transport of ['udp', 'tcp']) {
+    const echo = await app.ask(`sip||\r\nOPTIONS sip:nobody.invalid;transport=${transport} SIP/2.0\r\n\r\n`);
+    t.equal(echo.fields[3], 'OK');
+    t.ok(await app.takeSip('SIP/2.0 503'));
+  }
 });

@@ -134,6 +134,11 @@ export class RawApp {
     this.#socket.write(bytes);
   }
 
+  /** Stops reading, as a stuck program does. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
   close(): void {
     this.#socket.destroy();
   }

@@ -30,7 +30,10 @@ export class ContactFlows {
 
   /** The open connection that registered this Contact: same user, host and port, so that phones behind one address differ. */
   find(uri: SipUri): Flow | undefined {
-    const key = keyOf(uri);
+    return this.#open(keyOf(uri));
+  }
+
+  #open(key: string): Flow | undefined {
     const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;
     if (entry.flow.isOpen && entry.expiresAtMs > this.#clock.now()) return entry.flow;
@@ -38,15 +41,22 @@ export class ContactFlows {
     return undefined;
   }
 
-  /** Takes note of a REGISTER or SUBSCRIBE that was answered 200 or 202 over a connection. */
+  /** The UDP path of a phone that registered from this address: behind NAT only the same socket of ours reaches it. */
+  findBySource({ host, port, params }: SipUri): Flow | undefined {
+    const transport = params.get('transport')?.toLowerCase() ?? 'udp';
+    return transport === 'udp' && port !== undefined ? this.#open(sourceKey(host, port)) : undefined;
+  }
+
+  /** Takes note of a REGISTER or SUBSCRIBE that was answered 200 or 202. */
   learn(request: SipRequest, response: SipResponse, flow: Flow): void {
-    if (!flow.isReliable || (response.status !== 200 && response.status !== 202)) return;
+    if (response.status !== 200 && response.status !== 202) return;
     const aor = parseNameAddr(request.headers.get('to') ?? '')?.uri;
     const aorKey = aor === undefined ? '' : keyOf(aor);
     if (request.headers.get('contact')?.trim() === '*') this.#forgetAor(aorKey);
     const granted = parseNameAddrList(response.headers.all('contact'));
     for (const contact of parseNameAddrList(request.headers.all('contact'))) {
-      const key = keyOf(contact.uri);
+      // Over UDP a Contact is reached by its address, as drachtio-server does, unless the next hop is named.
+      const key = flow.isReliable ? keyOf(contact.uri) : sourceKey(flow.remote.host, flow.remote.port);
       const seconds = expirySeconds(contact, granted, request, response);
       this.#entries.delete(key);
       if (seconds > 0) this.#add(key, { flow, aor: aorKey, expiresAtMs: this.#clock.now() + seconds * 1000 });
@@ -87,6 +97,10 @@ function expirySeconds(
     if (seconds !== undefined) return seconds;
   }
   return DEFAULT_EXPIRES_SECONDS;
+}
+
+function sourceKey(host: string, port: number): string {
+  return `udp ${host}:${port}`;
 }
 
 function keyOf({ user, host, port }: SipUri): string {

@@ -59,9 +59,13 @@ export class OutgoingTable {
       if (early === undefined) work();
       else early.push(work);
     };
-    const client = await stack.request(request, route.target, {
+    const sending = stack.request(request, route.target, {
       onResponse: (response, arrival) => whenEchoed(() => this.#answered(outgoing, response, arrival, onAnswer)),
       onFailure: (ending) => whenEchoed(() => this.#failed(outgoing, ending, onAnswer)),
+    });
+    const client = await sending.catch((thrown: unknown) => {
+      this.#byId.delete(outgoing.id);
+      throw thrown;
     });
     outgoing.client = client;
     counters.add('messagesOut');

@@ -1,9 +1,8 @@
 // Where a request goes and by which listener: a registered phone's own connection, the next hop, or the URI's host.
-import { isIP } from 'node:net';
 import type { SipUri } from '../../protocol/sip/uri.ts';
 import { parseNameAddr, parseUri } from '../../protocol/sip/uri.ts';
 import { isWildcard, localAddressFor } from '../runtime/addresses.ts';
-import type { Resolver } from '../runtime/resolver.ts';
+import { addressFamily, type Resolver } from '../runtime/resolver.ts';
 import type { Flow, ListenerSpec, SipStack, SipTarget, SipTransport } from '../runtime/sip-stack.ts';
 import type { ContactFlows } from './contact-flows.ts';
 import type { Dialog } from './dialog.ts';
@@ -54,7 +53,7 @@ export class Targets {
 
   /** A new request: the next hop when the application names one, else the Contact's connection, else the URI's host. */
   async forRequest(uri: SipUri, nextHop: SipUri | undefined): Promise<Route | undefined> {
-    const flow = nextHop === undefined ? this.#contacts.find(uri) : undefined;
+    const flow = nextHop === undefined ? this.#contacts.find(uri) : this.#contacts.findBySource(nextHop);
     if (flow !== undefined) return this.byFlow(flow, uri.scheme === 'sips');
     const isMediaServer = uri.user === MEDIA_SERVER_USER;
     return this.#byAddress(nextHop ?? uri, uri.scheme === 'sips', isMediaServer);
@@ -81,15 +80,16 @@ export class Targets {
   }
 
   async #byAddress(uri: SipUri, isSecure: boolean, isMedia: boolean, last?: Flow): Promise<Route | undefined> {
-    const host = await this.#addressOf(uri.host);
-    if (host === undefined) return undefined;
-    const wanted = transportOf(uri);
+    // A name without an address fails as a transport does, so that the application gets its 503.
+    const host = (await this.#addressOf(uri.host)) ?? uri.host;
+    // What was said over TLS is never gone on with in clear.
+    const wanted = last?.transport === 'tls' ? 'tls' : transportOf(uri);
     const usable = this.#stack.listeners.filter((spec) => canReach(spec, host, wanted));
     const spec = usable.find(({ name }) => name === last?.listener) ?? pickListener(usable, isMedia);
     if (spec === undefined) return undefined;
     const { transport, name } = spec;
     const target = { host, port: uri.port ?? defaultPort(transport), transport, listener: name };
-    const needsName = transport === 'tls' && isIP(uri.host) === 0;
+    const needsName = transport === 'tls' && addressFamily(uri.host) === 0;
     const local = localAddressFor(spec.host, host);
     return {
       target: needsName ? { ...target, serverName: uri.host } : target,
@@ -99,7 +99,7 @@ export class Targets {
 
   /** An address takes no tick longer than needed: messages of one dialog keep their order. */
   #addressOf(host: string): Promise<string | undefined> {
-    return isIP(host) === 0 ? this.#resolve(host) : Promise.resolve(host);
+    return addressFamily(host) === 0 ? this.#resolve(host) : Promise.resolve(host);
   }
 }
 
@@ -114,7 +114,8 @@ function pickListener(usable: readonly ListenerSpec[], isMedia: boolean): Listen
 
 function canReach(spec: ListenerSpec, host: string, wanted: SipTransport | undefined): boolean {
   if (wanted !== undefined && spec.transport !== wanted) return false;
-  if (isIP(spec.host) !== isIP(host)) return false;
+  if (addressFamily(host) === 0) return true;
+  if (addressFamily(spec.host) !== addressFamily(host)) return false;
   return isWildcard(spec.host) || isLoopback(host) === isLoopback(spec.host);
 }
 

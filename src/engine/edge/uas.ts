@@ -79,10 +79,10 @@ export class UasSide {
     for (const incoming of this.incoming) {
       if (incoming.app !== app) continue;
       this.#dropEarly(incoming);
-      const [status, reason] = incoming.isInDialog
-        ? ([500, 'Server Internal Error'] as const)
-        : ([503, 'Service Unavailable'] as const);
-      this.incoming.refuse(incoming, status, reason, RETRY_SOON);
+      const { isInDialog, request } = incoming;
+      if (request.method === 'BYE') this.incoming.refuse(incoming, 200, 'OK');
+      else if (isInDialog) this.incoming.refuse(incoming, 500, 'Server Internal Error', RETRY_SOON);
+      else this.incoming.refuse(incoming, 503, 'Service Unavailable', RETRY_SOON);
     }
   }
 
