@@ -1,0 +1,104 @@
+// The vault's side of the intake: resending does no harm, what does not fit is refused, a disk that does not write fails the recording.
+import { join } from 'node:path';
+import SqliteDatabase from 'better-sqlite3';
+import t from 'tap';
+import type { ArtifactId } from '../../src/kernel/id.ts';
+import { CaptureSealer, type SealedFrame } from '../../src/seal/capture-sealer.ts';
+import {
+  type BenchVault,
+  CALLER,
+  makeVault,
+  newFolders,
+  openVault,
+  tone,
+  voicemailHeader,
+} from '../support/vault-bench.ts';
+
+async function begin(vault: BenchVault): Promise<{ artifactId: ArtifactId; sealer: CaptureSealer }> {
+  const { artifactId } = await vault.ask('artifact.open', { header: voicemailHeader() });
+  return { artifactId, sealer: new CaptureSealer(artifactId, vault.inner.intake.begin(artifactId)) };
+}
+
+function send(vault: BenchVault, frames: readonly SealedFrame[]): Promise<unknown> {
+  const { intake } = vault.inner;
+  const sent = frames.map((frame) =>
+    frame.type === 'intake.segment' ? intake.segment(frame.ask, frame.body) : intake.chunk(frame.ask, frame.body),
+  );
+  return Promise.all(sent);
+}
+
+t.test('frames sent twice, before and after their commit, are kept once', async (t) => {
+  using folders = newFolders();
+  await makeVault(folders);
+  await using vault = await openVault(folders);
+  const { artifactId, sealer } = await begin(vault);
+  const frames = [...sealer.write(tone(1_000), 0), ...sealer.end()];
+  const first = send(vault, frames);
+  await send(vault, frames);
+  await first;
+  await send(vault, frames);
+  await vault.inner.intake.end(artifactId, sealer.chunks);
+  t.match(await vault.ask('artifact.close', { artifactId, keep: true }), { state: 'complete', durationMs: 1_000 });
+  const range = { caller: CALLER, artifactId, fromSample: 0, samples: 8_000, play: true };
+  t.ok(Buffer.from((await vault.askForBytes('artifact.audio', range)).body).equals(Buffer.from(tone(1_000))));
+});
+
+t.test('what does not follow, is too long, or differs from what is kept is refused', async (t) => {
+  using folders = newFolders();
+  await makeVault(folders);
+  await using vault = await openVault(folders);
+  const { sealer } = await begin(vault);
+  const [segment, chunk, next] = sealer.write(tone(500), 0);
+  const malformed = { code: 'intake-malformed' };
+  await t.rejects(send(vault, [chunk!]), malformed, 'a chunk before its segment');
+  await send(vault, [segment!]);
+  await t.rejects(send(vault, [next!]), malformed, 'a chunk out of order');
+  const { intake } = vault.inner;
+  if (chunk?.type !== 'intake.chunk') throw new Error('the second frame is a chunk');
+  await t.rejects(intake.chunk({ ...chunk.ask, samples: 1_999 }, chunk.body), malformed, 'a length that is not so');
+  await t.rejects(intake.chunk({ ...chunk.ask, samples: 4_001 }, Buffer.alloc(4_018)), malformed, 'more than 500 ms');
+  await t.rejects(intake.chunk({ ...chunk.ask, firstSample: 8_000 * 60 }, chunk.body), malformed, 'beyond 60 s');
+  await send(vault, [chunk]);
+  const other = Buffer.from(chunk.body);
+  other[0]! ^= 1;
+  await t.rejects(intake.chunk(chunk.ask, other), { code: 'chunk-differs' });
+});
+
+t.test('a writer that was restarted goes on in the next segment', async (t) => {
+  using folders = newFolders();
+  await makeVault(folders);
+  await using vault = await openVault(folders);
+  const { artifactId, sealer } = await begin(vault);
+  await send(vault, sealer.write(tone(1_000), 0));
+  const { intake } = vault.inner;
+  const second = new CaptureSealer(artifactId, intake.begin(artifactId));
+  await send(vault, [...second.write(tone(1_000, 2), 12_000), ...second.end()]);
+  await intake.end(artifactId, second.chunks);
+  const closed = await vault.ask('artifact.close', { artifactId, keep: true });
+  t.same(closed, { state: 'cut-off', durationMs: 2_500 }, 'the first segment has no end');
+  const range = { caller: CALLER, artifactId, fromSample: 12_000, samples: 8_000, play: true };
+  t.ok(Buffer.from((await vault.askForBytes('artifact.audio', range)).body).equals(Buffer.from(tone(1_000, 2))));
+});
+
+t.test('a database that cannot be written fails the recording and nothing else', async (t) => {
+  using folders = newFolders();
+  await makeVault(folders);
+  await using vault = await openVault(folders);
+  const { artifactId, sealer } = await begin(vault);
+  const other = new SqliteDatabase(join(folders.dataFolder, 'vault.db'));
+  other.exec('BEGIN IMMEDIATE');
+  await t.rejects(send(vault, sealer.write(tone(500), 0)), { code: 'vault-write-failed' });
+  other.exec('ROLLBACK');
+  other.close();
+  await t.rejects(
+    send(vault, sealer.write(tone(500), 4_000)),
+    { code: 'vault-write-failed' },
+    'it has failed for good',
+  );
+  const failure = 'the disk did not keep up';
+  t.match(await vault.ask('artifact.close', { artifactId, keep: true, failure }), { state: 'failed' });
+  const again = await begin(vault);
+  await send(vault, [...again.sealer.write(tone(500), 0), ...again.sealer.end()]);
+  await vault.inner.intake.end(again.artifactId, again.sealer.chunks);
+  t.match(await vault.ask('artifact.close', { artifactId: again.artifactId, keep: true }), { state: 'complete' });
+});
