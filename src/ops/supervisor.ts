@@ -64,9 +64,10 @@ export class Supervisor {
 
   /** Starts everything; resolves once the last process answers. */
   async start(): Promise<Running> {
-    writeFileSync(join(this.#options.runtimeFolder, 'cli-token'), this.#options.secrets.cliToken, { mode: 0o600 });
     const vault = this.#process<unknown>('vault', 'process/vault.ts', () => this.#vaultBoot());
     await vault.start();
+    // Only now: a second appliance on this folder has failed by here, and must not take the first one's command line away.
+    writeFileSync(join(this.#options.runtimeFolder, 'cli-token'), this.#options.secrets.cliToken, { mode: 0o600 });
     const tls = await vault.request<TlsMaterial>('tls.get', { name: 'sip' }, TLS_DEADLINE_MS);
     const edgeProcess = this.#process<EdgeStatus>('edge', 'process/edge.ts', (previous) =>
       this.#edgeBoot(tls, previous),

@@ -31,7 +31,7 @@ const ASKING_ROLES = new Set(['controller', 'cli', 'main']);
 process.report.reportOnFatalError = false;
 
 void main().catch((thrown) => {
-  process.stderr.write(`${sentenceOf(thrown)}\n`);
+  process.stderr.write(`wardline: ${sentenceOf(thrown)}\n`);
   process.exit(CONFIG_CODES.has(codeOf(thrown)) ? EXIT_CONFIG : 1);
 });
 
