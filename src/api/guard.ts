@@ -51,14 +51,14 @@ async function letIn(request: FastifyRequest, reply: FastifyReply, { vault, cloc
   const isBackground = request.headers[BACKGROUND_HEADER] !== undefined;
   const session = await vault.ask('session.check', {
     sessionToken: token,
-    address: request.ip,
+    address: addressOf(request),
     ...(isBackground && { isBackground }),
   });
   if (!isAllowed(rule, session.user)) {
     throw new WardlineError('forbidden', 'Your account may not see this. Ask an administrator if you need it.');
   }
   const { id, login } = session.user;
-  request.visit = { ...session, token, caller: { actor: { kind: 'user', id, login }, address: request.ip } };
+  request.visit = { ...session, token, caller: { actor: { kind: 'user', id, login }, address: addressOf(request) } };
   reply.header(ENDS_HEADER, Math.max(0, session.expiresAt - clock.now()));
 }
 
@@ -74,6 +74,11 @@ export function startVisit(reply: FastifyReply, token: string): void {
 
 export function endVisit(reply: FastifyReply): void {
   reply.clearCookie(COOKIE, cookieOptions);
+}
+
+/** Where a request came from, for the trail; an IPv4 address as such, also on a socket that takes both kinds. */
+export function addressOf({ ip }: FastifyRequest): string {
+  return ip.replace(/^::ffff:(?=\d+\.)/, '');
 }
 
 function noSession(): WardlineError {

@@ -99,7 +99,9 @@ function learn(view: SessionView): void {
 
 /** Asks whether anything is new. It is not an act of the person: the session does not last longer by it. */
 async function poll(): Promise<void> {
-  if (document.hidden || typeof session.value === 'string') return;
+  if (document.hidden) return;
+  if (session.value === 'unreachable') await resume();
+  if (typeof session.value === 'string') return;
   await api.session(true).then(learn, () => undefined);
 }
 

@@ -1,7 +1,7 @@
 // POST /api/login: login, password and code in one step; one answer for whichever of them was wrong.
 import type { App } from '../app.ts';
 import type { ApiContext } from '../context.ts';
-import { startVisit } from '../guard.ts';
+import { addressOf, startVisit } from '../guard.ts';
 import { LoginAsk, SessionView } from '../schemas.ts';
 import { sessionView } from '../views.ts';
 
@@ -10,7 +10,10 @@ export function addLogin(app: App, context: ApiContext): void {
   const schema = { body: LoginAsk, response: { 200: SessionView } };
   const config = { rateLimit: { max: limits.login, timeWindow: 60_000 } };
   app.post('/api/login', { schema, config }, async (request, reply) => {
-    const { sessionToken, session } = await vault.ask('session.login', { ...request.body, address: request.ip });
+    const { sessionToken, session } = await vault.ask('session.login', {
+      ...request.body,
+      address: addressOf(request),
+    });
     startVisit(reply, sessionToken);
     return sessionView(session, context);
   });
