@@ -1,0 +1,137 @@
+// The vault's format holds still: fixed bytes open as FORMAT.md says, and every flawed file is refused.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { ChainVerifier, macInput } from '../../src/audit/chain.ts';
+import { SegmentOpener } from '../../src/seal/segment.ts';
+import { blake2b, isEqual, sodium } from '../../src/seal/sodium.ts';
+import { openBlob, openRecord, type RecordPlace } from '../../src/vault/format.ts';
+import { blindDigest, deriveRecordsKeyPair, deriveServiceKeys } from '../../src/vault/purpose-keys.ts';
+import { parseRecoveryCode } from '../../src/vault/recovery-code.ts';
+import { openSlot, type Slot } from '../../src/vault/slots.ts';
+
+const FOLDER = join(import.meta.dirname, 'vault-vectors');
+const bytes = (base64: string) => new Uint8Array(Buffer.from(base64, 'base64'));
+const base64 = (raw: Uint8Array) => Buffer.from(raw).toString('base64');
+
+interface KeysVector {
+  readonly service: string;
+  readonly records: string;
+  readonly purposes: Readonly<Record<string, string>>;
+  readonly recordsPublicKey: string;
+  readonly blind: string;
+}
+interface SlotVector {
+  readonly vault: string;
+  readonly slot: Omit<Slot, 'wrapped'> & { readonly wrapped: string };
+  readonly secret: string;
+  readonly halves: { readonly service: string; readonly records?: string };
+}
+interface RecordVector {
+  readonly key: string;
+  readonly place: RecordPlace;
+  readonly blob: string;
+  readonly value: object;
+}
+interface SegmentVector {
+  readonly epochPrivateKey: string;
+  readonly epochPublicKey: string;
+  readonly artifactId: string;
+  readonly segment: number;
+  readonly encoding: 'ulaw-8000';
+  readonly channels: 1;
+  readonly sealedKey: string;
+  readonly header: string;
+  readonly chunks: readonly { chunk: number; firstSample: number; samples: number; body: string }[];
+  readonly audio: string;
+}
+interface TrailVector {
+  readonly vault: string;
+  readonly auditSeal: string;
+  readonly auditMac: string;
+  readonly head: { readonly sequence: number; readonly link: string };
+  readonly firstBad: number | null;
+  readonly entries: readonly { sequence: number; sealed: string; link: string; mac: string }[];
+}
+
+/** Each answers `ok`, `refused`, or for a segment without its end `cut-off`. */
+const READERS: Record<string, (vector: never, t: Test) => string> = {
+  keys: ({ service, records, purposes, recordsPublicKey, blind }: KeysVector) => {
+    const keys = deriveServiceKeys(bytes(service));
+    const isSame = Object.entries(keys).every(([purpose, key]) => purposes[purpose] === base64(key));
+    const isPair = base64(deriveRecordsKeyPair(bytes(records)).publicKey) === recordsPublicKey;
+    const isBlind = base64(blindDigest(keys, 'calls/number', '15555550142')) === blind;
+    return isSame && isPair && isBlind ? 'ok' : 'refused';
+  },
+  slot: ({ vault, slot, secret, halves }: SlotVector) => {
+    const opened = openSlot(vault, { ...slot, wrapped: bytes(slot.wrapped) }, secret);
+    const isRight = opened && base64(opened.service) === halves.service;
+    return isRight && (opened.records && base64(opened.records)) === halves.records ? 'ok' : 'refused';
+  },
+  record: ({ key, place, blob, value }: RecordVector) => {
+    try {
+      return JSON.stringify(openRecord(bytes(key), bytes(blob), place)) === JSON.stringify(value) ? 'ok' : 'wrong';
+    } catch {
+      return 'refused';
+    }
+  },
+  segment: (vector: SegmentVector) => {
+    const { artifactId, segment, encoding, channels, chunks, audio } = vector;
+    const key = sodium.crypto_box_seal_open(
+      bytes(vector.sealedKey),
+      bytes(vector.epochPublicKey),
+      bytes(vector.epochPrivateKey),
+    );
+    using opener = new SegmentOpener(key, bytes(vector.header));
+    let heard = Buffer.alloc(0);
+    let isFinal = false;
+    for (const { body, ...place } of chunks) {
+      const opened = opener.open(bytes(body), { artifactId, segment, encoding, channels, ...place });
+      if (opened === undefined) return 'refused';
+      heard = Buffer.concat([heard, opened.audio]);
+      isFinal = opened.isFinal;
+    }
+    if (!isFinal) return 'cut-off';
+    return heard.toString('base64') === audio ? 'ok' : 'wrong';
+  },
+  trail: ({ vault, auditSeal, auditMac, head, firstBad, entries }: TrailVector, t) => {
+    const verifier = new ChainVerifier({
+      vaultId: vault,
+      hash: blake2b,
+      heads: [{ sequence: head.sequence, link: bytes(head.link) }],
+      isMacGood: ({ sequence, link, mac }) => isEqual(blake2b(macInput(sequence, link), bytes(auditMac)), mac),
+    });
+    for (const { sequence, sealed, link, mac } of entries) {
+      const entry = { sequence, sealed: bytes(sealed), link: bytes(link), mac: bytes(mac) };
+      const binding = { purpose: 'wardline-trail-1', vault, sequence };
+      if (verifier.push(entry)) t.ok(openBlob(bytes(auditSeal), entry.sealed, binding), `entry ${sequence} opens`);
+    }
+    verifier.finish();
+    t.equal(verifier.firstBad?.sequence ?? null, firstBad, 'the first bad entry is named');
+    return verifier.firstBad === undefined ? 'ok' : 'refused';
+  },
+};
+
+for (const name of readdirSync(FOLDER).filter((file) => file.endsWith('.json'))) {
+  t.test(name, async (t) => {
+    const vector = JSON.parse(readFileSync(join(FOLDER, name), 'utf8')) as { type: string; expect: string };
+    t.equal(READERS[vector.type]?.(vector as never, t), vector.expect);
+  });
+}
+
+t.test('a recovery code is read however it is written, and a mistyped one is told from a wrong one', async (t) => {
+  const code = '0123-4567-89AB-CDEF-GHJK-MNPQ-RS27';
+  const { secret } = JSON.parse(readFileSync(join(FOLDER, 'slot-recovery.json'), 'utf8')) as SlotVector;
+  t.equal(secret, code);
+  const expected = Buffer.from('0123456789ABCDEFGHJKMNPQRS', 'ascii');
+  for (const written of [
+    code,
+    code.toLowerCase(),
+    code.replaceAll('-', ' '),
+    code.replace('0', 'o').replace('1', 'l'),
+  ]) {
+    t.same(parseRecoveryCode(written), expected, written);
+  }
+  t.throws(() => parseRecoveryCode(code.replace('2', '3')), { code: 'code-mistyped' });
+  t.throws(() => parseRecoveryCode(''), { code: 'code-mistyped' });
+});

@@ -1,0 +1,182 @@
+// Writes test/conformance/vault-vectors anew: only when a format gets a new version. Run: node test/support/write-vault-vectors.ts
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { genesisLink, macInput, nextLink } from '../../src/audit/chain.ts';
+import { canonicalBytes, type Json } from '../../src/kernel/canonical.ts';
+import { SegmentSealer } from '../../src/seal/segment.ts';
+import { blake2b, sodium } from '../../src/seal/sodium.ts';
+import { sealBlob, sealRecord } from '../../src/vault/format.ts';
+import { blindDigest, deriveRecordsKeyPair, deriveServiceKeys } from '../../src/vault/purpose-keys.ts';
+import { type Slot, wrapSlot } from '../../src/vault/slots.ts';
+
+const FOLDER = join(import.meta.dirname, '../conformance/vault-vectors');
+const VAULT = 'vectorvectorvectorvector22';
+const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
+const bytes = (length: number, from: number) => Uint8Array.from({ length }, (_, index) => (from + index) & 0xff);
+const service = bytes(32, 0x10);
+const records = bytes(32, 0x40);
+const keys = deriveServiceKeys(service);
+
+function write(name: string, vector: Json): void {
+  writeFileSync(join(FOLDER, `${name}.json`), `${JSON.stringify(vector, null, 2)}\n`);
+}
+
+function flipped(blob: Uint8Array, at: number): Uint8Array {
+  const copy = Uint8Array.from(blob);
+  copy[at]! ^= 1;
+  return copy;
+}
+
+function writeKeys(): void {
+  const purposes = Object.fromEntries(Object.entries(keys).map(([purpose, key]) => [purpose, base64(key)]));
+  const recordsPublicKey = base64(deriveRecordsKeyPair(records).publicKey);
+  const blind = base64(blindDigest(keys, 'calls/number', '15555550142'));
+  write('keys', {
+    type: 'keys',
+    expect: 'ok',
+    service: base64(service),
+    records: base64(records),
+    purposes,
+    recordsPublicKey,
+    blind,
+  });
+}
+
+function writeSlots(): void {
+  const keyFile = `wardline-key-1:${base64(bytes(32, 0x80))}\n`;
+  const argon2 = { stretch: 'argon2id', salt: base64(bytes(16, 1)), operations: 2, memoryBytes: 8_388_608 } as const;
+  const secrets = [
+    ['key-file', 'both', { stretch: 'blake2b' }, keyFile],
+    ['recovery', 'both', { stretch: 'blake2b' }, '0123-4567-89AB-CDEF-GHJK-MNPQ-RS27'],
+    ['passphrase', 'service', argon2, 'correct horse battery staple'],
+  ] as const;
+  for (const [kind, opens, parameters, secret] of secrets) {
+    const slot = wrapSlot(
+      VAULT,
+      { id: `slot${kind}`, kind, opens, parameters },
+      secret,
+      { service, records },
+      bytes(24, 7),
+    );
+    const vector = (expect: string, changed: Partial<Slot>, givenSecret: string = secret): Json => {
+      const { wrapped, ...rest } = { ...slot, ...changed };
+      const halves = { service: base64(service), ...(opens === 'both' && { records: base64(records) }) };
+      return {
+        type: 'slot',
+        expect,
+        vault: VAULT,
+        slot: { ...rest, wrapped: base64(wrapped) } as unknown as Json,
+        secret: givenSecret,
+        halves,
+      };
+    };
+    write(`slot-${kind}`, vector('ok', {}));
+    if (kind !== 'key-file') continue;
+    write('slot-wrong-secret', vector('refused', {}, `wardline-key-1:${base64(bytes(32, 0x81))}\n`));
+    write('slot-other-id', vector('refused', { id: 'another' }));
+    write('slot-says-service', vector('refused', { opens: 'service' }));
+    write('slot-flipped-bit', vector('refused', { wrapped: flipped(slot.wrapped, 30) }));
+  }
+}
+
+function writeRecords(): void {
+  const key = bytes(32, 0xa0);
+  const place = {
+    vault: VAULT,
+    table: 'calls',
+    row: 'call1',
+    kind: 'cdr',
+    schema: 1,
+    version: 1,
+    epoch: 'cdr-2026-01-1',
+  };
+  const value = { from: '+15555550142', fromName: 'Quentin Canarybird', to: '1001' };
+  const blob = sealRecord(key, value, place, bytes(24, 0x33));
+  const vector = (expect: string, changed: object, body = blob): Json => {
+    return { type: 'record', expect, key: base64(key), place: { ...place, ...changed }, blob: base64(body), value };
+  };
+  write('record', vector('ok', {}));
+  write('record-flipped-bit', vector('refused', {}, flipped(blob, 40)));
+  write('record-other-format', vector('refused', {}, flipped(blob, 0)));
+  write('record-cut-short', vector('refused', {}, blob.subarray(0, blob.length - 1)));
+  for (const [name, changed] of [
+    ['row', { row: 'call2' }],
+    ['table', { table: 'artifacts' }],
+    ['version', { version: 2 }],
+    ['epoch', { epoch: 'cdr-2026-02-1' }],
+    ['vault', { vault: 'another' }],
+  ] as const) {
+    write(`record-other-${name}`, vector('refused', changed));
+  }
+}
+
+function writeSegments(): void {
+  const epoch = sodium.crypto_box_seed_keypair(bytes(32, 0x60));
+  const artifactId = 'artifactartifactartifact22';
+  const sealer = new SegmentSealer(epoch.publicKey);
+  const stream = { artifactId, segment: 0, encoding: 'ulaw-8000', channels: 1 } as const;
+  const audio = [bytes(160, 1), bytes(160, 90), bytes(40, 200)];
+  const chunks = audio.map((part, chunk) => {
+    const place = { chunk, firstSample: chunk * 160, samples: part.length };
+    return { ...place, body: base64(sealer.seal(part, { ...stream, ...place }, chunk === 2)) };
+  });
+  const vector = (expect: string, changed: object): Json => ({
+    ...{ type: 'segment', expect, epochPrivateKey: base64(epoch.privateKey), epochPublicKey: base64(epoch.publicKey) },
+    ...{ ...stream, sealedKey: base64(sealer.sealedKey), header: base64(sealer.header), chunks },
+    ...{ audio: base64(Buffer.concat(audio)), ...changed },
+  });
+  const [first, second, last] = [chunks[0]!, chunks[1]!, chunks[2]!];
+  write('segment', vector('ok', {}));
+  write('segment-cut-off', vector('cut-off', { chunks: [first, second] }));
+  write(
+    'segment-swapped-chunks',
+    vector('refused', { chunks: [{ ...first, body: second.body }, { ...second, body: first.body }, last] }),
+  );
+  write('segment-other-artifact', vector('refused', { artifactId: 'artifactartifactartifact23' }));
+  write('segment-other-number', vector('refused', { segment: 1 }));
+  write('segment-other-place', vector('refused', { chunks: [{ ...first, firstSample: 160 }, second, last] }));
+  write('segment-missing-chunk', vector('refused', { chunks: [first, last] }));
+  const bad = base64(flipped(Buffer.from(second.body, 'base64'), 50));
+  write('segment-flipped-bit', vector('refused', { chunks: [first, { ...second, body: bad }, last] }));
+}
+
+function writeTrail(): void {
+  let link = genesisLink(VAULT, blake2b);
+  const entries = [1, 2, 3, 4].map((sequence) => {
+    const actor = { kind: 'service', name: 'vault' };
+    const content = {
+      action: 'vault-opened',
+      actor,
+      address: '',
+      outcome: 'ok',
+      at: 1_767_625_200_000,
+      sequence,
+      rows: [],
+      state: '0'.repeat(64),
+    };
+    const binding = { purpose: 'wardline-trail-1', vault: VAULT, sequence };
+    const sealed = sealBlob(keys.auditSeal, canonicalBytes(content), binding, bytes(24, sequence));
+    link = nextLink(link, sealed, blake2b);
+    const mac = blake2b(macInput(sequence, link), keys.auditMac);
+    return { sequence, sealed: base64(sealed), link: base64(link), mac: base64(mac) };
+  });
+  const secrets = { auditSeal: base64(keys.auditSeal), auditMac: base64(keys.auditMac) };
+  const head = { sequence: 4, link: entries[3]!.link };
+  const vector = (expect: string, firstBad: number | null, changed: typeof entries): Json => {
+    return { type: 'trail', expect, vault: VAULT, ...secrets, head, firstBad, entries: changed };
+  };
+  const third = entries[2]!;
+  const altered = { ...third, sealed: base64(flipped(Buffer.from(third.sealed, 'base64'), 60)) };
+  write('trail', vector('ok', null, entries));
+  write('trail-altered', vector('refused', 3, entries.with(2, altered)));
+  write('trail-removed', vector('refused', 3, entries.toSpliced(2, 1)));
+  write('trail-reordered', vector('refused', 2, entries.with(1, third).with(2, entries[1]!)));
+  write('trail-cut-off', vector('refused', 4, entries.slice(0, 3)));
+  write('trail-foreign-mac', vector('refused', 3, entries.with(2, { ...third, mac: entries[1]!.mac })));
+}
+
+writeKeys();
+writeSlots();
+writeRecords();
+writeSegments();
+writeTrail();
