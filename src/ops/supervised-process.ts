@@ -2,7 +2,7 @@
 
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
-import { LinkClient } from '../ipc/client.ts';
+import { isLinkLost, LinkClient } from '../ipc/client.ts';
 import type { Json } from '../kernel/canonical.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { WardlineError } from '../kernel/errors.ts';
@@ -27,6 +27,7 @@ export const EXIT_CONFIGURATION = 78;
 
 const READY_DEADLINE_MS = 30_000;
 const STATUS_DEADLINE_MS = 2_000;
+const READY_PAUSE_MS = 100;
 const FIRST_RESTART_DELAY_MS = 100;
 const LONGEST_RESTART_DELAY_MS = 5_000;
 /** A run of this length clears the back-off. */
@@ -50,14 +51,28 @@ export class SupervisedProcess<Status> {
   async start(): Promise<Status> {
     const { name, socket, token, clock } = this.#options;
     this.#spawn();
-    this.#link = new LinkClient({ path: socket, role: 'main', token, clock });
+    const link = new LinkClient({ path: socket, role: 'main', token, clock });
+    this.#link = link;
     const died = this.#exited.then(() => {
       throw new WardlineError('process-died', `The ${name} process ended while it was starting.`);
     });
-    const { payload } = await Promise.race([this.#link.request('status', {}, undefined, READY_DEADLINE_MS), died]);
+    this.#status = await Promise.race([this.#ready(link), died]);
     died.catch(() => {});
-    this.#status = payload as Status;
     return this.#status;
+  }
+
+  /** The first status; goes on asking while nobody, or another appliance's process, is behind the socket. */
+  async #ready(link: LinkClient): Promise<Status> {
+    const { clock } = this.#options;
+    const end = clock.monotonic() + READY_DEADLINE_MS;
+    for (;;) {
+      try {
+        return (await link.request('status', {}, undefined, STATUS_DEADLINE_MS)).payload as Status;
+      } catch (thrown) {
+        if (!isLinkLost(thrown) || clock.monotonic() > end) throw thrown;
+        await new Promise<void>((resolve) => clock.after(READY_PAUSE_MS, resolve));
+      }
+    }
   }
 
   /** Asks the running process something. */
