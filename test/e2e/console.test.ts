@@ -32,6 +32,8 @@ const flags = [
 ];
 const viewports = { laptop: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } };
 
+t.setTimeout(120_000);
+
 const skip = existsSync(CHROMIUM) ? false : 'needs the Debian package chromium: apt-get install chromium';
 t.test('the console in Chromium', { skip }, async (t) => {
   const built = spawnSync(process.execPath, [join(checkout, 'scripts/build-console.ts')], { encoding: 'utf8' });
@@ -153,13 +155,15 @@ async function idleToTheEnd(
   look: (name: string) => Promise<void>,
 ): Promise<void> {
   const poll = () => page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
-  await page.getByRole('button', { name: 'Refresh' }).click();
+  // The clock moves only once the last act of the person has arrived.
+  await Promise.all([page.waitForResponse(/api\/audit/), page.getByRole('button', { name: 'Refresh' }).click()]);
   on.clock.shift(14 * MINUTE + 5_000);
   await poll();
   await page.getByText('Still there?').waitFor();
   await look('idle');
   await page.getByRole('button', { name: 'Stay logged in' }).click();
   await page.getByText('Still there?').waitFor({ state: 'hidden' });
+  await page.waitForLoadState('networkidle');
   on.clock.shift(15 * MINUTE);
   await poll();
   await page.getByRole('heading', { name: 'Log in' }).waitFor();
