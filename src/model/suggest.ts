@@ -1,7 +1,7 @@
 // "Did you mean …?": the known word that a mistyped one is nearest to.
 
 /** The nearest of `known` to `word`, unless even that is too far to be what was meant. */
-export function nearest(word: string, known: Iterable<string>): string | undefined {
+function nearest(word: string, known: Iterable<string>): string | undefined {
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;
   for (const candidate of known) {
