@@ -72,6 +72,20 @@ t.test('CHANNEL_DATA has FreeSWITCH’s headers, each decodable, keys of SRTP ex
   );
 });
 
+t.test('a command’s answer comes before what it causes, on the socket it was asked on', async (t) => {
+  await using bench = await mediaBench();
+  const [a, b] = [await bench.call(), await bench.call()];
+  const order: string[] = [];
+  a.endpoint.conn.on('esl::event::CHANNEL_EXECUTE_COMPLETE::*', () => order.push('socket left'));
+  a.endpoint.conn.on('esl::event::api::response', () => order.push('answer'));
+  const bridged = await a.endpoint.api('uuid_bridge', `${a.endpoint.uuid} ${b.endpoint.uuid}`);
+  t.equal(bridged.getBody(), `+OK ${b.endpoint.uuid}\n`);
+  const ended = new Promise((resolve) => a.endpoint.once('destroy', resolve));
+  t.equal((await a.endpoint.api('uuid_kill', a.endpoint.uuid)).getBody(), '+OK\n');
+  t.match(await ended, { reason: 'NORMAL_CLEARING' });
+  t.same(order, ['answer', 'socket left', 'answer']);
+});
+
 t.test('events carry the headers that FreeSWITCH’s carry', async (t) => {
   await using bench = await mediaBench();
   const { phone, endpoint } = await bench.call();

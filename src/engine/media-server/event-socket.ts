@@ -38,7 +38,7 @@ type Answer = (socket: EventSocket, command: EventSocketCommand) => void;
 const ANSWERS: ReadonlyMap<string, Answer> = new Map<string, Answer>([
   ['auth', (socket, command) => socket.authenticate(command)],
   ['connect', (socket) => socket.connectChannel()],
-  ['api', (socket, { args }) => socket.send(encodeApiResponse(runApi(args, socket.options)))],
+  ['api', (socket, { args }) => socket.runApi(args)],
   ['bgapi', (socket, { args }) => socket.runInBackground(args)],
   ['event', (socket, { args }) => socket.subscribe(args)],
   ['nixevent', (socket, { args }) => socket.unsubscribe(args)],
@@ -64,6 +64,9 @@ export class EventSocket implements EventListener {
   readonly #reader = new CommandReader();
   #isAuthenticated: boolean;
   #isClosing = false;
+  /** Events that wait for the answer to a running command. */
+  #held: string[] | undefined;
+  #closesLater = false;
 
   constructor(options: EventSocketOptions) {
     this.options = options;
@@ -80,7 +83,10 @@ export class EventSocket implements EventListener {
   }
 
   deliver(fields: EventFields): void {
-    if (this.#subscription.passes(fields)) this.send(encodeJsonEvent(fields));
+    if (!this.#subscription.passes(fields)) return;
+    const frame = encodeJsonEvent(fields);
+    if (this.#held === undefined) this.send(frame);
+    else this.#held.push(frame);
   }
 
   send(frame: string): void {
@@ -109,6 +115,17 @@ export class EventSocket implements EventListener {
       this.send(encodeChannelData(channel.data()));
       channel.publish('CHANNEL_PARK');
     }
+  }
+
+  /** While a command runs nothing else leaves this socket: what it causes follows its answer. */
+  runApi(line: string): void {
+    const held: string[] = [];
+    this.#held = held;
+    const body = runApi(line, this.options);
+    this.#held = undefined;
+    this.send(encodeApiResponse(body));
+    for (const frame of held) this.send(frame);
+    if (this.#closesLater) this.close();
   }
 
   runInBackground(line: string): void {
@@ -199,6 +216,10 @@ export class EventSocket implements EventListener {
   /** Says that it closes, then closes; the last frame on the socket. */
   close(): void {
     if (this.#isClosing) return;
+    if (this.#held !== undefined) {
+      this.#closesLater = true;
+      return;
+    }
     this.#isClosing = true;
     this.send(encodeDisconnectNotice(this.options.channel?.uuid));
     this.options.connection.end();
