@@ -1,5 +1,4 @@
 // The media server's SIP side: INVITEs that name a loopback controller become calls, everything else gets its plain answer.
-import { isIPv4 } from 'node:net';
 import { codeOf } from '../../kernel/errors.ts';
 import { tagOf } from '../../protocol/sip/fields.ts';
 import type { SipRequest } from '../../protocol/sip/message.ts';
@@ -158,6 +157,6 @@ function controllerOf(request: SipRequest): HostPort | undefined {
   const target = (request.headers.get('x-esl-outbound') ?? '').split('|')[0]?.trim() ?? '';
   const match = /^(.+):(\d{1,5})$/.exec(target);
   const [host, port] = [match?.[1] ?? '', Number(match?.[2] ?? 0)];
-  const isLoopback = (isIPv4(host) && host.startsWith('127.')) || host === 'localhost';
+  const isLoopback = /^127(?:\.\d{1,3}){3}$/.test(host) || host === 'localhost';
   return isLoopback && port > 0 && port < 65_536 ? { host, port } : undefined;
 }
