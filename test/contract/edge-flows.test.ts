@@ -1,7 +1,7 @@
 // Which connection and which listener a request goes out by: phones over TLS and TCP, NAT, the media server, connections that are gone.
 import t, { type Test } from 'tap';
 import type { SrfDialog, SrfRequest } from '../../src/pbx/leg/srf-types.ts';
-import { topVia } from '../../src/protocol/sip/fields.ts';
+import { tagOf, topVia } from '../../src/protocol/sip/fields.ts';
 import { makeTestCertificate } from '../support/certificate.ts';
 import { edgeBench } from '../support/edge-bench.ts';
 import { SDP, SipPeer } from '../support/sip-peer.ts';
@@ -130,6 +130,66 @@ t.test('a caller over UDP behind NAT is reached where it came from, and named as
   t.equal(bye.uri, 'sip:peer@10.1.2.3:5066');
   peer.answer(bye, 200, 'OK');
   await ended;
+});
+
+t.test('a carrier calls, a phone on TLS answers: one call of two legs, hung up by either', async (t) => {
+  const { srf, phone, edge } = await bench(t);
+  type Bridge = { createB2BUA(...args: readonly unknown[]): Promise<{ uas: SrfDialog; uac: SrfDialog }> };
+  srf.use('invite', (req, res) => {
+    const options = { localSdpB: req.body, proxyRequestHeaders: ['X-Foo'] };
+    void (srf as unknown as Bridge)
+      .createB2BUA(req, res, 'sip:5550101@10.0.0.5:40000;transport=tls', options)
+      .then(({ uas, uac }) => {
+        uas.on('destroy', () => void uac.destroy());
+        uac.on('destroy', () => void uas.destroy());
+      });
+  });
+  await edge.routed(['invite']);
+  const desk = await phone('<sip:5550101@10.0.0.5:40000;transport=tls>');
+  const carrier = await SipPeer.udp(edge.port('carrier/udp'));
+  t.teardown(() => carrier[Symbol.asyncDispose]());
+  for (const hangsUp of ['carrier', 'desk']) {
+    const invite = carrier.request('INVITE', { body: SDP, headers: [['X-Foo', 'bar']] });
+    carrier.send(invite);
+    const offered = await desk.takeRequest('INVITE');
+    t.equal(offered.headers.get('x-foo'), 'bar');
+    desk.answer(offered, 180, 'Ringing');
+    await carrier.takeResponse(180);
+    const answer = SDP.replace('40000', '50000');
+    const picked = desk.answer(offered, 200, 'OK', { headers: [['Contact', `<${desk.uri}>`]], body: answer });
+    const ok = await carrier.takeResponse(200, 'INVITE');
+    t.equal(Buffer.from(ok.body).toString(), answer);
+    carrier.send(carrier.within(invite, ok, 'ACK'));
+    await desk.takeRequest('ACK');
+    if (hangsUp === 'carrier') {
+      carrier.send(carrier.within(invite, ok, 'BYE'));
+      await carrier.takeResponse(200, 'BYE');
+      desk.answer(await desk.takeRequest('BYE'), 200, 'OK');
+    } else {
+      const callId = offered.headers.get('call-id') ?? '';
+      const toTag = tagOf(offered.headers.get('from'));
+      desk.send(desk.request('BYE', { callId, fromTag: tagOf(picked.headers.get('to')) ?? '', toTag, cseq: 2 }));
+      await desk.takeResponse(200, 'BYE');
+      carrier.answer(await carrier.takeRequest('BYE'), 200, 'OK');
+    }
+  }
+  while (edge.edge.status().dialogs > 0) await new Promise((resolve) => setImmediate(resolve));
+  t.equal(edge.edge.status().pendingOut, 0);
+});
+
+t.test('a subscription that ends leaves the registration of its Contact alone', async (t) => {
+  const { srf, phone, edge } = await bench(t);
+  srf.use('subscribe', (req, res) => res.send(202, { headers: { Expires: req.get('Expires') ?? '60' } }));
+  await edge.routed(['subscribe']);
+  const contact = '<sip:5550101@10.0.0.5:40000;transport=tls>';
+  const peer = await phone(contact);
+  const event = ['Event', 'message-summary'] as const;
+  for (const expires of ['30', '0']) {
+    peer.send(peer.request('SUBSCRIBE', { contact, headers: [event, ['Expires', expires]] }));
+    await peer.takeResponse(202, 'SUBSCRIBE');
+  }
+  t.equal(edge.edge.status().registeredConnections, 1);
+  await call(srf, 'sip:5550101@10.0.0.5:40000;transport=tls', peer);
 });
 
 t.test('a phone on UDP is called from the very socket that it registered at', async (t) => {

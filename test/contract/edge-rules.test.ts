@@ -102,6 +102,23 @@ t.test('the caller hangs up while it rings, by BYE: 200, 487, and a CANCEL for t
   t.equal(edge.edge.status().dialogs, 0);
 });
 
+t.test('limits on calls and on requests in hand: 503 with a time to come back', async (t) => {
+  await using edge = await edgeBench({ limits: { dialogs: 1, incomingRequests: 2 } });
+  const app = await (await edge.raw()).ready('invite', 'options');
+  await using peer = await SipPeer.udp(edge.port('carrier/udp'));
+  peer.send(peer.request('INVITE', { body: SDP }));
+  const { fields } = await app.takeSip('INVITE');
+  await app.ask(`sip|${fields[8]}|\r\nSIP/2.0 180 Ringing\r\n\r\n`);
+  peer.send(peer.request('INVITE', { body: SDP }));
+  t.ok((await peer.takeResponse(503, 'INVITE')).headers.has('retry-after'));
+  peer.send(peer.request('OPTIONS'));
+  await app.takeSip('OPTIONS');
+  peer.send(peer.request('OPTIONS'));
+  t.ok((await peer.takeResponse(503, 'OPTIONS')).headers.has('retry-after'));
+  const { faults } = edge.edge.status().counters;
+  t.match(faults, { 'too-many-dialogs': 1, 'too-many-requests': 1 });
+});
+
 t.test('an application that does not read is cut off before it costs memory', async (t) => {
   await using edge = await edgeBench({ limits: { waitingBytes: 100_000 } });
   const app = await (await edge.raw()).ready('message');
@@ -119,7 +136,9 @@ t.test('an application that does not read is cut off before it costs memory', as
 });
 
 t.test('mutated messages and frames: nothing throws, and the next call goes through', async (t) => {
-  const { app, peer, edge } = await bench(t, 'invite', 'options', 'register', 'subscribe');
+  const verbs = ['invite', 'options', 'register', 'subscribe'];
+  const { app: firstApp, peer, edge } = await bench(t, ...verbs);
+  let app = firstApp;
   const { seed, below: pick } = seeded();
   t.comment(`seed ${seed}`);
   const mutate = (text: string) => {
@@ -129,10 +148,12 @@ t.test('mutated messages and frames: nothing throws, and the next call goes thro
     return chars.join('');
   };
   for (let round = 0; round < 300; round++) {
+    // What is no message at all ends its connection.
+    if (!app.isOpen) app = await (await edge.raw()).ready(...verbs);
     const method = ['INVITE', 'OPTIONS', 'REGISTER', 'SUBSCRIBE', 'BYE', 'CANCEL', 'ACK'][pick(7)] ?? 'OPTIONS';
     peer.send(mutate(serialise(peer.request(method, { body: SDP, cseq: pick(5) })).toString('latin1')));
     const heard = app.frames.findLast(({ fields }) => fields[1] === 'sip');
-    const ids = `${heard?.fields[8] ?? ''}|${pick(2) === 0 ? '' : (heard?.fields[9] ?? '')}`;
+    const ids = `${heard?.fields[8] ?? 'none'}|${pick(2) === 0 ? '' : (heard?.fields[9] ?? '')}`;
     const start = [
       'SIP/2.0 200 OK',
       'SIP/2.0 180 Ringing',
@@ -144,7 +165,7 @@ t.test('mutated messages and frames: nothing throws, and the next call goes thro
     );
     const payload = Buffer.from(`f${round}|sip|${ids}\r\n${sip}`);
     app.write(Buffer.concat([Buffer.from(`${payload.length}#`), payload]));
-    if (round % 20 === 0) await new Promise((resolve) => setImmediate(resolve));
+    if (round % 10 === 0) await new Promise((resolve) => setImmediate(resolve));
   }
   await new Promise((resolve) => setImmediate(resolve));
   const { faults } = edge.edge.status().counters;

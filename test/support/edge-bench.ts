@@ -134,6 +134,10 @@ export class RawApp {
     this.#socket.write(bytes);
   }
 
+  get isOpen(): boolean {
+    return !this.#socket.destroyed && !this.#socket.readableEnded;
+  }
+
   /** Stops reading, as a stuck program does. */
   pause(): void {
     this.#socket.pause();

@@ -124,7 +124,7 @@ export class AppPort implements AsyncDisposable {
     this.#apps.add(app);
     socket.onData = (chunk) => {
       const { payloads, fault } = reader.push(chunk);
-      for (const payload of payloads) if (socket.isOpen) this.#receive(parseAppMessage(payload), app);
+      for (const payload of payloads) if (socket.isOpen) this.#guarded(parseAppMessage(payload), app);
       if (fault === undefined) return;
       counters.fault(`app-${fault}`);
       socket.destroy();
@@ -135,6 +135,16 @@ export class AppPort implements AsyncDisposable {
       for (const [verb, last] of this.#lastServed) if (last === app) this.#lastServed.delete(verb);
       onClosed(app);
     };
+  }
+
+  /** What we throw ends one request, never the edge. */
+  #guarded(message: AppMessage, app: AppConnection): void {
+    try {
+      this.#receive(message, app);
+    } catch {
+      this.#options.counters.fault('handler-threw');
+      app.refuse(message.id, 'request could not be handled');
+    }
   }
 
   #receive(message: AppMessage, app: AppConnection): void {

@@ -58,8 +58,13 @@ export class ContactFlows {
       // Over UDP a Contact is reached by its address, as drachtio-server does, unless the next hop is named.
       const key = flow.isReliable ? keyOf(contact.uri) : sourceKey(flow.remote.host, flow.remote.port);
       const seconds = expirySeconds(contact, granted, request, response);
+      const expiresAtMs = this.#clock.now() + seconds * 1000;
+      // A subscription that ends, or ends sooner, takes nothing from the registration of the same Contact.
+      const known = this.#entries.get(key);
+      const isLess = known?.flow === flow && known.expiresAtMs >= expiresAtMs;
+      if (request.method === 'SUBSCRIBE' && (seconds === 0 || isLess)) continue;
       this.#entries.delete(key);
-      if (seconds > 0) this.#add(key, { flow, aor: aorKey, expiresAtMs: this.#clock.now() + seconds * 1000 });
+      if (seconds > 0) this.#add(key, { flow, aor: aorKey, expiresAtMs });
     }
   }
 

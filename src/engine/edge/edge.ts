@@ -4,6 +4,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import { codeOf, WardlineError } from '../../kernel/errors.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import { NOK } from '../../protocol/drachtio-wire/leader.ts';
+import { localAddressFor } from '../runtime/addresses.ts';
 import { type Resolver, systemResolver } from '../runtime/resolver.ts';
 import type { HostPort, ListenerSpec, SipStack, SipTransport, StackEvents } from '../runtime/sip-stack.ts';
 import { createSipStack } from '../runtime/stack.ts';
@@ -21,6 +22,9 @@ import { NewRequests } from './new-requests.ts';
 import { OutgoingTable } from './outgoing.ts';
 import { policyName, Targets } from './targets.ts';
 import { UasSide } from './uas.ts';
+
+/** Stands for a peer that is elsewhere (RFC 5737), when an application asks where we listen. */
+const ANY_OUTSIDE = '192.0.2.1';
 
 export interface EdgeListenerOptions extends HostPort {
   /** What policy calls it: `phones`, `carrier`, `inner`. Two listeners may share a name when their transports differ. */
@@ -162,7 +166,8 @@ class RunningEdge implements Edge {
       clock,
       ids,
       counters,
-      listeners: () => this.#stack.listeners,
+      listeners: () =>
+        this.#stack.listeners.map((spec) => ({ ...spec, host: localAddressFor(spec.host, ANY_OUTSIDE) })),
       onSip: (message, app) => this.#receive(message, app),
       onProxy: ({ id, transactionId }, app) => app.refuse(id, NOK.unknownProxy(transactionId)),
       onClosed: (app) => this.#appClosed(app),
