@@ -1,11 +1,20 @@
 // The whole appliance as a newcomer starts it: `src/main.ts` in a process of its own, on loopback and on ports of its own.
 import type { ChildProcess } from 'node:child_process';
 import { spawn, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type CliContext, openVault } from '../../src/cli/context.ts';
+import { loadBootstrap } from '../../src/config/bootstrap.ts';
+import { readEnvironment } from '../../src/config/env.ts';
+import { openRuntimeFolder } from '../../src/config/runtime-folder.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import type { ContactBinding } from '../../src/model/binding.ts';
+import type { Cdr } from '../../src/model/cdr.ts';
+import type { Caller, Vault } from '../../src/vault/contract.ts';
 
 export const checkout = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
@@ -27,6 +36,14 @@ export interface Appliance extends AsyncDisposable {
   readonly process: ChildProcess;
   /** Runs `wardline` against it. */
   cli(args: readonly string[], input?: string): { status: number | null; stdout: string; stderr: string };
+  /** Gives the phone a new password and answers its settings. */
+  phone(username: string): Promise<{ username: string; password: string; port: number }>;
+  /** Where phones are registered from. */
+  bindings(): Promise<readonly ContactBinding[]>;
+  /** Asks its vault as somebody at the command line, as `scripts/wardline` does. */
+  withVault<T>(ask: (vault: Vault, caller: Caller) => Promise<T>): Promise<T>;
+  /** The newest calls first, 100 at most. */
+  calls(): Promise<readonly Cdr[]>;
   /** SIGINT, and its exit code. */
   stop(): Promise<number | null>;
   /** `kill -9` of every process of it. */
@@ -74,6 +91,7 @@ export async function startAppliance({ varFolder, bootstrap }: ApplianceOptions 
   await until(() => output.includes('Ctrl-C again') || child.exitCode !== null, READY_MS);
   if (!output.includes('Ctrl-C again')) {
     child.kill('SIGKILL');
+    if (varFolder === undefined) rmSync(folder, { recursive: true, force: true });
     throw new Error(`The appliance did not start; it printed:\n${output}`);
   }
   return running(folder, child, () => output, env);
@@ -109,6 +127,17 @@ function running(folder: string, child: ChildProcess, output: () => string, env:
     },
     process: child,
     cli,
+    phone: async (username) => {
+      const password = randomBytes(12).toString('hex');
+      await withVault(env, (vault, caller) => vault.ask('credentials.set', { caller, username, password }));
+      return { username, password, port: self.phonesPort };
+    },
+    bindings: async () => (await withVault(env, (vault) => vault.ask('bindings.list', {}))).bindings,
+    withVault: (ask) => withVault(env, ask),
+    calls: async () => {
+      const ask = (vault: Vault, caller: Caller) => vault.ask('calls.page', { caller, page: { limit: 100 } });
+      return (await withVault(env, ask)).rows;
+    },
     stop: () => stop(child, 'SIGINT'),
     killAll: async () => {
       const pids = [child.pid ?? 0, ...childrenOf(child.pid ?? 0)];
@@ -122,6 +151,19 @@ function running(folder: string, child: ChildProcess, output: () => string, env:
     },
   };
   return self;
+}
+
+async function withVault<T>(env: NodeJS.ProcessEnv, ask: (vault: Vault, caller: Caller) => Promise<T>): Promise<T> {
+  const environment = readEnvironment(env, checkout);
+  const context: CliContext = {
+    checkout,
+    bootstrap: loadBootstrap(environment),
+    runtimeFolder: openRuntimeFolder(environment),
+    clock: systemClock,
+    caller: { actor: { kind: 'local', user: 'test' }, address: '' },
+  };
+  await using vault = await openVault(context);
+  return await ask(vault, context.caller);
 }
 
 async function stop(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {

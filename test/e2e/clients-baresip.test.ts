@@ -1,0 +1,113 @@
+// Desk phones that nobody here wrote: Debian's baresip registers with the whole appliance, calls another, and is refused when it should be.
+import t, { type Test } from 'tap';
+import { startAppliance, until } from '../support/appliance.ts';
+import { Baresip } from '../support/baresip.ts';
+import { needs } from '../support/clients.ts';
+import { toneLevel } from '../support/listen.ts';
+
+const ALICE_HZ = 440;
+const BOB_HZ = 620;
+/** What each says, and how far from that it may arrive. */
+const SPOKEN_DBFS = -12;
+const TOLERANCE_DB = 2;
+const TALK_SECONDS = 2;
+const DEADLINE_MS = 15_000;
+
+if (needs(t, 'baresip')) {
+  const appliance = await startAppliance();
+  t.teardown(() => appliance[Symbol.asyncDispose]());
+  const bindingsOf = async (username: string) =>
+    (await appliance.bindings()).filter((binding) => binding.username === username);
+
+  t.test('two baresips register over TLS, call each other, and hear each other over SRTP', async (t) => {
+    await using alice = Baresip.start({ ...(await appliance.phone('1001')), hz: ALICE_HZ });
+    await using bob = Baresip.start({ ...(await appliance.phone('1002')), hz: BOB_HZ });
+    t.ok(await alice.registers(), 'Alice is registered');
+    t.ok(await bob.registers(), 'Bob is registered');
+    t.equal((await bindingsOf('1001')).length, 1, 'the appliance says so too');
+
+    const before = (await appliance.calls()).length;
+    alice.type('/dial 1002');
+    t.ok(await alice.prints(talksFor(TALK_SECONDS), DEADLINE_MS), 'Alice talks');
+    t.ok(await bob.prints(talksFor(TALK_SECONDS), DEADLINE_MS), 'Bob talks');
+    alice.type('/hangup');
+    t.ok(await bob.prints(/Call with .* terminated/), 'Bob is let go when Alice hangs up');
+    await Promise.all([alice.quit(), bob.quit()]);
+
+    hears(t, 'Bob', bob.heard(), ALICE_HZ, BOB_HZ);
+    hears(t, 'Alice', alice.heard(), BOB_HZ, ALICE_HZ);
+    t.ok(await until(async () => (await appliance.calls()).length === before + 1, DEADLINE_MS), 'one call record');
+    const [cdr] = await appliance.calls();
+    t.match(cdr, { direction: 'internal', from: '1001', to: '1002', outcome: { ended: 'answered', by: 'caller' } });
+  });
+
+  t.test('a wrong password and an unknown user are refused, and alike', async (t) => {
+    const { port } = await appliance.phone('1003');
+    const refused: string[] = [];
+    for (const username of ['1003', '1999']) {
+      await using phone = Baresip.start({ username, password: 'not-the-password', port, hz: ALICE_HZ });
+      t.ok(await phone.prints(/40[13] /), 'it is answered');
+      refused.push(answersOf(phone.output, username));
+    }
+    t.match(refused[0], /403/, 'refused');
+    t.equal(refused[1], refused[0], 'nobody can tell an extension that exists from one that does not');
+    t.same(await bindingsOf('1003'), []);
+  });
+
+  t.test('a phone that offers plain RTP is refused, and no audio flows', async (t) => {
+    await using plain = Baresip.start({ ...(await appliance.phone('1003')), hz: ALICE_HZ, encryption: 'none' });
+    await using called = Baresip.start({ ...(await appliance.phone('1004')), hz: BOB_HZ });
+    t.ok(await plain.registers());
+    t.ok(await called.registers());
+    plain.type('/dial 1004');
+    t.ok(await plain.prints(/488 Not Acceptable/), 'its call is refused with 488');
+    await Promise.all([plain.quit(), called.quit()]);
+    t.notOk(plain.heard()?.length, 'it heard nothing');
+    t.notOk(called.heard()?.length, 'nor did the other');
+    t.notMatch(called.output, /Incoming call/i, 'which did not even ring');
+  });
+
+  t.test('a phone that registers over UDP or TCP is refused: phones get TLS alone', async (t) => {
+    const { username, password } = await appliance.phone('1003');
+    for (const transport of ['udp', 'tcp'] as const) {
+      const port = transport === 'udp' ? appliance.carrierUdpPort : appliance.carrierTcpPort;
+      await using phone = Baresip.start({ username, password, port, transport, hz: ALICE_HZ });
+      t.ok(await phone.prints(/403 /), `refused over ${transport}`);
+      t.notMatch(phone.output, /200 OK/);
+    }
+    t.same(await bindingsOf('1003'), []);
+  });
+
+  t.test('the audit trail holds after all of it', async (t) => {
+    const { status, stdout } = appliance.cli(['audit', 'verify', '--json']);
+    t.equal(status, 0);
+    t.match(JSON.parse(stdout), { ok: true });
+  });
+}
+
+/** baresip's line about a call that has lasted so long, with audio both ways. */
+function talksFor(seconds: number): RegExp {
+  return new RegExp(`\\[0:00:0[${seconds}-9]\\]\\s+audio=[1-9]\\d*/[1-9]\\d*`);
+}
+
+/** What the appliance answered, without the user's own name and the times. */
+function answersOf(output: string, username: string): string {
+  return output
+    .split(/[\r\n]/)
+    .filter((line) => /\b[1-6]\d\d [A-Z]/.test(line))
+    .map((line) => line.replaceAll(username, 'user'))
+    .join('\n');
+}
+
+/** Asserts that `frequency` is there as loud as it was spoken, and the listener's own tone is not. */
+function hears(t: Test, who: string, heard: Int16Array | undefined, frequency: number, own: number): void {
+  t.ok(heard !== undefined && heard.length >= 8000, `${who} got a second of audio at least`);
+  if (heard === undefined) return;
+  const middle = heard.subarray(heard.length >> 2, heard.length - (heard.length >> 2));
+  const level = toneLevel(middle, 8000, frequency);
+  t.ok(
+    Math.abs(level - SPOKEN_DBFS) <= TOLERANCE_DB,
+    `${who} hears ${frequency} Hz at ${level.toFixed(1)} dBFS, spoken at ${SPOKEN_DBFS}`,
+  );
+  t.ok(toneLevel(middle, 8000, own) < -40, `${who} does not hear an echo`);
+}

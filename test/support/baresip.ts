@@ -1,0 +1,99 @@
+// Debian's baresip as a desk phone: registers, calls and answers, plays a tone of its own and writes down what it hears.
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { decodeWave } from '../../src/ops/wave.ts';
+import { clientFolder, Program } from './clients.ts';
+import { wav } from './wav.ts';
+
+export interface BaresipOptions {
+  readonly username: string;
+  readonly password: string;
+  readonly port: number;
+  /** What it says during a call, as a tone of 60 s at -12 dBFS. */
+  readonly hz: number;
+  readonly transport?: 'tls' | 'udp' | 'tcp';
+  /** `srtp-mand` unless told otherwise; `none` is a phone that speaks plain RTP. */
+  readonly encryption?: 'srtp-mand' | 'none';
+}
+
+const MODULES = ['stdio', 'g711', 'aufile', 'sndfile', 'srtp'];
+const APPLICATIONS = ['account', 'menu'];
+const TONE_MS = 60_000;
+const QUIT_MS = 5_000;
+
+export class Baresip implements AsyncDisposable {
+  readonly #program: Program;
+
+  private constructor(program: Program) {
+    this.#program = program;
+  }
+
+  /** Starts it; it registers at once and answers every call by itself. */
+  static start(options: BaresipOptions): Baresip {
+    const folder = clientFolder('baresip');
+    writeFileSync(join(folder, 'tone.wav'), wav(8000, options.hz, TONE_MS));
+    writeFileSync(join(folder, 'config'), configOf(folder));
+    writeFileSync(join(folder, 'accounts'), accountOf(options));
+    writeFileSync(join(folder, 'contacts'), '');
+    return new Baresip(new Program('baresip', ['-f', folder], folder));
+  }
+
+  get output(): string {
+    return this.#program.output;
+  }
+
+  /** Types a command, such as `/dial 1002`. */
+  type(command: string): void {
+    this.#program.say(command);
+  }
+
+  prints(pattern: RegExp, deadlineMs = 10_000): Promise<boolean> {
+    return this.#program.prints(pattern, deadlineMs);
+  }
+
+  /** Whether it said within the deadline that its registration was taken. */
+  registers(): Promise<boolean> {
+    return this.prints(/\b200 OK.*\[1 binding/);
+  }
+
+  /** Leaves, so that its files are complete. */
+  async quit(): Promise<void> {
+    this.type('/quit');
+    await this.#program.ends(QUIT_MS);
+  }
+
+  /** What it heard in its call, at 8 kHz; undefined when there was no call with audio. Read after `quit`. */
+  heard(): Int16Array | undefined {
+    const { folder } = this.#program;
+    const file = readdirSync(folder).find((name) => /^dump-.*-dec\.wav$/.test(name));
+    if (file === undefined) return undefined;
+    const sound = decodeWave(readFileSync(join(folder, file)));
+    return sound && Int16Array.from(sound.samples, (sample) => Math.round(sample * 32_767));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#program[Symbol.asyncDispose]();
+  }
+}
+
+function configOf(folder: string): string {
+  return [
+    'sip_listen 127.0.0.1:0',
+    'net_interface 127.0.0.1',
+    'module_path /usr/lib/baresip/modules',
+    ...MODULES.map((name) => `module ${name}.so`),
+    ...APPLICATIONS.map((name) => `module_app ${name}.so`),
+    `audio_source aufile,${join(folder, 'tone.wav')}`,
+    `audio_player aufile,${join(folder, 'player.wav')}`,
+    `audio_alert aufile,${join(folder, 'alert.wav')}`,
+    'ausrc_srate 8000',
+    'auplay_srate 8000',
+    `snd_path ${folder}`,
+    '',
+  ].join('\n');
+}
+
+function accountOf({ username, password, port, transport = 'tls', encryption = 'srtp-mand' }: BaresipOptions): string {
+  const secure = encryption === 'none' ? '' : `;mediaenc=${encryption}`;
+  return `<sip:${username}@127.0.0.1:${port};transport=${transport}>;auth_user=${username};auth_pass=${password}${secure};audio_codecs=pcmu;answermode=auto\n`;
+}
