@@ -36,9 +36,8 @@ void main().catch((thrown) => {
 });
 
 async function main(): Promise<void> {
-  const stdin = createInterface({ input: process.stdin });
-  const lines = stdin[Symbol.asyncIterator]();
-  const boot = parseBoot((await lines.next()).value);
+  const stop = Promise.withResolvers<void>();
+  const boot = parseBoot(await firstLine(() => stop.resolve()));
   const { logFile } = boot;
   const log = createLogger({ role: 'vault', level: boot.logLevel, ...(logFile !== undefined && { file: logFile }) });
   const { dataFolder, keyFile, headsFile, spoolFolder, startLocked = false } = boot;
@@ -48,12 +47,23 @@ async function main(): Promise<void> {
     clock: systemClock,
     log,
   });
-  const stop = Promise.withResolvers<void>();
   const server = await serve(boot, vault, () => stop.resolve());
-  stdin.once('close', () => stop.resolve());
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.resolve());
   await stop.promise;
   await close(server, vault, log);
+}
+
+/** The boot line; `onClose` is called when the supervisor is gone, be it while the vault still opens. */
+function firstLine(onClose: () => void): Promise<string> {
+  const lines = createInterface({ input: process.stdin });
+  // A terminal's Ctrl-C reaches every process at once; the supervisor lets calls end first and then says `shutdown`.
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => undefined);
+  return new Promise((resolve) => {
+    lines.once('line', resolve);
+    lines.once('close', () => {
+      resolve('');
+      onClose();
+    });
+  });
 }
 
 async function serve(boot: VaultBoot, vault: OpenVault, onShutdown: () => void): Promise<LinkServer> {

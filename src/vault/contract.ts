@@ -98,6 +98,22 @@ export interface VaultOperations {
     answer: { records: 'unlocked' };
   };
   lock: { ask: { caller: Caller }; answer: { records: 'locked' } };
+  /**
+   * Adds a way to open the vault; `using` is one that opens as much. A recovery code is made here and answered once; a new key
+   * file's text is the `secret`. Rejects `wrong-secret`.
+   */
+  'slot.add': {
+    ask: {
+      caller: Caller;
+      using: { slot: 'passphrase' | 'recovery' | 'key-file'; secret: string };
+      kind: 'passphrase' | 'recovery' | 'key-file';
+      opens: 'service' | 'both';
+      secret?: string;
+    };
+    answer: { slotId: string; recoveryCode?: string };
+  };
+  /** Rejects `last-slot` when nothing would be left to start unattended with, or to open the records with. */
+  'slot.remove': { ask: { caller: Caller; slotId: string }; answer: Record<string, never> };
 
   // Settings: the service half.
   'clinic.get': { ask: Record<string, never>; answer: { clinic: Clinic; version: number } };

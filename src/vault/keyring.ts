@@ -89,12 +89,19 @@ export class Keyring {
     return this.#records;
   }
 
+  /** The halves themselves, to be wrapped once more; the caller wipes them. @throws WardlineError `wrong-secret` */
+  halves(kind: SlotKind, secret: string): RootHalves {
+    const halves = openAny(this.#db, this.vaultId, kind, secret);
+    if (halves === undefined) throw wrongSecret();
+    return halves;
+  }
+
   /** Opens the records half by one slot. @throws WardlineError `wrong-secret`, `code-mistyped`, `key-file-damaged` */
   unlock(kind: SlotKind, secret: string): void {
     const halves = openAny(this.#db, this.vaultId, kind, secret);
     if (halves?.records === undefined) {
       wipe(halves?.service);
-      throw new WardlineError('wrong-secret', 'That does not unlock the records; check it and try again.');
+      throw wrongSecret();
     }
     this.#records = deriveRecordsKeyPair(halves.records);
     wipe(halves.service, halves.records);
@@ -132,6 +139,10 @@ export function readSlots(db: Database): Slot[] {
 
 export function recordsLocked(): WardlineError {
   return new WardlineError('records-locked', 'The records are locked; unlock them with `wardline vault unlock`.');
+}
+
+function wrongSecret(): WardlineError {
+  return new WardlineError('wrong-secret', 'That does not unlock the records; check it and try again.');
 }
 
 function openAny(db: Database, vaultId: string, kind: SlotKind, secret: string): RootHalves | undefined {

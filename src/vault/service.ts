@@ -21,6 +21,7 @@ import { people } from './people/people.ts';
 import { PlayoutFolder } from './playout.ts';
 import { readingHandlers } from './reading.ts';
 import { getClinic, settingsHandlers } from './settings.ts';
+import { slotHandlers } from './slot-operations.ts';
 import { renewLeaves, tlsHandlers } from './tls.ts';
 import { checkMutableRows, checkTrail } from './verify.ts';
 
@@ -69,6 +70,7 @@ export class OpenVault implements AsyncDisposable {
     const { headsFile, keyFile } = options;
     this.#handlers = {
       ...settingsHandlers(core),
+      ...slotHandlers(core),
       ...tlsHandlers(core),
       ...bindingHandlers(core),
       ...callHandlers(core),

@@ -81,5 +81,5 @@ t.test('what cannot start says why in one sentence and exits with 78', async (t)
   using folders = newFolders();
   const missing = spawnVault(folders);
   t.equal(await missing.exited, 78);
-  t.match(missing.stderr(), /^There is no vault in .*\n$/);
+  t.match(missing.stderr(), /^wardline: There is no vault in .*\n$/);
 });

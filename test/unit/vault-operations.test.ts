@@ -59,7 +59,7 @@ t.test('a vault is made once, and opened by one process at a time', async (t) =>
   await t.rejects(openVault(folders), { code: 'vault-in-use' });
   const other = spawnVault(folders);
   t.equal(await other.exited, 78);
-  t.match(other.stderr(), /^An appliance already runs on .*\n$/);
+  t.match(other.stderr(), /^wardline: An appliance already runs on .*\n$/);
 });
 
 t.test('a wrong or missing key, a foreign file and a folder that cannot be written are named', async (t) => {
@@ -316,6 +316,37 @@ t.test('the trail: acts that change no row are kept, pages go from the newest, l
     t.match(JSON.parse(verified.head), { format: 'wardline-head-1' });
   }),
 );
+
+t.test('slots are added and removed while the vault runs; the last that opens it stays', async (t) => {
+  using folders = newFolders();
+  const { recoveryCode } = await makeVault(folders);
+  await using vault = await openVault(folders, { startLocked: true });
+  const using = { slot: 'recovery', secret: recoveryCode } as const;
+  const passphrase = 'plainly made up passphrase';
+  await t.rejects(
+    vault.ask('slot.add', { caller: CALLER, using, kind: 'passphrase', opens: 'both', secret: 'short' }),
+    {
+      code: 'weak-secret',
+    },
+  );
+  await vault.ask('slot.add', { caller: CALLER, using, kind: 'passphrase', opens: 'both', secret: passphrase });
+  const unlock = (slot: 'passphrase' | 'recovery', secret: string) =>
+    vault.ask('unlock', { caller: CALLER, slot, secret });
+  await t.rejects(unlock('passphrase', `${passphrase}!`), { code: 'wrong-secret' });
+  t.same(await unlock('passphrase', passphrase), { records: 'unlocked' });
+
+  const added = await vault.ask('slot.add', { caller: CALLER, using, kind: 'recovery', opens: 'both' });
+  const { slots } = await vault.ask('status', {});
+  const old = slots.find(({ id, kind }) => kind === 'recovery' && id !== added.slotId);
+  await vault.ask('slot.remove', { caller: CALLER, slotId: old!.id });
+  await t.rejects(unlock('recovery', recoveryCode), { code: 'wrong-secret' }, 'the old code opens nothing any more');
+  t.same(await unlock('recovery', added.recoveryCode!), { records: 'unlocked' });
+  const keyFile = slots.find(({ kind }) => kind === 'key-file');
+  await t.rejects(vault.ask('slot.remove', { caller: CALLER, slotId: keyFile!.id }), { code: 'last-slot' });
+  await vault[Symbol.asyncDispose]();
+  await using again = await openVault(folders);
+  t.same((await again.ask('status', {})).problems, []);
+});
 
 t.test('a start without the file of heads says so', async (t) => {
   using folders = newFolders();

@@ -1,0 +1,64 @@
+// Unlock slots while the vault runs: one more way to open it, or one less; no key changes, nothing stops.
+import { WardlineError } from '../kernel/errors.ts';
+import { newId } from '../kernel/id.ts';
+import { wipe } from '../seal/sodium.ts';
+import type { Ask } from './contract.ts';
+import type { InnerCore } from './engine.ts';
+import type { Handlers } from './operations.ts';
+import { newRecoveryCode } from './recovery-code.ts';
+import { newParameters, type Slot, wrapSlot } from './slots.ts';
+
+const MIN_PASSPHRASE_CHARACTERS = 15;
+
+export function slotHandlers(core: InnerCore): Pick<Handlers, 'slot.add' | 'slot.remove'> {
+  return {
+    'slot.add': (ask) => {
+      const recoveryCode = ask.kind === 'recovery' ? newRecoveryCode() : undefined;
+      const slot = makeSlot(core, ask, recoveryCode ?? secretOf(ask));
+      const detail = `${slot.kind}, opens ${slot.opens}`;
+      const entry = { action: 'slot-added', ...ask.caller, outcome: 'ok', subject: slot.id, detail } as const;
+      core.transact(entry, (tx) => tx.putSlot(slot));
+      return { slotId: slot.id, ...(recoveryCode !== undefined && { recoveryCode }) };
+    },
+    'slot.remove': ({ caller, slotId }) => {
+      const slots = core.keyring.slots();
+      const slot = slots.find(({ id }) => id === slotId);
+      if (slot === undefined)
+        throw new WardlineError('slot-unknown', 'There is no such slot; `wardline vault status` lists them.');
+      mustLeaveEnough(slots.filter(({ id }) => id !== slotId));
+      const entry = { action: 'slot-removed', ...caller, outcome: 'ok', subject: slotId, detail: slot.kind } as const;
+      core.transact(entry, (tx) => tx.deleteSlot(slot));
+      core.db.pragma('wal_checkpoint(TRUNCATE)'); // the removed wrap must not stay readable in the journal
+      return {};
+    },
+  };
+}
+
+function makeSlot({ keyring }: InnerCore, { using, kind, opens }: Ask<'slot.add'>, secret: string): Slot {
+  const halves = keyring.halves(using.slot, using.secret);
+  try {
+    if (opens === 'both' && halves.records === undefined) {
+      throw new WardlineError('wrong-secret', 'That opens the settings alone; use one that opens the records too.');
+    }
+    return wrapSlot(keyring.vaultId, { id: newId(), kind, opens, parameters: newParameters(kind) }, secret, halves);
+  } finally {
+    wipe(halves.service, halves.records);
+  }
+}
+
+function secretOf({ kind, secret = '' }: Ask<'slot.add'>): string {
+  if (kind === 'passphrase' && secret.length < MIN_PASSPHRASE_CHARACTERS) {
+    throw new WardlineError('weak-secret', `Choose a passphrase of at least ${MIN_PASSPHRASE_CHARACTERS} characters.`);
+  }
+  return secret;
+}
+
+function mustLeaveEnough(left: readonly Slot[]): void {
+  const canStart = left.some(({ kind }) => kind === 'key-file' || kind === 'systemd-credential');
+  const canOpenRecords = left.some(({ opens }) => opens === 'both');
+  if (canStart && canOpenRecords) return;
+  throw new WardlineError(
+    'last-slot',
+    'Add another slot first: without this one the vault could not be opened any more.',
+  );
+}
