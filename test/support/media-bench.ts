@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AudioLeg } from '../../src/engine/media-server/audio/leg.ts';
 import { openAudioLeg, TICK_SAMPLES } from '../../src/engine/media-server/audio/leg.ts';
+import type { Quirks } from '../../src/engine/media-server/host.ts';
 import { MediaClock } from '../../src/engine/media-server/media-clock.ts';
 import type { MediaServer } from '../../src/engine/media-server/media-server.ts';
 import { createMediaServer } from '../../src/engine/media-server/media-server.ts';
@@ -64,6 +65,12 @@ const NAMED = namedServer('WARDLINE_TEST_FREESWITCH');
 
 export const SECRET = NAMED?.secret ?? 'test-secret';
 
+export interface BenchOptions {
+  readonly intake?: Intake;
+  readonly spoolFolder?: string;
+  readonly quirks?: Quirks;
+}
+
 export interface MediaBench extends AsyncDisposable {
   readonly server: MediaServer;
   readonly ms: FsmrfMediaServer;
@@ -77,10 +84,7 @@ export interface MediaBench extends AsyncDisposable {
 }
 
 /** The server alone, on ports that the system chooses. */
-export function startMediaServer(
-  folder: string,
-  options: { intake?: Intake; spoolFolder?: string } = {},
-): Promise<MediaServer> {
+export function startMediaServer(folder: string, options: BenchOptions = {}): Promise<MediaServer> {
   if (NAMED !== undefined && options.intake === undefined) return namedMediaServer(NAMED);
   const any = { host: '127.0.0.1', port: 0 };
   return createMediaServer({
@@ -92,13 +96,14 @@ export function startMediaServer(
     soundsFolder: folder,
     spoolFolder: options.spoolFolder ?? join(folder, 'spool'),
     ...(options.intake === undefined ? {} : { intake: options.intake }),
+    ...(options.quirks === undefined ? {} : { quirks: options.quirks }),
     clock: systemClock,
     random: randomBytes,
     logger: createLogger({ role: 'media', level: 'silent' }),
   });
 }
 
-export async function mediaBench(options: { intake?: Intake; spoolFolder?: string } = {}): Promise<MediaBench> {
+export async function mediaBench(options: BenchOptions = {}): Promise<MediaBench> {
   const folder = mkdtempSync(join(tmpdir(), 'wardline-media-'));
   const server = await startMediaServer(folder, options);
   const srf = await FacadeSrf.open();

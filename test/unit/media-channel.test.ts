@@ -29,6 +29,7 @@ function bench(extra: Record<string, StartApplication> = {}) {
     spoolFolder: undefined,
     intake: undefined,
     supervise: (promise) => void work.push(promise),
+    quirks: {},
     coreUuid: 'core',
     address: '127.0.0.1',
   };

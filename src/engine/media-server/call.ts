@@ -73,6 +73,9 @@ export class Call {
       destination: parseUri(invite.request.uri)?.user ?? '',
       name,
       codec: 'PCMU',
+      onHangup: () => {
+        if (host.quirks.losesEventsAtHangup === true) this.#socket?.close();
+      },
       sendBye: (cause) => this.dialog.bye(cause),
       onEnd: () => this.#ended(),
     });
@@ -148,7 +151,8 @@ export class Call {
 
   #send200(transaction: ServerTransaction, sdp: string): void {
     this.#awaitsAck = true;
-    this.dialog.answer(transaction, sdp, () => this.channel.hangup('RECOVERY_ON_TIMER_EXPIRE'));
+    const body = this.#options.host.quirks.answersWithPortZero === true ? sdp.replace(/m=audio \d+/, 'm=audio 0') : sdp;
+    this.dialog.answer(transaction, body, () => this.channel.hangup('RECOVERY_ON_TIMER_EXPIRE'));
   }
 
   #agreed({ audio }: Exclude<Negotiated, { refused: unknown }>): void {
@@ -174,6 +178,8 @@ export class Call {
     const { channel } = this;
     channel.variables.setAll({ ...DIALPLAN_SETS, socket_host: controller.host });
     channel.waitForCommands(`${controller.host}:${controller.port}`);
+    const { connectDelayMs = 0 } = host.quirks;
+    if (connectDelayMs > 0) await new Promise<void>((resolve) => host.clock.after(connectDelayMs, resolve));
     try {
       const connection = await connectTcp(controller, CONNECT_TIMEOUT_MS);
       if (channel.isHungUp) {

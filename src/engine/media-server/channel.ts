@@ -24,6 +24,8 @@ export interface ChannelOptions {
   readonly destination: string;
   readonly name: string;
   readonly codec: string;
+  /** The call is about to end and nothing was told yet. */
+  readonly onHangup?: () => void;
   /** Ends the SIP dialog, unless it was the one that ended. */
   readonly sendBye: (cause: string) => void;
   /** The channel is over and everything was told. */
@@ -249,6 +251,7 @@ export class Channel {
     if (this.isHungUp) return;
     this.#hangupCause = cause;
     this.#hungUpAt = this.host.clock.now();
+    this.#options.onHangup?.();
     this.publish('CHANNEL_HANGUP');
     this.applications.drop();
     this.bridge?.end(this);

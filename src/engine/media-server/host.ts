@@ -3,6 +3,16 @@ import type { Clock } from '../../kernel/clock.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { Intake } from './recording/sink.ts';
 
+/** What real FreeSWITCH does at times and a controller has to survive; switched on by tests alone (contract §9). */
+export interface Quirks {
+  /** Milliseconds from the ACK to the connection to the controller. */
+  readonly connectDelayMs?: number;
+  /** At hang-up the event socket closes first: completions and CALLSTATE are lost. */
+  readonly losesEventsAtHangup?: boolean;
+  /** Answers with audio port 0: a call without audio. */
+  readonly answersWithPortZero?: boolean;
+}
+
 export interface MediaHost {
   readonly clock: Clock;
   /** `count` random bytes. */
@@ -14,6 +24,7 @@ export interface MediaHost {
   readonly intake: Intake | undefined;
   /** Watches over work that nobody awaits: its failure is logged, and closing the server waits for it. */
   readonly supervise: (work: Promise<unknown>) => void;
+  readonly quirks: Quirks;
   /** This server's identity in events. */
   readonly coreUuid: string;
   readonly address: string;

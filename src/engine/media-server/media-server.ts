@@ -7,7 +7,7 @@ import type { HostPort } from '../runtime/sip-stack.ts';
 import { listenTcp } from '../runtime/tcp-server.ts';
 import { EventHub } from './event-hub.ts';
 import { EventSocket } from './event-socket.ts';
-import { type MediaHost, newUuid } from './host.ts';
+import { type MediaHost, newUuid, type Quirks } from './host.ts';
 import { MediaClock } from './media-clock.ts';
 import type { Intake } from './recording/sink.ts';
 import { DEFAULT_MAX_CHANNELS, Registry } from './registry.ts';
@@ -28,6 +28,8 @@ export interface MediaServerOptions {
   readonly spoolFolder?: string;
   readonly intake?: Intake;
   readonly maxChannels?: number;
+  /** For tests. */
+  readonly quirks?: Quirks;
   readonly clock: Clock;
   readonly random: (count: number) => Uint8Array;
   readonly logger: Logger;
@@ -71,6 +73,7 @@ export async function createMediaServer(options: MediaServerOptions): Promise<Me
     spoolFolder,
     intake,
     supervise,
+    quirks: options.quirks ?? {},
     coreUuid,
     address: rtpHost,
   };
