@@ -137,6 +137,20 @@ t.test(
   },
 );
 
+t.test('an answer that comes when the application has gone is acknowledged and hung up', async (t) => {
+  await using bench = await edgeBench();
+  const app = await (await bench.raw()).ready('options');
+  await using peer = await SipPeer.udp(bench.port('carrier/udp'));
+  await app.ask(`sip||\r\nINVITE sip:5550100@127.0.0.1:${peer.port} SIP/2.0\r\n\r\n${SDP}`);
+  const invite = await peer.takeRequest('INVITE');
+  app.close();
+  await bench.routed(['options'], 0);
+  peer.answer(invite, 200, 'OK', { headers: [['Contact', `<${peer.uri}>`]], body: SDP });
+  await peer.takeRequest('ACK');
+  peer.answer(await peer.takeRequest('BYE'), 200, 'OK');
+  t.equal(bench.edge.status().dialogs, 0);
+});
+
 t.test('frames and messages far above 12 kB pass both ways', async (t) => {
   await using bench = await edgeBench();
   const app = await (await bench.raw()).ready('message');

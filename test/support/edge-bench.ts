@@ -74,7 +74,7 @@ function benchOf(edge: Edge, isNamed: boolean): EdgeBench {
     },
     async routed(verbs, count = 1) {
       if (isNamed) return new Promise((resolve) => setTimeout(resolve, ROUTED_MS));
-      const isRouted = () => verbs.every((verb) => edge.status().routes[verb] === count);
+      const isRouted = () => verbs.every((verb) => (edge.status().routes[verb] ?? 0) === count);
       while (!isRouted()) await new Promise((resolve) => setImmediate(resolve));
     },
     async raw() {
