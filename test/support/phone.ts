@@ -32,7 +32,7 @@ export interface TestPhoneOptions {
 }
 
 /** What the phone does when it is called. */
-export type Manner = 'answer' | 'ring' | 'busy' | 'decline';
+export type Manner = 'answer' | 'ring' | 'busy' | 'decline' | 'unavailable';
 
 export class TestPhone implements AsyncDisposable {
   readonly username: string;
@@ -229,6 +229,7 @@ export class TestPhone implements AsyncDisposable {
     const tag = randomBytes(4).toString('hex');
     const contact: [string, string] = ['Contact', `<${this.contact}>`];
     if (this.manner === 'busy') return void transaction.respond(responseTo(request, 486, 'Busy Here', tag));
+    if (this.manner === 'unavailable') return void transaction.respond(responseTo(request, 503, 'Unavailable', tag));
     if (this.manner === 'decline') return void transaction.respond(responseTo(request, 603, 'Decline', tag));
     transaction.respond(responseTo(request, 180, 'Ringing', tag, [contact]));
     if (this.manner === 'ring') return;
@@ -360,7 +361,8 @@ export class PhoneCall {
   #stack: SipStack | undefined;
   #target: SipTarget | undefined;
   #contact = '';
-  #cseq = 100;
+  /** Above that of any INVITE that began the dialog. */
+  #cseq = 10_000;
 
   private constructor(leg: AudioLeg, secure: SecurePolicy) {
     this.#leg = leg;

@@ -98,7 +98,7 @@ export function callCarrier(target: CallTarget, caller: ShownCaller, context: Le
 }
 
 function inviteOptions(target: CallTarget, caller: ShownCaller): { headers: SipHeaderMap; proxy?: string } {
-  const number = /^[A-Za-z0-9+*#._-]{1,64}$/.test(caller.number) ? encodeURIComponent(caller.number) : 'anonymous';
+  const number = /^[A-Za-z0-9+*#._-]{1,64}$/.test(caller.number) ? caller.number.replaceAll('#', '%23') : 'anonymous';
   const name = caller.name === '' ? '' : `${quote(caller.name)} `;
   const headers = { From: `${name}<sip:${number}@localhost>`, ...target.headers };
   return target.nextHop === undefined ? { headers } : { headers, proxy: target.nextHop };
