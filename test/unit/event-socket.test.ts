@@ -1,5 +1,9 @@
 // The event socket's codec: commands whatever way they are cut, headers that no client can choke on, subscriptions and filters.
 import t from 'tap';
+import { EventHub } from '../../src/engine/media-server/event-hub.ts';
+import { EventSocket } from '../../src/engine/media-server/event-socket.ts';
+import { Registry } from '../../src/engine/media-server/registry.ts';
+import type { TcpConnection } from '../../src/engine/runtime/tcp-server.ts';
 import { expand, splitAssignments, splitWords, takeBraces } from '../../src/protocol/event-socket/arguments.ts';
 import { CommandReader, MAX_COMMAND_BYTES } from '../../src/protocol/event-socket/command-reader.ts';
 import {
@@ -10,6 +14,8 @@ import {
   encodeValue,
 } from '../../src/protocol/event-socket/frame.ts';
 import { Subscription } from '../../src/protocol/event-socket/subscription.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+import { mediaHost } from '../support/media-host.ts';
 import { seeded } from '../support/seeded.ts';
 
 const SESSION = Buffer.from(
@@ -139,3 +145,40 @@ t.test('arguments: quoted words, lists by a chosen separator, braces, and variab
   );
   t.end();
 });
+
+t.test('who says nothing is let go of after 25 seconds; who has said who he is may be silent', (t) => {
+  const clock = new ManualClock();
+  const silent = socketOn(clock);
+  const known = socketOn(clock);
+  known.onData?.(Buffer.from('auth secret\n\n'));
+  clock.advance(24_900);
+  t.equal(silent.isDestroyed(), false);
+  clock.advance(200);
+  t.equal(silent.isDestroyed(), true);
+  clock.advance(3_600_000);
+  t.equal(known.isDestroyed(), false);
+  t.end();
+});
+
+function socketOn(clock: ManualClock): TcpConnection & { isDestroyed(): boolean } {
+  let isDestroyed = false;
+  const place = { host: '127.0.0.1', port: 1 };
+  const connection: TcpConnection & { isDestroyed(): boolean } = {
+    local: place,
+    remote: place,
+    isOpen: true,
+    waitingBytes: 0,
+    onData: undefined,
+    onClose: undefined,
+    write: () => undefined,
+    end: () => undefined,
+    destroy() {
+      isDestroyed = true;
+    },
+    isDestroyed: () => isDestroyed,
+  };
+  const host = mediaHost(clock);
+  const hub = new EventHub(host);
+  new EventSocket({ host, hub, connection, secret: 'secret', registry: new Registry(clock), sipAddress: 'x' });
+  return connection;
+}

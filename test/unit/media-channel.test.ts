@@ -8,12 +8,10 @@ import { APPLICATIONS } from '../../src/engine/media-server/applications/table.t
 import type { AudioLeg } from '../../src/engine/media-server/audio/leg.ts';
 import { Channel } from '../../src/engine/media-server/channel.ts';
 import { EventHub } from '../../src/engine/media-server/event-hub.ts';
-import type { MediaHost } from '../../src/engine/media-server/host.ts';
 import { Registry } from '../../src/engine/media-server/registry.ts';
-import { createLogger } from '../../src/kernel/logger.ts';
 import type { EventFields } from '../../src/protocol/event-socket/frame.ts';
 import { ManualClock } from '../support/manual-clock.ts';
-import { seeded } from '../support/seeded.ts';
+import { mediaHost } from '../support/media-host.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'wardline-channel-'));
 t.teardown(() => rmSync(folder, { recursive: true, force: true }));
@@ -21,18 +19,7 @@ t.teardown(() => rmSync(folder, { recursive: true, force: true }));
 function bench(extra: Record<string, StartApplication> = {}) {
   const clock = new ManualClock();
   const work: Promise<unknown>[] = [];
-  const host: MediaHost = {
-    clock,
-    random: seeded(7).bytes,
-    logger: createLogger({ role: 'media', level: 'silent' }),
-    soundsFolder: folder,
-    spoolFolder: undefined,
-    intake: undefined,
-    supervise: (promise) => void work.push(promise),
-    quirks: {},
-    coreUuid: 'core',
-    address: '127.0.0.1',
-  };
+  const host = mediaHost(clock, { soundsFolder: folder, supervise: (promise) => void work.push(promise) });
   const hub = new EventHub(host);
   const events: EventFields[] = [];
   hub.add({ hears: () => true, deliver: (fields) => void events.push(fields) });

@@ -28,7 +28,12 @@ export class ChannelRecordings {
       variables.set('record_completion_cause', 'uri-failure');
       return false;
     }
-    recording.onEnd = (why) => this.#finish(recording, why === 'failed' ? 'uri-failure' : 'success-maxtime');
+    recording.onEnd = (why) => {
+      this.#finish(recording, why === 'failed' ? 'uri-failure' : 'success-maxtime');
+      if (why === 'failed' && variables.isTrue('RECORD_HANGUP_ON_ERROR')) {
+        this.#channel.hangup('DESTINATION_OUT_OF_ORDER');
+      }
+    };
     this.#byPath.set(path, recording);
     this.#list = [...this.#byPath.values()];
     this.#channel.publish('RECORD_START', [['Record-File-Path', path]]);

@@ -33,6 +33,9 @@ export interface EventSocketOptions extends ApiContext {
   readonly onClose?: () => void;
 }
 
+/** How long a client may take to authenticate, or a controller to say `connect`. */
+const HELLO_DEADLINE_MS = 25_000;
+
 type Answer = (socket: EventSocket, command: EventSocketCommand) => void;
 
 const ANSWERS: ReadonlyMap<string, Answer> = new Map<string, Answer>([
@@ -64,6 +67,7 @@ export class EventSocket implements EventListener {
   readonly #reader = new CommandReader();
   #isAuthenticated: boolean;
   #isClosing = false;
+  readonly #deadline: Disposable;
   /** Events that wait for the answer to a running command. */
   #held: string[] | undefined;
   #closesLater = false;
@@ -75,6 +79,7 @@ export class EventSocket implements EventListener {
     connection.onData = (chunk) => this.#receive(chunk);
     connection.onClose = () => this.#closed();
     hub.add(this);
+    this.#deadline = options.host.clock.after(HELLO_DEADLINE_MS, () => connection.destroy());
     if (channel === undefined) this.send(AUTH_REQUEST);
   }
 
@@ -100,6 +105,7 @@ export class EventSocket implements EventListener {
   authenticate({ args }: EventSocketCommand): void {
     if (this.#isAuthenticated || isSame(this.options.secret ?? '', args)) {
       this.#isAuthenticated = true;
+      this.#deadline[Symbol.dispose]();
       this.reply('+OK accepted');
       return;
     }
@@ -112,6 +118,7 @@ export class EventSocket implements EventListener {
     const { channel } = this.options;
     if (channel === undefined) this.reply('-ERR command not found');
     else {
+      this.#deadline[Symbol.dispose]();
       this.send(encodeChannelData(channel.data()));
       channel.publish('CHANNEL_PARK');
     }
@@ -245,6 +252,7 @@ export class EventSocket implements EventListener {
   }
 
   #closed(): void {
+    this.#deadline[Symbol.dispose]();
     this.options.hub.remove(this);
     this.#isClosing = true;
     this.options.onClose?.();
