@@ -43,6 +43,24 @@ t.test('no ACK: the 200 is resent from T1 to T2, and after 32 s both sides hear 
   t.equal(edge.edge.status().dialogs, 0);
 });
 
+t.test('RFC 3261 §13.3.1.1: a call that rings on says so each minute, until it is answered', async (t) => {
+  const { clock, edge, peer } = await bench(t);
+  const app = await (await edge.raw()).ready('invite');
+  peer.send(peer.request('INVITE', { body: SDP }));
+  const { fields } = await app.takeSip('INVITE');
+  await app.ask(`sip|${fields[8]}|\r\nSIP/2.0 180 Ringing\r\n\r\n`);
+  await peer.takeResponse(180);
+  for (let minute = 0; minute < 3; minute++) {
+    clock.advance(60_000);
+    await peer.takeResponse(180);
+  }
+  await app.ask(`sip|${fields[8]}|\r\nSIP/2.0 486 Busy Here\r\n\r\n`);
+  await peer.takeResponse(486);
+  clock.advance(10 * 60_000);
+  t.equal(peer.lines.filter((line) => line === '180 INVITE').length, 4);
+  t.equal(edge.edge.status().dialogs, 0);
+});
+
 t.test('the application never answers: the peer is told, and a late answer is refused', async (t) => {
   const { clock, edge, peer } = await bench(t);
   const app = await (await edge.raw()).ready('invite', 'options');

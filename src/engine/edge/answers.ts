@@ -88,6 +88,7 @@ export class Answers {
     const { dialog } = incoming;
     if (status < 200) {
       this.#incoming.arm(incoming, status > 100);
+      if (isRinging && parts.rseq === undefined) this.#incoming.remind(incoming, response);
       if (parts.rseq !== undefined) this.#resendReliably(incoming, response, parts.rseq);
     } else {
       this.#incoming.close(incoming);

@@ -9,7 +9,12 @@ import type { ServerTransaction } from '../runtime/sip-stack.ts';
 import type { AppConnection } from './app-port.ts';
 import { type EdgeContext, metaOfArrival } from './context.ts';
 import { type Dialog, dialogIdOf } from './dialog.ts';
-import { ANSWER_DEADLINE_MS, INVITE_RINGING_DEADLINE_MS, INVITE_SILENT_DEADLINE_MS } from './limits.ts';
+import {
+  ANSWER_DEADLINE_MS,
+  INVITE_RINGING_DEADLINE_MS,
+  INVITE_SILENT_DEADLINE_MS,
+  PROVISIONAL_REFRESH_MS,
+} from './limits.ts';
 
 export interface Incoming {
   /** drachtio's transaction id. */
@@ -25,6 +30,8 @@ export interface Incoming {
   localTag: string;
   isTagFixed: boolean;
   timer: Disposable | undefined;
+  /** Resends the last provisional of an INVITE. */
+  reminder?: Disposable | undefined;
   /** An UPDATE in the early dialog of this INVITE; it is answered under the INVITE's id. */
   update?: Incoming | undefined;
   /** A reliable provisional that awaits its PRACK (RFC 3262). */
@@ -98,6 +105,15 @@ export class IncomingTable {
     });
   }
 
+  /** Says again from time to time that the call still rings. */
+  remind(incoming: Incoming, provisional: SipResponse): void {
+    incoming.reminder?.[Symbol.dispose]();
+    incoming.reminder = this.#context.clock.after(PROVISIONAL_REFRESH_MS, () => {
+      this.send(incoming.transaction, provisional);
+      this.remind(incoming, provisional);
+    });
+  }
+
   /** Answers in the application's stead and forgets the request. */
   refuse(
     incoming: Incoming,
@@ -118,6 +134,7 @@ export class IncomingTable {
 
   close(incoming: Incoming): void {
     incoming.timer?.[Symbol.dispose]();
+    incoming.reminder?.[Symbol.dispose]();
     incoming.reliable?.timer[Symbol.dispose]();
     incoming.reliable = undefined;
     this.#byTransaction.delete(incoming.transaction);

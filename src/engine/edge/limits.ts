@@ -38,6 +38,9 @@ export const T1_MS = 500;
 export const T2_MS = 4_000;
 export const TIMER_H_MS = 64 * T1_MS;
 
+/** RFC 3261 §13.3.1.1: a call that rings on is told so each minute, or proxies on the way give it up. */
+export const PROVISIONAL_REFRESH_MS = 60_000;
+
 /** An application that answers a request later than this has lost it (the peer's timer F has fired). */
 export const ANSWER_DEADLINE_MS = TIMER_H_MS;
 /** The same for an INVITE: without a provisional, and since the last one. */
