@@ -24,6 +24,8 @@ export interface CallTo {
   readonly port: number;
   readonly number: string;
   readonly from: string;
+  /** Shown beside the number. */
+  readonly fromName?: string;
 }
 
 export class DemoCaller implements AsyncDisposable {
@@ -94,7 +96,10 @@ export class DemoCaller implements AsyncDisposable {
       uri,
       headers: SipHeaders.of(
         ['Max-Forwards', '70'],
-        ['From', `<sip:${to.from}@${own?.host}>;tag=${randomBytes(6).toString('hex')}`],
+        [
+          'From',
+          `${to.fromName === undefined ? '' : `"${to.fromName}" `}<sip:${to.from}@${own?.host}>;tag=${randomBytes(6).toString('hex')}`,
+        ],
         ['To', `<${uri}>`],
         ['Call-ID', randomBytes(12).toString('hex')],
         ['CSeq', '1 INVITE'],
