@@ -48,7 +48,7 @@ t.test('play([a, b]) plays both; uuid_break ends it as FILE PLAYED with what was
   const { playbackMilliseconds, playbackLastOffsetPos } = await broken;
   t.equal(playbackMilliseconds, '2048', 'a whole block was read');
   t.ok(
-    Number(playbackLastOffsetPos) >= 1280 && Number(playbackLastOffsetPos) <= 3200,
+    Number(playbackLastOffsetPos) >= 1280 && Number(playbackLastOffsetPos) <= 16_384,
     `${playbackLastOffsetPos} samples`,
   );
 });
@@ -60,7 +60,7 @@ t.test(
     const { phone, endpoint } = await bench.call();
     const events: string[] = [];
     endpoint.on('dtmf', ({ dtmf }: { dtmf: string }) => events.push(dtmf));
-    const entry = { min: 1, max: 4, tries: 1, timeout: 2000, terminators: '#', digitTimeout: 600 };
+    const entry = { min: 1, max: 4, tries: 1, timeout: 2000, terminators: '#', digitTimeout: 1500 };
     const first = endpoint.playCollect({ ...entry, file: 'tone_stream://%(5000,0,350)' });
     await phone.wait(100);
     phone.press('1');
