@@ -8,8 +8,9 @@ import t from 'tap';
 import { edgeBench } from '../support/edge-bench.ts';
 import { SDP } from '../support/sip-peer.ts';
 
+const SIPP = 'sipp';
 const CALLS = 60;
-const hasSipp = spawnSync('sipp', ['-v']).error === undefined;
+const hasSipp = spawnSync(SIPP, ['-v']).error === undefined;
 const skip = hasSipp ? false : 'sipp is missing: install the package sip-tester';
 
 t.test(
@@ -31,7 +32,7 @@ t.test(
     ] as const) {
       const load = ['-m', String(CALLS), '-r', String(CALLS), '-l', String(CALLS), '-d', '300', '-timeout', '30'];
       const target = `127.0.0.1:${bench.port(`carrier/${name}`)}`;
-      const sipp = spawn('sipp', ['-sn', 'uac', '-t', flag, ...load, '-i', '127.0.0.1', '-nostdin', target], {
+      const sipp = spawn(SIPP, ['-sn', 'uac', '-t', flag, ...load, '-i', '127.0.0.1', '-nostdin', target], {
         cwd: folder,
         stdio: 'ignore',
       });

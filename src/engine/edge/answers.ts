@@ -1,6 +1,6 @@
 // Applications' answers to requests from the network: sent, echoed, and what follows from them (dialogs, resending, contacts).
 import { NOK, responseEcho } from '../../protocol/drachtio-wire/leader.ts';
-import { parseCSeq, parseSeconds, tagOf } from '../../protocol/sip/fields.ts';
+import { parseCSeq, tagOf } from '../../protocol/sip/fields.ts';
 import type { SipResponse } from '../../protocol/sip/message.ts';
 import { serialise } from '../../protocol/sip/serialise.ts';
 import { splitList } from '../../protocol/sip/uri.ts';
@@ -12,10 +12,7 @@ import { hangUp } from './hang-up.ts';
 import { findHeader } from './headers.ts';
 import { dialogIdFor, type Incoming, type IncomingTable } from './incoming.ts';
 import { buildAppResponse, parseStatusLine, type ResponseParts, tagChosenByApp } from './responses.ts';
-
-/** After its last NOTIFY was due, a subscription is kept this much longer. */
-const SUBSCRIPTION_GRACE_MS = 64_000;
-const DEFAULT_SUBSCRIPTION_SECONDS = 3_600;
+import { keepUntilExpiry } from './subscription.ts';
 
 export class Answers {
   readonly #context: EdgeContext;
@@ -94,7 +91,10 @@ export class Answers {
       this.#incoming.close(incoming);
       if (method === 'INVITE' && isSuccess && dialog !== undefined) this.#awaitAck(incoming, dialog, response);
       else if (!incoming.isInDialog && dialog?.state === 'early') this.#context.dialogs.remove(dialog);
-      if (method === 'SUBSCRIBE' && isSuccess && dialog !== undefined) this.#expire(dialog, incoming, response);
+      if (method === 'SUBSCRIBE' && isSuccess && dialog !== undefined) {
+        const asked = incoming.request.headers.get('expires');
+        keepUntilExpiry(this.#context, dialog, response.headers.get('expires') ?? asked);
+      }
       if (method === 'REGISTER' || method === 'SUBSCRIBE') {
         this.#context.contacts.learn(incoming.request, response, incoming.transaction.arrival.flow);
       }
@@ -148,15 +148,6 @@ export class Answers {
     );
     const transactionId = isInDialog ? ids.uuid() : id;
     dialog.answerWait = { cseq: cseqNumber(incoming.request), transactionId, timer };
-  }
-
-  /** A subscription whose end nobody tells us of does not stay for ever. */
-  #expire(dialog: Dialog, incoming: Incoming, response: SipResponse): void {
-    const asked = response.headers.get('expires') ?? incoming.request.headers.get('expires');
-    const seconds = parseSeconds(asked) ?? DEFAULT_SUBSCRIPTION_SECONDS;
-    dialog.expiry?.[Symbol.dispose]();
-    const afterMs = Math.min(seconds * 1000 + SUBSCRIPTION_GRACE_MS, 2 ** 31 - 1);
-    dialog.expiry = this.#context.clock.after(afterMs, () => this.#context.dialogs.remove(dialog));
   }
 
   #nextRseq(incoming: Incoming): number {

@@ -18,6 +18,7 @@ import {
 } from './dialog.ts';
 import { hangUp } from './hang-up.ts';
 import { type OnAnswer, toTag } from './outgoing.ts';
+import { keepUntilExpiry } from './subscription.ts';
 import type { Route } from './targets.ts';
 
 export class ClientDialogs {
@@ -99,6 +100,7 @@ export class ClientDialogs {
     if (!isSuccess) return true;
     dialog.state = 'confirmed';
     if (dialog.clientInvite !== undefined) dialog.clientInvite.outcome = 'answered';
+    if (dialog.kind === 'subscribe') keepUntilExpiry(this.#context, dialog, response.headers.get('expires'));
     // Nobody is left to take the call.
     if (!dialog.app.isOpen && dialog.kind === 'invite') void this.#acknowledgeAndHangUp(dialog);
     return true;

@@ -10,6 +10,7 @@ import { hangUp } from './hang-up.ts';
 import { appHeaders, contentType, findHeader, type Place } from './headers.ts';
 import { parseRequestLine } from './new-requests.ts';
 import type { OnAnswer, OutgoingTable } from './outgoing.ts';
+import { keepUntilExpiry } from './subscription.ts';
 import { endsSubscription } from './uas.ts';
 
 /** Written by the edge; what the application says of them in a dialog is ignored. */
@@ -102,6 +103,7 @@ export class DialogRequests {
         refreshTarget(dialog, response.headers, arrival.flow);
       }
       if (status < 200) return true;
+      if (isSuccess && method === 'SUBSCRIBE') keepUntilExpiry(this.#context, dialog, response.headers.get('expires'));
       // A challenged BYE is sent again with credentials; any other answer ends the dialog (RFC 3261 §15.1.1).
       if (method === 'BYE' && (status === 401 || status === 407)) dialog.state = 'confirmed';
       else if (method === 'BYE' || (method === 'NOTIFY' && endsSubscription(dialog, request))) {

@@ -42,7 +42,7 @@ export const TIMER_H_MS = 64 * T1_MS;
 export const PROVISIONAL_REFRESH_MS = 60_000;
 
 /** An application that answers a request later than this has lost it (the peer's timer F has fired). */
-export const ANSWER_DEADLINE_MS = TIMER_H_MS;
+export const ANSWER_DEADLINE_MS = 32_000;
 /** The same for an INVITE: without a provisional, and since the last one. */
 export const INVITE_SILENT_DEADLINE_MS = 64_000;
 export const INVITE_RINGING_DEADLINE_MS = 30 * 60_000;
