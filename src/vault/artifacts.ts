@@ -14,6 +14,7 @@ export type CaptureOperation = 'artifact.open' | 'artifact.mark' | 'artifact.clo
 
 /** How long a capture that was running when the vault alone went down may be taken up again. */
 const RESUME_MS = 15_000;
+const SWEEP_MS = 60_000;
 
 export class Artifacts implements Disposable {
   readonly rows: ArtifactRows;
@@ -22,6 +23,7 @@ export class Artifacts implements Disposable {
   /** Audio that the background check found changed. */
   readonly tampered = new Set<string>();
   #recovery: Disposable | undefined;
+  #sweeping: Disposable | undefined;
 
   constructor(core: InnerCore) {
     this.#core = core;
@@ -91,11 +93,21 @@ export class Artifacts implements Disposable {
       return;
     }
     for (const artifactId of open) this.intake.resume(this.get(artifactId));
-    if (open.length > 0) this.#recovery = this.#core.clock.after(RESUME_MS, () => this.#recoverSilent(open));
+    const silent = () => open.filter((artifactId) => !this.intake.wasHeardSinceResume(artifactId));
+    if (open.length > 0) this.#recovery = this.#core.clock.after(RESUME_MS, () => this.#recoverAll(silent()));
+  }
+
+  /** Closes, from time to time, what a controller that died has left open. */
+  sweep(): void {
+    this.#sweeping = this.#core.clock.after(SWEEP_MS, () => {
+      this.#recoverAll(this.intake.forgotten());
+      this.sweep();
+    });
   }
 
   [Symbol.dispose](): void {
     this.#recovery?.[Symbol.dispose]();
+    this.#sweeping?.[Symbol.dispose]();
   }
 
   /** Destroys an artifact for good. */
@@ -154,9 +166,8 @@ export class Artifacts implements Disposable {
     return closing;
   }
 
-  #recoverSilent(artifactIds: readonly string[]): void {
-    for (const artifactId of artifactIds) {
-      if (!this.rows.isOpen(artifactId) || this.intake.wasHeardSinceResume(artifactId)) continue;
+  #recoverAll(artifactIds: readonly string[]): void {
+    for (const artifactId of artifactIds.filter((id) => this.rows.isOpen(id))) {
       try {
         this.#recoverOne(artifactId);
       } catch (thrown) {
@@ -168,9 +179,11 @@ export class Artifacts implements Disposable {
 
   #recoverOne(artifactId: string): void {
     const artifact = this.get(artifactId);
+    this.intake.flush();
     const sum = this.rows.sum(artifactId);
     this.intake.forget(artifactId);
-    this.#writeClosing(artifact, sum, 'cut-off', 'recovered after an interruption');
+    const state = sum.isWhole ? 'complete' : 'cut-off'; // its writer was done, only the closing was missing
+    this.#writeClosing(artifact, sum, state, 'recovered after an interruption');
     this.mailboxChanged(artifact);
   }
 

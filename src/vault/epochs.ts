@@ -52,8 +52,9 @@ export class Epochs {
     const month = new Date(this.#clock.now()).toISOString().slice(0, 7);
     const cached = this.#current.get(retention);
     if (cached?.month === month) return cached.epoch;
-    const row = this.#newest(retention, month) ?? this.#create(retention, month);
-    this.#checkMac(row);
+    const newest = this.#newest(retention, month);
+    // One that was changed from outside must not stop captures: the month gets another.
+    const row = newest !== undefined && this.#isSound(newest) ? newest : this.#create(retention, month);
     const epoch = { id: row.id, publicKey: new Uint8Array(row.public) };
     this.#current.set(retention, { month, epoch });
     return epoch;
@@ -115,14 +116,13 @@ export class Epochs {
 
   #row(id: string): EpochRow {
     const row = this.#db.prepare('SELECT * FROM epochs WHERE id = ?').get(id) as EpochRow | undefined;
-    if (row === undefined) throw epochDamaged();
-    this.#checkMac(row);
+    if (row === undefined || !this.#isSound(row)) throw epochDamaged();
     return row;
   }
 
-  #checkMac(row: EpochRow): void {
+  #isSound(row: EpochRow): boolean {
     const expected = blake2b(canonicalBytes(bindingOf(row, this.#keyring.vaultId)), this.#keyring.service.epochMac);
-    if (!isEqual(expected, row.mac)) throw epochDamaged();
+    return row.secret !== null && isEqual(expected, row.mac);
   }
 }
 

@@ -16,6 +16,10 @@ const MAX_OPEN_ARTIFACTS = 2_000;
 const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 /** How long closing waits for the writer's last chunks. */
 const END_WAIT_MS = 3_000;
+/** How long an artifact may stay open after its writer ended; the controller closes it within seconds. */
+const ENDED_LIMIT_MS = 2 * 60_000;
+/** The same for a writer that says nothing; a paused recording is silent, too. */
+const SILENT_LIMIT_MS = 2 * 3_600_000;
 
 interface Writing {
   readonly artifact: ArtifactRow;
@@ -26,6 +30,8 @@ interface Writing {
   state: 'waiting' | 'capturing' | 'ended' | 'failed';
   /** Since the vault was started. */
   wasHeard: boolean;
+  /** When the writer last said something. */
+  heardAt: number;
   ended: PromiseWithResolvers<void>;
 }
 
@@ -67,12 +73,12 @@ export class Intake {
     if (this.#writings.size >= MAX_OPEN_ARTIFACTS) {
       throw new WardlineError('vault-busy', 'Too many recordings run at once; this one is not kept.');
     }
-    this.#writings.set(artifact.row, newWriting(artifact));
+    this.#writings.set(artifact.row, newWriting(artifact, this.#core.clock.monotonic()));
   }
 
   /** Takes up an artifact whose writer may still be there after the vault alone was restarted. */
   resume(artifact: ArtifactRow): void {
-    const writing = newWriting(artifact);
+    const writing = newWriting(artifact, this.#core.clock.monotonic());
     const sum = this.#rows.sum(artifact.row);
     Object.assign(writing, { tags: sum.tags, samples: sum.samples, chunks: sum.chunks, state: 'capturing' });
     for (const { segment, first_sample } of this.#rows.segments(artifact.row)) {
@@ -164,6 +170,14 @@ export class Intake {
     this.#writings.delete(artifactId);
   }
 
+  /** Artifacts that somebody has forgotten to close: their writer ended or fell silent long ago. */
+  forgotten(): string[] {
+    const now = this.#core.clock.monotonic();
+    return [...this.#writings]
+      .filter(([, { state, heardAt }]) => now - heardAt > (state === 'ended' ? ENDED_LIMIT_MS : SILENT_LIMIT_MS))
+      .map(([artifactId]) => artifactId);
+  }
+
   wasHeardSinceResume(artifactId: string): boolean {
     return this.#writings.get(artifactId)?.wasHeard === true;
   }
@@ -226,11 +240,12 @@ export class Intake {
     }
     if (writing.state === 'failed') throw writeFailed();
     writing.wasHeard = true;
+    writing.heardAt = this.#core.clock.monotonic();
     return writing;
   }
 }
 
-function newWriting(artifact: ArtifactRow): Writing {
+function newWriting(artifact: ArtifactRow, heardAt: number): Writing {
   const ended = Promise.withResolvers<void>();
   return {
     artifact,
@@ -240,6 +255,7 @@ function newWriting(artifact: ArtifactRow): Writing {
     chunks: 0,
     state: 'waiting',
     wasHeard: false,
+    heardAt,
     ended,
   };
 }

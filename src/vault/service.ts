@@ -135,6 +135,9 @@ export class OpenVault implements AsyncDisposable {
     } catch (thrown) {
       if (thrown instanceof WardlineError) throw thrown;
       this.#core.log.error({ code: codeOf(thrown), operation, at: placeOf(thrown) }, 'an operation failed');
+      if (/^SQLITE_(FULL|IOERR|READONLY|BUSY)/.test(codeOf(thrown))) {
+        throw new WardlineError('vault-write-failed', 'The vault could not write; check the disk.', { cause: thrown });
+      }
       throw new WardlineError('vault-fault', `The vault could not do this (${codeOf(thrown)}); its log says more.`);
     }
   }
@@ -178,6 +181,7 @@ export class OpenVault implements AsyncDisposable {
     ].join('; ');
     core.record({ action: 'vault-opened', actor: VAULT_ACTOR, address: '', outcome, detail });
     this.#artifacts.recover(canResume);
+    this.#artifacts.sweep();
     await renewLeaves(core);
     this.#heads.write();
     this.#heads.start();

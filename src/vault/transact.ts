@@ -50,6 +50,7 @@ export class Transactor {
 
   /** Writes `change` and `entry`, both or neither; durable when it returns. `change` must not wait for anything. */
   transact<Result>(entry: AuditEntry, change: (tx: InnerTransaction) => Result): Result {
+    if (this.#db.inTransaction) throw new Error('a transaction cannot begin inside another');
     const stateBefore = this.#state.value;
     const rows: RowChange[] = [];
     const sequence = this.#trail.sequence + 1;

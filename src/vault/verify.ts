@@ -1,6 +1,6 @@
 // The check at start: mutable rows and heads before the first call, the whole trail and immutable rows after it, in slices.
 
-import type { ChainPosition } from '../audit/chain.ts';
+import type { ChainEntry, ChainPosition } from '../audit/chain.ts';
 import type { RowChange } from '../audit/entry.ts';
 import { type Closing, closingHash, readMarkHash } from './artifact-rows.ts';
 import type { Artifacts } from './artifacts.ts';
@@ -8,6 +8,7 @@ import type { CapturedRow, CapturedTable, ClearColumns } from './captured-table.
 import type { InnerCore } from './engine.ts';
 import { rowHash } from './format.ts';
 import { StateDigest } from './state-digest.ts';
+import type { TrailContent } from './trail.ts';
 import { describeSlot } from './transact.ts';
 
 /** Entries that are looked at before others get their turn. */
@@ -16,12 +17,27 @@ const MAX_PROBLEMS = 100;
 
 /** Adds up all mutable rows and compares with what the last entry says; only when they differ is the trail walked to name them. */
 export function checkMutableRows(core: InnerCore): string[] {
-  const last = core.trail.read(core.trail.sequence);
   const digest = new StateDigest(core.keyring.service.state);
   for (const row of mutableRows(core)) digest.add(row);
-  const expected = last?.state ?? new StateDigest(core.keyring.service.state).hex;
-  core.transactor.state.set(BigInt(`0x${expected}`));
+  const expected = lastState(core);
+  core.transactor.state.set(BigInt(`0x${expected ?? digest.hex}`));
+  if (expected === undefined)
+    return ['The newest entry of the audit trail is damaged; settings could not be checked against it.'];
   return digest.hex === expected ? [] : nameMutableFaults(core);
+}
+
+function lastState(core: InnerCore): string | undefined {
+  const last = core.trail.after(core.trail.sequence - 1, 1)[0];
+  return last === undefined ? new StateDigest(core.keyring.service.state).hex : tryOpen(core, last)?.state;
+}
+
+/** A damaged entry must not keep the telephones from working; the walk over the chain names it. */
+function tryOpen(core: InnerCore, entry: ChainEntry): TrailContent | undefined {
+  try {
+    return core.trail.open(entry);
+  } catch {
+    return undefined;
+  }
 }
 
 function* mutableRows(core: InnerCore): Generator<Required<RowChange>> {
@@ -62,7 +78,7 @@ const IMMUTABLE = new Set(['calls', 'artifacts', 'artifact_marks', 'closings', '
 function forEachEntry(core: InnerCore, look: (rows: readonly RowChange[]) => void): void {
   for (let from = 0; ; ) {
     const entries = core.trail.after(from, SLICE_ENTRIES);
-    for (const entry of entries) look(core.trail.open(entry).rows);
+    for (const entry of entries) look(tryOpen(core, entry)?.rows ?? []);
     const last = entries.at(-1);
     if (last === undefined) return;
     from = last.sequence;

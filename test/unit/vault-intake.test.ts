@@ -4,6 +4,7 @@ import SqliteDatabase from 'better-sqlite3';
 import t from 'tap';
 import type { ArtifactId } from '../../src/kernel/id.ts';
 import { CaptureSealer, type SealedFrame } from '../../src/seal/capture-sealer.ts';
+import { ManualClock } from '../support/manual-clock.ts';
 import {
   type BenchVault,
   CALLER,
@@ -101,4 +102,26 @@ t.test('a database that cannot be written fails the recording and nothing else',
   await send(vault, [...again.sealer.write(tone(500), 0), ...again.sealer.end()]);
   await vault.inner.intake.end(again.artifactId, again.sealer.chunks);
   t.match(await vault.ask('artifact.close', { artifactId: again.artifactId, keep: true }), { state: 'complete' });
+});
+
+t.test('what a controller that died left open is closed by the vault itself', async (t) => {
+  using folders = newFolders();
+  const clock = new ManualClock();
+  await makeVault(folders, clock);
+  await using vault = await openVault(folders, { clock });
+  const done = await begin(vault);
+  const sent = send(vault, [...done.sealer.write(tone(500), 0), ...done.sealer.end()]);
+  clock.advance(100);
+  await sent;
+  await vault.inner.intake.end(done.artifactId, done.sealer.chunks);
+  const silent = await begin(vault);
+  const stateOf = async (artifactId: ArtifactId) =>
+    (await vault.ask('artifact.get', { caller: CALLER, artifactId })).state;
+  clock.advance(60_000);
+  t.equal(await stateOf(done.artifactId), 'open', 'a minute later it may still be closed in order');
+  clock.advance(180_000);
+  t.equal(await stateOf(done.artifactId), 'complete');
+  t.equal(await stateOf(silent.artifactId), 'open', 'a paused recording may be silent for long');
+  clock.advance(3 * 3_600_000);
+  t.equal(await stateOf(silent.artifactId), 'cut-off');
 });

@@ -91,6 +91,11 @@ t.test('no name, number or tone lies in clear anywhere in the data folder, runni
   using folders = newFolders();
   await makeVault(folders);
   const audio = tone(4_000);
+  const haystack = Buffer.from(`x${Buffer.from(`xx${CANARY_NAME} called`).toString('base64')}`);
+  t.ok(
+    disguises(CANARY_NAME).some((needle) => haystack.includes(needle)),
+    'the search finds what is there to be found',
+  );
   const search = (when: string) => {
     const needles = [CANARY_NAME, CANARY_NUMBER.slice(1), 'canary-password', 'canary-binding'].flatMap(disguises);
     needles.push(...disguises(CANARY_NAME.split(' ')[1]!), Buffer.from(audio.subarray(1_000, 1_032)));

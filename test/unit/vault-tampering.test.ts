@@ -142,6 +142,22 @@ for (const { title, change, problem } of CASES) {
   });
 }
 
+t.test('a damaged newest entry, or a swapped month key, is named and does not stop the next capture', async (t) => {
+  using folders = newFolders();
+  await fillVault(folders);
+  await tamper(folders, (db) => {
+    db.exec("DROP TRIGGER trail_refuses_update; UPDATE epochs SET public = randomblob(32) WHERE class = 'voicemail'");
+    flipBit(db, 'trail', 'sealed', 'sequence = (SELECT max(sequence) FROM trail)');
+  });
+  await using vault = await openVault(folders);
+  const { problems } = await vault.ask('status', {});
+  t.match(problems, [/newest entry of the audit trail is damaged/, /^The audit trail is damaged at entry \d+/]);
+  const { artifactId } = await vault.ask('artifact.open', { header: voicemailHeader() });
+  await captureAll(vault, artifactId, tone(1_000));
+  t.match(await vault.ask('artifact.close', { artifactId, keep: true }), { state: 'complete' });
+  t.equal((await vault.ask('artifact.get', { caller: CALLER, artifactId })).durationMs, 1_000);
+});
+
 t.test('altered audio is not played, and the list calls it tampered', async (t) => {
   using folders = newFolders();
   const { artifactId } = await fillVault(folders);
