@@ -1,4 +1,5 @@
 // The vault's format holds still: fixed bytes open as FORMAT.md says, and every flawed file is refused.
+import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -135,3 +136,19 @@ t.test('a recovery code is read however it is written, and a mistyped one is tol
   t.throws(() => parseRecoveryCode(code.replace('2', '3')), { code: 'code-mistyped' });
   t.throws(() => parseRecoveryCode(''), { code: 'code-mistyped' });
 });
+
+const PYTHON = ['/usr/bin/python3', '-c', 'import nacl.bindings'] as const;
+const hasPython = spawnSync(PYTHON[0], PYTHON.slice(1)).status === 0;
+
+t.test(
+  'a reader in another language, written from FORMAT.md, agrees on every vector',
+  { skip: !hasPython && 'no python3-nacl here' },
+  async (t) => {
+    const reader = join(import.meta.dirname, 'vault-reader.py');
+    const { stdout } = spawnSync(PYTHON[0], [reader, FOLDER], { encoding: 'utf8' });
+    const expected = readdirSync(FOLDER)
+      .sort()
+      .map((name) => `${name} ${(JSON.parse(readFileSync(join(FOLDER, name), 'utf8')) as { expect: string }).expect}`);
+    t.same(stdout.trim().split('\n').sort(), expected.sort());
+  },
+);

@@ -1,0 +1,118 @@
+"""A reader of the vault's format written from src/vault/FORMAT.md alone, with PyNaCl: prints one line a vector, `name result`."""
+import base64
+import glob
+import hashlib
+import json
+import os
+import struct
+import sys
+
+from nacl import bindings as nacl
+
+
+def plain(text):
+    return base64.b64decode(text)
+
+
+def canonical(value):
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def blake2b(message, key=b""):
+    return hashlib.blake2b(message, digest_size=32, key=key).digest()
+
+
+def kdf(number, context, root):
+    salt = struct.pack("<Q", number).ljust(16, b"\0")
+    return hashlib.blake2b(b"", digest_size=32, key=root, salt=salt, person=context.ljust(16, b"\0")).digest()
+
+
+def open_blob(key, blob, binding):
+    """FORMAT.md section 2."""
+    assert blob[0] == 1
+    return nacl.crypto_aead_xchacha20poly1305_ietf_decrypt(blob[25:], canonical(binding), blob[1:25], key)
+
+
+def read_keys(vector):
+    """Section 3.1 and 4.4."""
+    numbers = dict(records=1, blind=2, auditMac=3, auditSeal=4, epochMac=5, state=6, meta=7, manifest=8)
+    keys = {name: kdf(number, b"wl-svc-1", plain(vector["service"])) for name, number in numbers.items()}
+    assert {name: base64.b64encode(key).decode() for name, key in keys.items()} == vector["purposes"]
+    seed = kdf(1, b"wl-rec-1", plain(vector["records"]))
+    assert nacl.crypto_box_seed_keypair(seed)[0] == plain(vector["recordsPublicKey"])
+    assert blake2b(b"15555550142", blake2b(b"calls/number", keys["blind"])) == plain(vector["blind"])
+    return "ok"
+
+
+def slot_key(vector):
+    """Section 3.2."""
+    slot, secret = vector["slot"], vector["secret"]
+    parameters = slot["parameters"]
+    if parameters["stretch"] == "argon2id":
+        salt, operations, memory = plain(parameters["salt"]), parameters["operations"], parameters["memoryBytes"]
+        return nacl.crypto_pwhash_alg(32, secret.encode(), salt, operations, memory, nacl.crypto_pwhash_ALG_ARGON2ID13)
+    raw = plain(secret.split(":")[1]) if slot["kind"] == "key-file" else secret.replace("-", "")[:26].encode()
+    return blake2b(f"wardline-slot-1:{slot['kind']}:{vector['vault']}:{slot['id']}".encode(), raw)
+
+
+def read_slot(vector):
+    slot = vector["slot"]
+    binding = {name: slot[name] for name in ("kind", "opens", "parameters")}
+    binding.update(purpose="wardline-slot-1", vault=vector["vault"], slot=slot["id"])
+    halves = open_blob(slot_key(vector), plain(slot["wrapped"]), binding)
+    expected = plain(vector["halves"]["service"]) + plain(vector["halves"].get("records", ""))
+    assert halves == expected
+    return "ok"
+
+
+def read_record(vector):
+    assert json.loads(open_blob(plain(vector["key"]), plain(vector["blob"]), vector["place"])) == vector["value"]
+    return "ok"
+
+
+def read_segment(vector):
+    """Section 5."""
+    pair = plain(vector["epochPublicKey"]), plain(vector["epochPrivateKey"])
+    key = nacl.crypto_box_seal_open(plain(vector["sealedKey"]), *pair)
+    state = nacl.crypto_secretstream_xchacha20poly1305_state()
+    nacl.crypto_secretstream_xchacha20poly1305_init_pull(state, plain(vector["header"]), key)
+    audio, tag = b"", None
+    for chunk in vector["chunks"]:
+        numbers = vector["segment"], chunk["chunk"], chunk["firstSample"], chunk["samples"], 1, vector["channels"]
+        binding = b"wardline-chunk-1" + vector["artifactId"].encode() + struct.pack(">IIQIBB", *numbers)
+        part, tag = nacl.crypto_secretstream_xchacha20poly1305_pull(state, plain(chunk["body"]), binding)
+        audio += part
+    if tag != nacl.crypto_secretstream_xchacha20poly1305_TAG_FINAL:
+        return "cut-off"
+    assert audio == plain(vector["audio"])
+    return "ok"
+
+
+def read_trail(vector):
+    """Section 7."""
+    vault, mac_key, seal_key = vector["vault"], plain(vector["auditMac"]), plain(vector["auditSeal"])
+    link = blake2b(f"wardline-trail-1:{vault}".encode())
+    for number, entry in enumerate(vector["entries"], 1):
+        link = blake2b(link + plain(entry["sealed"]))
+        assert (entry["sequence"], plain(entry["link"])) == (number, link)
+        assert plain(entry["mac"]) == blake2b(struct.pack(">Q", number) + link, mac_key)
+        open_blob(seal_key, plain(entry["sealed"]), dict(purpose="wardline-trail-1", vault=vault, sequence=number))
+    assert (len(vector["entries"]), link) == (vector["head"]["sequence"], plain(vector["head"]["link"]))
+    return "ok"
+
+
+READERS = dict(keys=read_keys, slot=read_slot, record=read_record, segment=read_segment, trail=read_trail)
+
+
+def main(folder):
+    for path in sorted(glob.glob(os.path.join(folder, "*.json"))):
+        with open(path, encoding="utf-8") as file:
+            vector = json.load(file)
+        try:
+            result = READERS[vector["type"]](vector)
+        except Exception:  # whatever a reader trips over, it refuses
+            result = "refused"
+        print(os.path.basename(path), result)
+
+
+main(sys.argv[1])
