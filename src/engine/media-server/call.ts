@@ -109,8 +109,7 @@ export class Call {
   }
 
   acknowledged(ack: SipRequest): void {
-    this.dialog.acknowledged();
-    if (!this.#awaitsAck) return;
+    if (!this.dialog.takeAck(ack) || !this.#awaitsAck) return;
     this.#awaitsAck = false;
     if (this.#awaitsAnswer) {
       this.#awaitsAnswer = false;

@@ -1,6 +1,6 @@
 // The UAS side of one SIP dialog (RFC 3261 §12.1.1, §13.3.1.4): answers, the 2xx until its ACK, and a BYE of our own.
 import type { Clock } from '../../kernel/clock.ts';
-import { tagOf } from '../../protocol/sip/fields.ts';
+import { cseqOf, tagOf } from '../../protocol/sip/fields.ts';
 import { SipHeaders, type SipRequest } from '../../protocol/sip/message.ts';
 import { buildResponse } from '../../protocol/sip/transaction/build.ts';
 import { parseNameAddr, parseUri } from '../../protocol/sip/uri.ts';
@@ -66,6 +66,9 @@ export class UasDialog {
   #remoteTarget: string;
   #resend: Disposable | undefined;
   #cseq = 1;
+  /** The highest number that they used, and the one of the INVITE that was answered last. */
+  #remoteCseq: number;
+  #answeredCseq = 0;
   #isOver = false;
 
   constructor(options: DialogOptions) {
@@ -74,6 +77,7 @@ export class UasDialog {
     this.#options = options;
     this.localTag = options.localTag;
     this.callId = headers.get('call-id') ?? '';
+    this.#remoteCseq = cseqOf(request)?.number ?? 0;
     this.#flow = arrival.flow;
     this.#remote = headers.get('from') ?? '';
     this.#local = `${headers.get('to') ?? ''};tag=${options.localTag}`;
@@ -85,6 +89,14 @@ export class UasDialog {
 
   get remoteTag(): string | undefined {
     return tagOf(this.#remote);
+  }
+
+  /** RFC 3261 §12.2.2: a request whose number is lower than one before it is answered 500. */
+  takesInOrder(request: SipRequest): boolean {
+    const number = cseqOf(request)?.number ?? 0;
+    if (number < this.#remoteCseq) return false;
+    this.#remoteCseq = number;
+    return true;
   }
 
   respond(transaction: ServerTransaction, status: number, reason: string, extra: readonly Header[] = []): void {
@@ -107,6 +119,7 @@ export class UasDialog {
     const plain = buildResponse(transaction.request, 200, 'OK', this.localTag, [...recordRoutes, ...headers]);
     const response = { ...plain, body: Buffer.from(sdp) };
     this.#remoteTarget = contactUri(transaction.request) ?? this.#remoteTarget;
+    this.#answeredCseq = cseqOf(transaction.request)?.number ?? 0;
     let [waitMs, waitedMs] = [T1_MS, 0];
     const again = () => {
       waitedMs += waitMs;
@@ -121,15 +134,17 @@ export class UasDialog {
     this.#resend = this.#options.clock.after(waitMs, again);
   }
 
-  acknowledged(): void {
-    this.#resend?.[Symbol.dispose]();
-    this.#resend = undefined;
+  /** Whether `ack` belongs to the 2xx that was sent last; then it is sent no more. */
+  takeAck(ack: SipRequest): boolean {
+    if (cseqOf(ack)?.number !== this.#answeredCseq) return false;
+    this.#stopResending();
+    return true;
   }
 
   /** The dialog is over without a BYE of ours. */
   end(): void {
     this.#isOver = true;
-    this.acknowledged();
+    this.#stopResending();
   }
 
   bye(cause: string): void {
@@ -150,6 +165,11 @@ export class UasDialog {
     this.#options.supervise(
       this.#options.stack.request(request, this.#target(), { onResponse: nothing, onFailure: nothing }),
     );
+  }
+
+  #stopResending(): void {
+    this.#resend?.[Symbol.dispose]();
+    this.#resend = undefined;
   }
 
   /** By the first route or the contact; an open connection is used again. */

@@ -75,7 +75,8 @@ export class SipServer implements AsyncDisposable {
 
   #inDialog(call: Call, transaction: ServerTransaction): void {
     const { method } = transaction.request;
-    if (method === 'INVITE') call.reinvite(transaction);
+    if (!call.dialog.takesInOrder(transaction.request)) call.dialog.respond(transaction, 500, 'Request Out Of Order');
+    else if (method === 'INVITE') call.reinvite(transaction);
     else if (method === 'BYE') call.byeReceived(transaction);
     else if (method === 'OPTIONS' || method === 'INFO') call.dialog.respond(transaction, 200, 'OK');
     else call.dialog.respond(transaction, 405, 'Method Not Allowed');
