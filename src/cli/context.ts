@@ -10,7 +10,7 @@ import { openRuntimeFolder } from '../config/runtime-folder.ts';
 import { LinkClient } from '../ipc/client.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { systemClock } from '../kernel/clock.ts';
-import { codeOf, WardlineError } from '../kernel/errors.ts';
+import { WardlineError } from '../kernel/errors.ts';
 import { connectVault } from '../vault/client.ts';
 import type { Caller, Vault } from '../vault/contract.ts';
 import { hasVault } from '../vault/create.ts';
@@ -69,20 +69,6 @@ async function connectRunning({ runtimeFolder, clock }: CliContext): Promise<Ope
   if (!existsSync(socket) || token === undefined || !(await answers(socket, token, clock))) return undefined;
   const vault = connectVault({ socket, token, role: 'cli', clock });
   return Object.assign(vault, { isRunning: true, [Symbol.asyncDispose]: async () => vault[Symbol.dispose]() });
-}
-
-/** The controller of the running appliance, for live state; undefined when none runs. */
-export async function askController(context: CliContext, type: string): Promise<unknown> {
-  const token = readToken(context.runtimeFolder);
-  const path = join(context.runtimeFolder, 'controller.sock');
-  if (token === undefined || !existsSync(path)) return undefined;
-  using link = new LinkClient({ path, role: 'cli', token, clock: context.clock });
-  try {
-    return (await link.request(type, {}, undefined, RUNNING_PROBE_MS)).payload;
-  } catch (thrown) {
-    if (codeOf(thrown) === 'link-closed') return undefined;
-    throw thrown;
-  }
 }
 
 async function answers(path: string, token: string, clock: Clock): Promise<boolean> {

@@ -1,12 +1,12 @@
 // The bootstrap file: folders, listeners and roles, all that is needed before the vault opens. It holds no secret; the vault holds the rest.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { isIP } from '../kernel/ip.ts';
 import { dirname, join, resolve } from 'node:path';
 import type { Static } from 'typebox';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { parse } from 'yaml';
 import { codeOf, WardlineError } from '../kernel/errors.ts';
+import { isIP } from '../kernel/ip.ts';
 import type { Address, EdgeListener } from './boot.ts';
 import type { Environment } from './env.ts';
 

@@ -12,9 +12,9 @@ export interface Environment {
 
 export function readEnvironment(env: NodeJS.ProcessEnv, checkout: string): Environment {
   return {
-    varFolder: resolve(env['WARDLINE_VAR'] ?? resolve(checkout, 'var')),
-    firstAddress: env['WARDLINE_ADDRESS'],
-    firstHostName: env['WARDLINE_HOST_NAME'],
-    runtimeBase: env['XDG_RUNTIME_DIR'],
+    varFolder: resolve(env.WARDLINE_VAR ?? resolve(checkout, 'var')),
+    firstAddress: env.WARDLINE_ADDRESS,
+    firstHostName: env.WARDLINE_HOST_NAME,
+    runtimeBase: env.XDG_RUNTIME_DIR,
   };
 }

@@ -1,4 +1,5 @@
 // Importing a clinic: checked as a whole, its difference shown, its texts spoken, and then put in place in one audited step.
+import { readdirSync } from 'node:fs';
 import { WardlineError } from '../kernel/errors.ts';
 import type { Clinic, Prompt } from '../model/clinic.ts';
 import { diffClinics } from '../model/diff-clinics.ts';
@@ -16,9 +17,13 @@ export interface ImportPlan {
   readonly removedPhones: readonly string[];
 }
 
-/** Checks the text against the clinic that is in place. */
-export async function planImport(vault: Vault, text: string): Promise<ImportPlan | { problems: readonly Problem[] }> {
-  const parsed = parseClinicYaml(text);
+/** Checks the text against the prompts that came along and the clinic that is in place. */
+export async function planImport(
+  vault: Vault,
+  text: string,
+  soundsFolder: string,
+): Promise<ImportPlan | { problems: readonly Problem[] }> {
+  const parsed = parseClinicYaml(text, { promptFiles: promptFilesIn(soundsFolder) });
   if ('problems' in parsed) return parsed;
   const { clinic: before } = await vault.ask('clinic.get', {});
   const clinic = { ...parsed.clinic, trunks: parsed.clinic.trunks.filter((trunk) => !trunk.isSample) };
@@ -32,6 +37,12 @@ export async function planImport(vault: Vault, text: string): Promise<ImportPlan
     ],
     removedPhones: before.phones.map((phone) => phone.username).filter((username) => !kept.has(username)),
   };
+}
+
+/** `voicemail/greeting` for each WAV file under the folder. */
+function promptFilesIn(soundsFolder: string): ReadonlySet<string> {
+  const files = readdirSync(soundsFolder, { recursive: true, encoding: 'utf8' });
+  return new Set(files.filter((file) => file.endsWith('.wav')).map((file) => file.slice(0, -'.wav'.length)));
 }
 
 /** Speaks the clinic's own texts, then replaces the clinic; a text that cannot be spoken changes nothing. */

@@ -110,7 +110,7 @@ export class SupervisedProcess<Status> {
     const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', entry], {
       stdio: ['pipe', 'ignore', 'inherit'],
       detached: true, // a terminal's Ctrl-C is for the supervisor alone
-      env: { PATH: process.env['PATH'], NODE_ENV: process.env['NODE_ENV'] },
+      env: { PATH: process.env.PATH, NODE_ENV: process.env.NODE_ENV },
     });
     this.#child = child;
     const exited = Promise.withResolvers<void>();

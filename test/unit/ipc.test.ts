@@ -39,20 +39,23 @@ t.test('bytes that are no frame are a fault, never an exception', async (t) => {
   t.equal(new FrameReader().push(Buffer.from([0, 0, 0, 5, 0, 0, 0, 1, 120])), 'fault');
 });
 
-t.test('a request is answered with its body; a refusal arrives with code and sentence; silence ends at the deadline', async (t) => {
-  const path = socketPath(t);
-  const server = await LinkServer.listen({ path, tokens: { tester: 'secret' }, clock: systemClock, onRequest: echo });
-  const client = new LinkClient({ path, role: 'tester', token: 'secret', clock: systemClock });
-  t.teardown(async () => {
-    client[Symbol.dispose]();
-    await server[Symbol.asyncDispose]();
-  });
-  const answer = await client.request('echo', { n: 1 }, Buffer.from('sound'));
-  t.same(answer.payload, { n: 1 });
-  t.equal(Buffer.from(answer.body).toString(), 'sound');
-  await t.rejects(client.request('refuse'), { code: 'refused', message: 'Not today.' });
-  await t.rejects(client.request('never', null, undefined, 20), { code: 'deadline' });
-});
+t.test(
+  'a request is answered with its body; a refusal arrives with code and sentence; silence ends at the deadline',
+  async (t) => {
+    const path = socketPath(t);
+    const server = await LinkServer.listen({ path, tokens: { tester: 'secret' }, clock: systemClock, onRequest: echo });
+    const client = new LinkClient({ path, role: 'tester', token: 'secret', clock: systemClock });
+    t.teardown(async () => {
+      client[Symbol.dispose]();
+      await server[Symbol.asyncDispose]();
+    });
+    const answer = await client.request('echo', { n: 1 }, Buffer.from('sound'));
+    t.same(answer.payload, { n: 1 });
+    t.equal(Buffer.from(answer.body).toString(), 'sound');
+    await t.rejects(client.request('refuse'), { code: 'refused', message: 'Not today.' });
+    await t.rejects(client.request('never', null, undefined, 20), { code: 'deadline' });
+  },
+);
 
 t.test('a wrong token, an unknown role and a request before the hello get nothing', async (t) => {
   const path = socketPath(t);

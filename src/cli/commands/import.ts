@@ -1,5 +1,6 @@
 // `wardline import` and `wardline export`: a whole clinic from a YAML file, and back into one.
 import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import { codeOf, WardlineError } from '../../kernel/errors.ts';
 import { formatClinicYaml } from '../../model/format-clinic.ts';
@@ -33,7 +34,7 @@ async function runImport(file: string, options: ImportOptions): Promise<void> {
   const text = readText(file);
   const context = openContext();
   await using vault = await openVault(context);
-  const plan = await planImport(vault, text);
+  const plan = await planImport(vault, text, join(context.checkout, 'config', 'prompts', 'en'));
   if ('problems' in plan) {
     const lines = plan.problems.map(({ line, column, message }) => `${file}:${line}:${column}: ${message}`);
     if (options.json) show(true, { problems: plan.problems }, () => '');
