@@ -50,3 +50,4 @@ export function spawnVault(folders: Folders, options: { start?: number; startLoc
 }
 
 export const MEDIA_TOKEN = TOKENS.media;
+export const CLI_TOKEN = TOKENS.cli;

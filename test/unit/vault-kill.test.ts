@@ -1,12 +1,13 @@
 // A kill -9 of the vault in the middle of a capture costs nothing that was acknowledged; what was captured is listed and heard.
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
+import { LinkClient } from '../../src/ipc/client.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import type { ArtifactId } from '../../src/kernel/id.ts';
 import { type Capture, connectIntake } from '../../src/seal/intake-client.ts';
 import type { Vault } from '../../src/vault/contract.ts';
-import { CALLER, makeVault, newFolders, tone, voicemailHeader } from '../support/vault-bench.ts';
-import { MEDIA_TOKEN, spawnVault } from '../support/vault-process.ts';
+import { CALLER, makeVault, newFolders, openVault, tone, voicemailHeader } from '../support/vault-bench.ts';
+import { CLI_TOKEN, MEDIA_TOKEN, spawnVault } from '../support/vault-process.ts';
 
 const PACKET_BYTES = 160;
 
@@ -76,6 +77,36 @@ t.test('the vault alone dies: the writer waits with sealed audio, and nothing at
   t.equal((await again.ask('audit.verify', { caller: CALLER })).ok, true);
   await second.kill();
 });
+
+t.test(
+  'the media role may hand in audio alone; notices reach the controller; shutdown ends the process cleanly',
+  async (t) => {
+    using folders = newFolders();
+    await makeVault(folders);
+    const vault = spawnVault(folders);
+    using controller = vault.connect();
+    const notice = Promise.withResolvers<string>();
+    controller.onNotice(({ type }) => notice.resolve(type));
+    const { clinic } = await controller.ask('clinic.get', {});
+    using media = new LinkClient({ path: vault.socket, role: 'media', token: MEDIA_TOKEN, clock: systemClock });
+    await t.rejects(media.request('status', {}), { code: 'not-allowed' });
+    await t.rejects(media.request('intake.begin', { artifactId: 'x' }), { code: 'artifact-unknown' });
+    await t.rejects(media.request('intake.chunk', [1]), { code: 'unknown-request' });
+    await t.rejects(media.request('intake.unheard-of', {}), { code: 'unknown-request' });
+    using cli = new LinkClient({ path: vault.socket, role: 'cli', token: CLI_TOKEN, clock: systemClock });
+    await t.rejects(cli.request('toString', {}), { code: 'unknown-request' });
+    await controller.ask('clinic.put', { caller: CALLER, clinic, summary: 'the same again' });
+    t.equal(await notice.promise, 'clinic.changed');
+    t.same((await cli.request('shutdown', {})).payload, {});
+    t.equal(await vault.exited, 0);
+    await using again = await openVault(folders);
+    const { rows } = await again.ask('audit.page', { caller: CALLER, page: { limit: 10 } });
+    t.ok(
+      rows.some(({ action }) => action === 'vault-closed'),
+      'it closed its books before it went',
+    );
+  },
+);
 
 t.test('what cannot start says why in one sentence and exits with 78', async (t) => {
   using folders = newFolders();
