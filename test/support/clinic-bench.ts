@@ -164,7 +164,10 @@ export function testClinic(changes: Partial<Clinic> = {}): Clinic {
       extension: number,
       label: `Desk ${number}`,
     })),
-    mailboxes: ['1001', '1002'].map((number) => ({ number, name: `Box ${number}`, maxSeconds: 30 })),
+    mailboxes: [
+      { number: '1001', name: 'Box 1001', greeting: { file: 'call/no-answer' }, maxSeconds: 30 },
+      { number: '1002', name: 'Box 1002', maxSeconds: 30 },
+    ],
     trunks: [],
     dids: [
       { number: '+12125550100', name: 'Main', destination: { to: 'menu', id: 'main' }, isRecorded: false },

@@ -1,4 +1,5 @@
 // Rings several contacts at once: the first answer wins, the others are cancelled; time and the caller's leaving end it (RFC 3261 §16.7 in spirit, as a back-to-back user agent).
+import { codeOf } from '../../kernel/errors.ts';
 import type { Attempt, CalledLeg } from '../leg/called-leg.ts';
 import { isLegEnded } from '../leg/ending.ts';
 import type { AttemptFault } from '../leg/faults.ts';
@@ -27,7 +28,7 @@ export async function ringAll(call: Call, attempts: readonly Attempt[], seconds:
   const timer = clock.after(seconds * 1000, () => stop({ stop: 'time' }));
   const watch = call.caller.ending.onEnd(() => stop({ stop: 'caller' }));
   try {
-    return await firstAnswer(attempts, stopped);
+    return await firstAnswer(call, attempts, stopped);
   } finally {
     timer[Symbol.dispose]();
     watch[Symbol.dispose]();
@@ -36,7 +37,7 @@ export async function ringAll(call: Call, attempts: readonly Attempt[], seconds:
   }
 }
 
-async function firstAnswer(attempts: readonly Attempt[], stopped: Promise<Turn>): Promise<RingResult> {
+async function firstAnswer(call: Call, attempts: readonly Attempt[], stopped: Promise<Turn>): Promise<RingResult> {
   const open = new Map(
     attempts.map((attempt, index) => [index, attempt.outcome.then((outcome): Turn => ({ index, outcome }))]),
   );
@@ -55,7 +56,9 @@ async function firstAnswer(attempts: readonly Attempt[], stopped: Promise<Turn>)
     try {
       return { answered: await turn.outcome.answered.complete(), index: turn.index };
     } catch (error) {
-      return { unanswered: { reason: isLegEnded(error) ? 'cancelled' : 'no-audio' } };
+      if (isLegEnded(error)) return { unanswered: { reason: 'cancelled' } };
+      call.services.logger.warn({ code: codeOf(error), callId: call.id }, 'a party answered without usable audio');
+      return { unanswered: { reason: 'no-audio' } };
     }
   }
   return { unanswered: worst(faults) };

@@ -94,6 +94,7 @@ export function newSrf(): SrfConnection {
   return new Srf() as unknown as SrfConnection;
 }
 
+/** A dialog has a method `ack` too, as it has one of every SIP method; only the offer has its `sdp` beside it. */
 export function isOfferedDialog(value: SrfDialog | OfferedDialog): value is OfferedDialog {
-  return 'ack' in value && typeof value.ack === 'function';
+  return 'sdp' in value && typeof value.sdp === 'string';
 }
