@@ -7,7 +7,9 @@ export function readPrompt(file: string): Int16Array {
   const wav = readFileSync(file);
   const rate = wav.readUInt32LE(24);
   const data = wav.indexOf('data') + 8;
-  const samples = new Int16Array(wav.subarray(data, data + 2 * Math.floor((wav.length - data) / 2)).slice().buffer);
+  const samples = new Int16Array(
+    Uint8Array.from(wav.subarray(data, data + 2 * Math.floor((wav.length - data) / 2))).buffer,
+  );
   return rate === 8000 ? samples : resample(samples, rate, 8000);
 }
 
