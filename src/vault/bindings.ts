@@ -14,6 +14,12 @@ export function bindingHandlers(
   core: VaultCore & { readonly volatile: VolatileStore },
 ): Pick<Handlers, BindingOperation> {
   const rowOf = (username: string, contact: string) => core.blindRow(SPACE, `${username}\n${contact}`);
+  /** Durably and first: an old refresh must not outlive a crash and stand in front of what is written next. */
+  const dropRefresh = (row: string) => {
+    if (core.volatile.get(SPACE, row) === undefined) return;
+    core.volatile.delete(SPACE, row);
+    core.volatile.flush();
+  };
   return {
     'bindings.list': () => {
       const stored = core.records.list<ContactBinding>(SPACE);
@@ -22,16 +28,16 @@ export function bindingHandlers(
     'bindings.put': ({ caller, binding }) => {
       const row = rowOf(binding.username, binding.contact);
       const entry = { action: 'binding-added', ...caller, outcome: 'ok', subject: binding.username } as const;
+      dropRefresh(row);
       core.transact(entry, (tx) => tx.put(SPACE, row, binding));
-      core.volatile.delete(SPACE, row);
       return {};
     },
     'bindings.remove': ({ caller, username, contact, reason }) => {
       const row = rowOf(username, contact);
       if (core.records.get(SPACE, row) === undefined) return {};
       const entry = { action: 'binding-removed', ...caller, outcome: 'ok', subject: username, detail: reason } as const;
+      dropRefresh(row);
       core.transact(entry, (tx) => tx.delete(SPACE, row));
-      core.volatile.delete(SPACE, row);
       return {};
     },
     'bindings.refresh': ({ bindings }) => {
