@@ -28,6 +28,10 @@ process.on('uncaughtException', (error) => {
   process.exit(1);
 });
 
+if (boot.rtpHost === '0.0.0.0' || boot.rtpHost === '::') {
+  const sentence = `Phones cannot send audio to ${boot.rtpHost}; name one address of this machine in the configuration.`;
+  refuseToStart(new WardlineError('no-such-address', sentence));
+}
 mkdirSync(boot.runtimeFolder, { recursive: true, mode: 0o700 });
 const intake = connectIntake({ socket: boot.sealSocket, token: boot.sealToken, clock: systemClock });
 const server = await createMediaServer({
@@ -78,6 +82,12 @@ async function shutDown(): Promise<void> {
 }
 
 function explain(error: unknown): unknown {
+  if (codeOf(error) === 'EADDRNOTAVAIL') {
+    return new WardlineError(
+      'no-such-address',
+      `Audio is to come to ${boot.rtpHost}, which is no address of this machine; correct the address in the configuration.`,
+    );
+  }
   const { eventSocket, sip } = boot;
   const places = `${eventSocket.host}:${eventSocket.port} and ${sip.host}:${sip.port}`;
   if (codeOf(error) !== 'EADDRINUSE') return error;

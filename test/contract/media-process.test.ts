@@ -12,7 +12,7 @@ import { systemClock } from '../../src/kernel/clock.ts';
 const ENTRY = join(import.meta.dirname, '../../src/process/media.ts');
 const HOST = '127.0.0.1';
 
-function boot(eventSocketPort: number) {
+function boot(eventSocketPort: number, rtpHost = HOST) {
   const runtimeFolder = mkdtempSync(join(tmpdir(), 'media-'));
   const child = spawn(process.execPath, [ENTRY], { stdio: ['pipe', 'ignore', 'pipe'] });
   let said = '';
@@ -27,7 +27,7 @@ function boot(eventSocketPort: number) {
     eventSocket: { host: HOST, port: eventSocketPort },
     eventSocketSecret: 'secret',
     sip: { host: HOST, port: 0 },
-    rtpHost: HOST,
+    rtpHost,
     rtpPorts: { first: 0, last: 0 },
     soundsFolder: runtimeFolder,
     spoolFolder: join(runtimeFolder, 'spool'),
@@ -74,4 +74,13 @@ t.test('a port that is taken is said in one sentence, and nobody need start it a
   const { exited, said } = boot(address !== null && typeof address === 'object' ? address.port : 0);
   t.same(await exited, [78, null]);
   t.match(said(), /^wardline: The media server needs .* something else listens on one of them.*\n$/);
+});
+
+t.test('an audio address that is not this machine’s, or none at all, is said in one sentence', async (t) => {
+  const far = boot(0, '192.0.2.77');
+  t.same(await far.exited, [78, null]);
+  t.match(far.said(), /^wardline: Audio is to come to 192\.0\.2\.77, which is no address of this machine; .*\n$/);
+  const any = boot(0, '0.0.0.0');
+  t.same(await any.exited, [78, null]);
+  t.match(any.said(), /^wardline: Phones cannot send audio to 0\.0\.0\.0; .*\n$/);
 });

@@ -59,7 +59,7 @@ export interface MediaServer extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** Listens on both addresses; rejects with Node's own error when one of them is taken. */
+/** Listens on both addresses; rejects with Node's own error when one of them is taken or the audio address is not this machine's. */
 export async function createMediaServer(options: MediaServerOptions): Promise<MediaServer> {
   const { clock, random, logger, soundsFolder, spoolFolder, intake, rtpHost, rtpPorts } = options;
   const coreUuid = newUuid(random);
@@ -81,6 +81,8 @@ export async function createMediaServer(options: MediaServerOptions): Promise<Me
   const registry = new Registry(clock, options.maxChannels ?? DEFAULT_MAX_CHANNELS);
   await using parts = new AsyncDisposableStack();
   const ports = parts.use(createMediaPorts({ address: rtpHost, ...rtpPorts, clock }));
+  // An audio address that is not this machine's is found now, not by the first caller.
+  (await ports.open())[Symbol.dispose]();
   const sip = parts.use(await SipServer.listen({ host, hub, registry, ports, address: options.sip }));
   const sockets = new Set<EventSocket>();
   const context = { host, hub, registry, sipAddress: `${sip.bound.host}:${sip.bound.port}`, secret: options.secret };
