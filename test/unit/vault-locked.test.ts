@@ -87,51 +87,54 @@ function disguises(text: string): Buffer[] {
   ];
 }
 
-t.test('no name, number or tone lies in clear anywhere in the data folder, running, killed or closed', async (t) => {
-  using folders = newFolders();
-  await makeVault(folders);
-  const audio = tone(4_000);
-  const haystack = Buffer.from(`x${Buffer.from(`xx${CANARY_NAME} called`).toString('base64')}`);
-  t.ok(
-    disguises(CANARY_NAME).some((needle) => haystack.includes(needle)),
-    'the search finds what is there to be found',
-  );
-  const search = (when: string) => {
-    const needles = [CANARY_NAME, CANARY_NUMBER.slice(1), 'canary-password', 'canary-binding'].flatMap(disguises);
-    needles.push(...disguises(CANARY_NAME.split(' ')[1]!), Buffer.from(audio.subarray(1_000, 1_032)));
-    needles.push(Buffer.from(Buffer.from(audio.subarray(999, 1_023)).toString('base64')));
-    for (const { path, bytes } of filesBelow(folders.root)) {
-      const found = needles.filter((needle) => bytes.includes(needle));
-      t.same(found.map(String), [], `${when}: nothing in ${path.slice(folders.root.length)}`);
+t.test(
+  'no name, number or tone lies in clear anywhere in the data folder, journal included, while it runs and after',
+  async (t) => {
+    using folders = newFolders();
+    await makeVault(folders);
+    const audio = tone(4_000);
+    const haystack = Buffer.from(`x${Buffer.from(`xx${CANARY_NAME} called`).toString('base64')}`);
+    t.ok(
+      disguises(CANARY_NAME).some((needle) => haystack.includes(needle)),
+      'the search finds what is there to be found',
+    );
+    const search = (when: string) => {
+      const needles = [CANARY_NAME, CANARY_NUMBER.slice(1), 'canary-password', 'canary-binding'].flatMap(disguises);
+      needles.push(...disguises(CANARY_NAME.split(' ')[1]!), Buffer.from(audio.subarray(1_000, 1_032)));
+      needles.push(Buffer.from(Buffer.from(audio.subarray(999, 1_023)).toString('base64')));
+      for (const { path, bytes } of filesBelow(folders.root)) {
+        const found = needles.filter((needle) => bytes.includes(needle));
+        t.same(found.map(String), [], `${when}: nothing in ${path.slice(folders.root.length)}`);
+      }
+    };
+    {
+      await using vault = await openVault(folders);
+      const { artifactId } = await vault.ask('artifact.open', { header: voicemailHeader() });
+      await captureAll(vault, artifactId, audio);
+      await vault.ask('artifact.close', { artifactId, keep: true });
+      await vault.ask('cdr.put', { cdr: sampleCdr() });
+      await vault.ask('credentials.set', { caller: CALLER, username: 'canary-binding', password: 'canary-password' });
+      const binding = {
+        ...{
+          username: 'canary-binding',
+          contact: 'sip:canary-binding@192.0.2.7',
+          instance: '',
+          callId: 'c',
+          cseq: 1,
+          q: 1,
+        },
+        ...{ registeredAt: sampleCdr().startedAt, expiresAt: sampleCdr().endedAt, userAgent: 'Phone' },
+        source: { transport: 'tls', host: '192.0.2.7', port: 5061 },
+      } as const;
+      await vault.ask('bindings.put', { caller: CALLER, binding });
+      await vault.ask('bindings.refresh', { bindings: [{ ...binding, cseq: 2 }] });
+      t.equal((await vault.ask('bindings.list', {})).bindings[0]?.cseq, 2);
+      await vault.ask('calls.page', { caller: CALLER, page: { limit: 5 }, number: CANARY_NUMBER });
+      search('open');
     }
-  };
-  {
-    await using vault = await openVault(folders);
-    const { artifactId } = await vault.ask('artifact.open', { header: voicemailHeader() });
-    await captureAll(vault, artifactId, audio);
-    await vault.ask('artifact.close', { artifactId, keep: true });
-    await vault.ask('cdr.put', { cdr: sampleCdr() });
-    await vault.ask('credentials.set', { caller: CALLER, username: 'canary-binding', password: 'canary-password' });
-    const binding = {
-      ...{
-        username: 'canary-binding',
-        contact: 'sip:canary-binding@192.0.2.7',
-        instance: '',
-        callId: 'c',
-        cseq: 1,
-        q: 1,
-      },
-      ...{ registeredAt: sampleCdr().startedAt, expiresAt: sampleCdr().endedAt, userAgent: 'Phone' },
-      source: { transport: 'tls', host: '192.0.2.7', port: 5061 },
-    } as const;
-    await vault.ask('bindings.put', { caller: CALLER, binding });
-    await vault.ask('bindings.refresh', { bindings: [{ ...binding, cseq: 2 }] });
-    t.equal((await vault.ask('bindings.list', {})).bindings[0]?.cseq, 2);
-    await vault.ask('calls.page', { caller: CALLER, page: { limit: 5 }, number: CANARY_NUMBER });
-    search('open');
-  }
-  search('closed');
-});
+    search('closed');
+  },
+);
 
 t.test('a capture whose writer is silent for a while plays the gap as silence', async (t) => {
   using folders = newFolders();
