@@ -20,7 +20,7 @@ const PACKAGES = {
 export type Client = keyof typeof PACKAGES;
 
 /** The part of a tap test that `needs` speaks through. */
-interface Teller {
+export interface Teller {
   plan(count: number, reason?: string): void;
   fail(message: string): unknown;
 }

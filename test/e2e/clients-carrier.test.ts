@@ -1,0 +1,135 @@
+// A carrier that nobody here wrote: Debian's sipp calls the clinic's number over UDP and TCP, presses a key, leaves a message; sipsak asks for OPTIONS.
+import t, { type Test } from 'tap';
+import { pcmu } from '../../src/protocol/rtp/g711.ts';
+import type { ArtifactSummary } from '../../src/vault/contract.ts';
+import { startAppliance, until } from '../support/appliance.ts';
+import { clientFolder, needs, Program } from '../support/clients.ts';
+import { toneLevel } from '../support/listen.ts';
+import { digitThenTone } from '../support/pcap.ts';
+import { mayPlayPcap, startSipp } from '../support/sipp.ts';
+
+const CLINIC = '+12125550100';
+const NOBODY = '+12125550199';
+const MESSAGE_HZ = 1_300;
+/** The mailbox's greeting takes 11 s of it. */
+const MESSAGE_CALL_SECONDS = 16;
+const MESSAGE_MS = 2_500;
+const CALLS = 20;
+/** How long each of them stays. */
+const HOLD_SECONDS = 5;
+/** On this machine, but no trunk's. */
+const STRANGER = '127.0.0.2';
+const DEADLINE_MS = 30_000;
+const SHOWN_CHARACTERS = 3_000;
+
+const appliance = await startAppliance();
+t.teardown(() => appliance[Symbol.asyncDispose]());
+const portOf = (transport: 'udp' | 'tcp') =>
+  transport === 'udp' ? appliance.carrierUdpPort : appliance.carrierTcpPort;
+
+t.test('over UDP and TCP a caller picks key 3 by RFC 4733 and leaves a message', async (t) => {
+  if (!needs(t, 'sipp') || !mayPlayPcap(t)) return;
+  const callers = [
+    { transport: 'udp', from: '+12125550142' },
+    { transport: 'tcp', from: '+12125550143' },
+  ] as const;
+  await Promise.all(callers.map((caller) => leaveMessage(t, caller)));
+  for (const { from, transport } of callers) await checkMessage(t, from, transport);
+});
+
+/** Asserts exit code 0, and shows what was printed otherwise. */
+async function endsWell(t: Test, program: Program, label: string): Promise<void> {
+  const code = await program.ends(DEADLINE_MS);
+  if (code !== 0) t.comment(program.output.slice(-SHOWN_CHARACTERS));
+  t.equal(code, 0, label);
+}
+
+async function leaveMessage(t: Test, caller: { transport: 'udp' | 'tcp'; from: string }): Promise<void> {
+  const speech = digitThenTone('3', MESSAGE_HZ, MESSAGE_CALL_SECONDS);
+  const call = { ...caller, port: portOf(caller.transport), to: CLINIC, speech, seconds: MESSAGE_CALL_SECONDS };
+  await using sipp = await startSipp(call);
+  await endsWell(t, sipp, `${caller.transport}: the call went as a carrier expects`);
+}
+
+async function checkMessage(t: Test, from: string, transport: string): Promise<void> {
+  const find = async () => (await appliance.calls()).filter((cdr) => cdr.from === from);
+  t.ok(await until(async () => (await find()).length > 0, DEADLINE_MS), `${transport}: there is a call record`);
+  const [cdr, ...others] = await find();
+  t.same(others, [], 'one alone');
+  t.match(cdr, { direction: 'inbound', to: CLINIC, outcome: { ended: 'answered', by: 'caller' } });
+  const places = cdr?.steps.map(({ kind, name }) => `${kind} ${name}`) ?? [];
+  t.ok(
+    places.some((place) => place.startsWith('menu ')),
+    'it went through a menu',
+  );
+  t.equal(places.at(-1), 'mailbox 1001', 'key 3 leads to the mailbox');
+  t.equal(cdr?.artifacts.length, 1, 'with one message');
+  let message: ArtifactSummary | undefined;
+  const isComplete = async () => {
+    const artifactId = cdr?.artifacts[0];
+    if (artifactId !== undefined)
+      message = await appliance.withVault((vault, caller) => vault.ask('artifact.get', { caller, artifactId }));
+    return message?.state === 'complete';
+  };
+  t.ok(await until(isComplete, DEADLINE_MS), 'complete');
+  t.match(message, { kind: 'voicemail', mailbox: '1001', from });
+  const heard = message && (await audioOf(message));
+  t.ok(heard !== undefined && heard.length >= MESSAGE_MS * 8, `it is ${(heard?.length ?? 0) / 8000} s long`);
+  const level = toneLevel(heard ?? new Int16Array(800), 8000, MESSAGE_HZ);
+  t.ok(Math.abs(level + 12.2) < 2, `it holds what was said: ${MESSAGE_HZ} Hz at ${level.toFixed(1)} dBFS`);
+}
+
+async function audioOf({ id, durationMs }: ArtifactSummary): Promise<Int16Array> {
+  const { body } = await appliance.withVault((vault, caller) => {
+    const ask = { caller, artifactId: id, fromSample: 0, samples: durationMs * 8, play: true };
+    return vault.askForBytes('artifact.audio', ask);
+  });
+  const samples = new Int16Array(body.length);
+  pcmu.decode(body, 0, body.length, samples, 0);
+  return samples;
+}
+
+for (const transport of ['udp', 'tcp'] as const) {
+  t.test(`${CALLS} calls at once over ${transport}: each is answered, ended, and recorded once`, async (t) => {
+    if (!needs(t, 'sipp')) return;
+    const from = transport === 'udp' ? '+12125550144' : '+12125550145';
+    const call = { port: portOf(transport), transport, to: CLINIC, from, calls: CALLS, seconds: HOLD_SECONDS };
+    await using sipp = await startSipp(call);
+    await endsWell(t, sipp, 'sipp counts no failed call');
+    const find = async () => (await appliance.calls()).filter((cdr) => cdr.from === from);
+    t.ok(await until(async () => (await find()).length === CALLS, DEADLINE_MS), `${CALLS} call records`);
+    const records = await find();
+    t.equal(records.length, CALLS, 'and not one more');
+    t.equal(new Set(records.map(({ callId }) => callId)).size, CALLS);
+    t.ok(records.every(({ outcome }) => outcome.ended === 'answered' && outcome.by === 'caller'));
+    const lastAnswered = Math.max(...records.map(({ answeredAt }) => answeredAt ?? Number.POSITIVE_INFINITY));
+    t.ok(lastAnswered < Math.min(...records.map(({ endedAt }) => endedAt)), 'all of them were up at one moment');
+  });
+
+  t.test(`over ${transport} a stranger is refused with 403 and a number that is not ours with 404`, async (t) => {
+    if (!needs(t, 'sipp')) return;
+    const before = (await appliance.calls()).length;
+    const call = { port: portOf(transport), transport, to: CLINIC, from: '+12125550146', seconds: 1 };
+    const stranger = { ...call, source: STRANGER, refusedWith: 403 };
+    const wrongNumber = { ...call, to: NOBODY, refusedWith: 404 };
+    for (const refused of [stranger, wrongNumber]) {
+      await using sipp = await startSipp(refused);
+      await endsWell(t, sipp, `refused with ${refused.refusedWith}`);
+    }
+    t.equal((await appliance.calls()).length, before, 'neither is a call');
+  });
+
+  t.test(`sipsak gets its OPTIONS answered on the carriers' ${transport} port`, async (t) => {
+    if (!needs(t, 'sipsak')) return;
+    const args = ['-vv', '-E', transport, '-s', `sip:${CLINIC}@127.0.0.1:${portOf(transport)}`];
+    await using sipsak = new Program('sipsak', args, clientFolder('sipsak'));
+    await endsWell(t, sipsak, 'sipsak is content');
+    t.match(sipsak.output, /SIP\/2\.0 200 /);
+  });
+}
+
+t.test('the audit trail holds after all of it', async (t) => {
+  const { status, stdout } = appliance.cli(['audit', 'verify', '--json']);
+  t.equal(status, 0);
+  t.match(JSON.parse(stdout), { ok: true });
+});
