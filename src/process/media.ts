@@ -68,8 +68,8 @@ function answer(type: string): Answer {
   throw new WardlineError('unknown-request', `The media server knows no request ${type}.`);
 }
 
-function statusOf({ status }: MediaServer): Json {
-  const { eventSocket, sip, ...counters } = status();
+function statusOf(running: MediaServer): Json {
+  const { eventSocket, sip, ...counters } = running.status();
   return { eventSocket: { ...eventSocket }, sip: { ...sip }, ...counters };
 }
 

@@ -2,8 +2,10 @@
 import { performance } from 'node:perf_hooks';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Logger } from '../../kernel/logger.ts';
+import type { MediaPorts } from '../runtime/media-socket.ts';
 import { createMediaPorts } from '../runtime/media-socket.ts';
 import type { HostPort } from '../runtime/sip-stack.ts';
+import type { TcpConnection, TcpServer } from '../runtime/tcp-server.ts';
 import { listenTcp } from '../runtime/tcp-server.ts';
 import { EventHub } from './event-hub.ts';
 import { EventSocket } from './event-socket.ts';
@@ -61,24 +63,11 @@ export interface MediaServer extends AsyncDisposable {
 
 /** Listens on both addresses; rejects with Node's own error when one of them is taken or the audio address is not this machine's. */
 export async function createMediaServer(options: MediaServerOptions): Promise<MediaServer> {
-  const { clock, random, logger, soundsFolder, spoolFolder, intake, rtpHost, rtpPorts } = options;
-  const coreUuid = newUuid(random);
-  const work = new WorkInHand(logger);
-  const { supervise } = work;
-  const host: MediaHost = {
-    clock,
-    random,
-    logger,
-    soundsFolder,
-    spoolFolder,
-    intake,
-    supervise,
-    quirks: options.quirks ?? {},
-    coreUuid,
-    address: rtpHost,
-  };
+  const { clock, rtpHost, rtpPorts, maxChannels = DEFAULT_MAX_CHANNELS } = options;
+  const work = new WorkInHand(options.logger);
+  const host = hostOf(options, work);
   const hub = new EventHub(host);
-  const registry = new Registry(clock, options.maxChannels ?? DEFAULT_MAX_CHANNELS);
+  const registry = new Registry(clock, maxChannels);
   await using parts = new AsyncDisposableStack();
   const ports = parts.use(createMediaPorts({ address: rtpHost, ...rtpPorts, clock }));
   // An audio address that is not this machine's is found now, not by the first caller.
@@ -86,26 +75,56 @@ export async function createMediaServer(options: MediaServerOptions): Promise<Me
   const sip = parts.use(await SipServer.listen({ host, hub, registry, ports, address: options.sip }));
   const sockets = new Set<EventSocket>();
   const context = { host, hub, registry, sipAddress: `${sip.bound.host}:${sip.bound.port}`, secret: options.secret };
-  const events = parts.use(
-    await listenTcp({
-      address: options.eventSocket,
-      onConnection(connection) {
-        const onClose = () => sockets.delete(socket);
-        const socket: EventSocket = new EventSocket({ ...context, connection, onClose });
-        sockets.add(socket);
-      },
-    }),
-  );
+  const onConnection = (connection: TcpConnection): void => {
+    const onClose = () => sockets.delete(socket);
+    const socket: EventSocket = new EventSocket({ ...context, connection, onClose });
+    sockets.add(socket);
+  };
+  const events = parts.use(await listenTcp({ address: options.eventSocket, onConnection }));
   const ticker = parts.use(new MediaClock(clock, () => registry.tick()));
   parts.use(heartbeat(clock, sockets));
-  const owned = parts.move();
+  return new RunningMediaServer({ rtpHost, work, registry, ports, sip, sockets, events, ticker }, parts.move());
+}
 
-  const server: MediaServer = {
-    eventSocket: events.bound,
-    sip: sip.bound,
-    status: () => ({
-      eventSocket: events.bound,
-      sip: sip.bound,
+function hostOf(options: MediaServerOptions, { supervise }: WorkInHand): MediaHost {
+  const { clock, random, logger, soundsFolder, spoolFolder, intake, quirks = {} } = options;
+  const identity = { coreUuid: newUuid(random), address: options.rtpHost };
+  return { clock, random, logger, soundsFolder, spoolFolder, intake, quirks, supervise, ...identity };
+}
+
+interface Parts {
+  readonly rtpHost: string;
+  readonly work: WorkInHand;
+  readonly registry: Registry;
+  readonly ports: MediaPorts;
+  readonly sip: SipServer;
+  readonly sockets: ReadonlySet<EventSocket>;
+  readonly events: TcpServer;
+  readonly ticker: MediaClock;
+}
+
+class RunningMediaServer implements MediaServer {
+  readonly #parts: Parts;
+  readonly #owned: AsyncDisposableStack;
+
+  constructor(parts: Parts, owned: AsyncDisposableStack) {
+    this.#parts = parts;
+    this.#owned = owned;
+  }
+
+  get eventSocket(): HostPort {
+    return this.#parts.events.bound;
+  }
+
+  get sip(): HostPort {
+    return this.#parts.sip.bound;
+  }
+
+  status(): MediaServerStatus {
+    const { rtpHost, registry, ports, sip, ticker } = this.#parts;
+    return {
+      eventSocket: this.eventSocket,
+      sip: this.sip,
       rtpHost,
       calls: registry.size,
       callsSinceStart: registry.total,
@@ -114,26 +133,30 @@ export async function createMediaServer(options: MediaServerOptions): Promise<Me
       skippedTicks: ticker.skipped,
       worstTickDelayMs: Math.round(ticker.takeWorstDelay()),
       sipFaults: sip.faults,
-    }),
-    drain() {
-      registry.isDraining = true;
-      const { promise, resolve } = Promise.withResolvers<void>();
-      registry.onEmpty = resolve;
-      if (registry.size === 0) resolve();
-      return promise;
-    },
-    async close() {
-      registry.isDraining = true;
-      for (const channel of registry.list) channel.hangup('MANAGER_REQUEST');
-      for (const socket of sockets) socket.close();
-      await work.finished();
-      await owned.disposeAsync();
-    },
-    async [Symbol.asyncDispose]() {
-      await server.close();
-    },
-  };
-  return server;
+    };
+  }
+
+  drain(): Promise<void> {
+    const { registry } = this.#parts;
+    registry.isDraining = true;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    registry.onEmpty = resolve;
+    if (registry.size === 0) resolve();
+    return promise;
+  }
+
+  async close(): Promise<void> {
+    const { registry, sockets, work } = this.#parts;
+    registry.isDraining = true;
+    for (const channel of registry.list) channel.hangup('MANAGER_REQUEST');
+    for (const socket of sockets) socket.close();
+    await work.finished();
+    await this.#owned.disposeAsync();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
 }
 
 /** Every 20 s to whoever subscribed, with how idle this process was. */
