@@ -3,7 +3,7 @@ import t, { type Test } from 'tap';
 import { pcmu } from '../../src/protocol/rtp/g711.ts';
 import type { ArtifactSummary } from '../../src/vault/contract.ts';
 import { startAppliance, until } from '../support/appliance.ts';
-import { clientFolder, needs, Program } from '../support/clients.ts';
+import { clientFolder, freeUdpPort, needs, Program } from '../support/clients.ts';
 import { toneLevel } from '../support/listen.ts';
 import { digitThenTone } from '../support/pcap.ts';
 import { mayPlayPcap, startSipp } from '../support/sipp.ts';
@@ -17,6 +17,8 @@ const MESSAGE_MS = 2_500;
 const CALLS = 20;
 /** How long each of them stays. */
 const HOLD_SECONDS = 5;
+/** What the scanners try: the sample clinic has 1001 to 1004 of them. */
+const RANGE = '1000-1005';
 /** On this machine, but no trunk's. */
 const STRANGER = '127.0.0.2';
 const DEADLINE_MS = 30_000;
@@ -126,6 +128,27 @@ for (const transport of ['udp', 'tcp'] as const) {
     await endsWell(t, sipsak, 'sipsak is content');
     t.match(sipsak.output, /SIP\/2\.0 200 /);
   });
+}
+
+t.test('sipvicious learns neither what answers nor which extensions there are', async (t) => {
+  if (!needs(t, 'svmap', 'svwar')) return;
+  const before = (await appliance.calls()).length;
+  const scans = ['REGISTER', 'INVITE', 'OPTIONS'].map((method) =>
+    scan('svwar', ['--force', '-e', RANGE, '-m', method]),
+  );
+  const [map, ...wars] = await Promise.all([scan('svmap', []), ...scans]);
+  t.match(map, /127\.0\.0\.1:\d+\s*\|\s*unknown/, 'something answers there, and that is all');
+  for (const printed of wars) t.match(printed, /found nothing/);
+  t.equal((await appliance.calls()).length, before, 'and no phone rang');
+});
+
+/** What a scanner prints about the carriers' UDP port; it calls from an address that is a trunk's. */
+async function scan(tool: 'svmap' | 'svwar', args: readonly string[]): Promise<string> {
+  const folder = clientFolder(tool);
+  const ports = ['-p', String(appliance.carrierUdpPort), '-P', String(await freeUdpPort('127.0.0.1'))];
+  await using program = new Program(tool, [...args, ...ports, '127.0.0.1'], folder, { HOME: folder });
+  await program.ends(DEADLINE_MS);
+  return program.output;
 }
 
 t.test('the audit trail holds after all of it', async (t) => {

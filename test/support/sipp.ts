@@ -1,9 +1,7 @@
 // Debian's sipp as a carrier: a scenario that calls, says what a PCAP file holds, and hangs up; or one that expects a refusal.
-import { createSocket } from 'node:dgram';
-import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { clientFolder, Program, type Teller } from './clients.ts';
+import { clientFolder, freeUdpPort, Program, type Teller } from './clients.ts';
 
 export interface CarrierCall {
   readonly port: number;
@@ -40,21 +38,10 @@ export async function startSipp(call: CarrierCall): Promise<Program> {
   writeFileSync(join(folder, 'scenario.xml'), scenarioOf(call));
   if (call.speech !== undefined) writeFileSync(join(folder, 'speech.pcap'), call.speech);
   const args = ['-sf', 'scenario.xml', `127.0.0.1:${port}`, '-i', source, '-t', transport === 'udp' ? 'u1' : 't1'];
-  args.push('-s', to, '-key', 'caller', from, '-mp', String(await freeMediaPort(source)), '-nostdin');
+  args.push('-s', to, '-key', 'caller', from, '-mp', String(await freeUdpPort(source)), '-nostdin');
   args.push('-m', String(calls), '-l', String(calls), '-r', String(RATE), '-timeout', String(seconds + GRACE_SECONDS));
   args.push('-timeout_error', '-trace_err', '-error_file', '/dev/stderr');
   return new Program('sipp', args, folder);
-}
-
-/** An even port that nobody has, as the kernel says. */
-async function freeMediaPort(host: string): Promise<number> {
-  for (;;) {
-    const socket = createSocket('udp4').bind(0, host);
-    await once(socket, 'listening');
-    const { port } = socket.address();
-    socket.close();
-    if (port % 2 === 0 && port < 65_000) return port;
-  }
 }
 
 function scenarioOf({ refusedWith, speech, seconds }: CarrierCall): string {
