@@ -19,17 +19,17 @@ const MAX_ATTEMPTS_AT_ONCE = 64;
 export async function reachExtension(call: Call, extension: Extension): Promise<Reached> {
   call.step('extension', extension.number);
   if (extension.isRecorded) call.markRecorded();
-  return settle(call, await ringAll(call, attemptsFor(call, [extension.number]), extension.ringSeconds));
+  return settle(call, await ringAll(call, attemptsFor(call, [extension.number]), { seconds: extension.ringSeconds }));
 }
 
 export async function reachGroup(call: Call, group: HuntGroup): Promise<Reached> {
   call.step('hunt-group', group.id);
   if (group.strategy === 'simultaneous') {
-    return settle(call, await ringAll(call, attemptsFor(call, group.members), group.ringSeconds));
+    return settle(call, await ringAll(call, attemptsFor(call, group.members), { seconds: group.ringSeconds }));
   }
   let last: AttemptFault = { reason: 'unreachable' };
   for (const member of group.members) {
-    const result = await ringAll(call, attemptsFor(call, [member]), group.ringSeconds);
+    const result = await ringAll(call, attemptsFor(call, [member]), { seconds: group.ringSeconds });
     if (!('unanswered' in result)) return settle(call, result);
     last = result.unanswered;
   }

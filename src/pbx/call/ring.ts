@@ -13,25 +13,34 @@ export type RingResult =
 /** North American ringing, for a caller who was answered already (ITU-T E.180). */
 const RINGING_TONE = 'tone_stream://%(2000,4000,440,480);loops=-1';
 
+/** How long to ring, and how long to wait for a first sign of life when there is somebody else to try. */
+export interface RingTimes {
+  readonly seconds: number;
+  readonly patienceSeconds?: number;
+}
+
 type Turn =
   | { readonly index: number; readonly outcome: Awaited<Attempt['outcome']> }
-  | { readonly stop: 'time' | 'caller' };
+  | { readonly stop: 'time' | 'caller' | 'silence' };
 
-/** Waits for one of `attempts`, for at most `seconds`. Every attempt is over when it resolves. */
-export async function ringAll(call: Call, attempts: readonly Attempt[], seconds: number): Promise<RingResult> {
+/** Waits for one of `attempts`. Every attempt is over when it resolves. */
+export async function ringAll(call: Call, attempts: readonly Attempt[], times: RingTimes): Promise<RingResult> {
   const { clock } = call.services;
   for (const attempt of attempts) attempt.ringing.onEnd(() => soundRinging(call));
   let stop: (turn: Turn) => void = () => {};
   const stopped = new Promise<Turn>((resolve) => {
     stop = resolve;
   });
-  const timer = clock.after(seconds * 1000, () => stop({ stop: 'time' }));
-  const watch = call.caller.ending.onEnd(() => stop({ stop: 'caller' }));
+  using timers = new DisposableStack();
+  timers.use(clock.after(times.seconds * 1000, () => stop({ stop: 'time' })));
+  if (times.patienceSeconds !== undefined) {
+    const isSilent = () => attempts.every(({ ringing }) => !ringing.hasEnded);
+    timers.use(clock.after(times.patienceSeconds * 1000, () => isSilent() && stop({ stop: 'silence' })));
+  }
+  timers.use(call.caller.ending.onEnd(() => stop({ stop: 'caller' })));
   try {
     return await firstAnswer(call, attempts, stopped);
   } finally {
-    timer[Symbol.dispose]();
-    watch[Symbol.dispose]();
     for (const attempt of attempts) attempt.cancel();
     await silenceRinging(call);
   }
@@ -45,7 +54,8 @@ async function firstAnswer(call: Call, attempts: readonly Attempt[], stopped: Pr
   while (open.size > 0) {
     const turn = await Promise.race([...open.values(), stopped]);
     if ('stop' in turn) {
-      return turn.stop === 'caller' ? { callerLeft: true } : { unanswered: { reason: 'no-answer' } };
+      if (turn.stop === 'caller') return { callerLeft: true };
+      return { unanswered: { reason: turn.stop === 'silence' ? 'unreachable' : 'no-answer' } };
     }
     open.delete(turn.index);
     if ('failed' in turn.outcome) {

@@ -28,6 +28,7 @@ declare module 'drachtio-fsmrf' {
     execute(app: string, arg?: string): Promise<EslEvent>;
     play(file: string): Promise<{ readonly playbackLastOffsetPos: string | null }>;
     set(values: Readonly<Record<string, string>>): Promise<void>;
+    getChannelVariables(includeMedia: boolean): Promise<Readonly<Record<string, string | number>>>;
     bridge(other: Endpoint): Promise<void>;
     unbridge(): Promise<void>;
     destroy(): Promise<void>;

@@ -3,6 +3,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { Ending } from './ending.ts';
 import { within } from './ending.ts';
+import { watchParty } from './leg-watch.ts';
 import type { Media } from './media.ts';
 import type { MediaLink } from './media-link.ts';
 import type { SecureMedia } from './sdp-guard.ts';
@@ -37,14 +38,18 @@ export function tie(
   dialog: SrfDialog,
   media: Media,
   secure: SecureMedia,
-  { clock, logger }: LegContext,
+  context: LegContext,
 ): void {
+  const { clock, logger } = context;
   dialog.on('destroy', () => {
     ending.end({ by: 'remote' });
     void media.destroy();
   });
   media.ending.onEnd(() => {
     if (ending.end({ by: 'engine' })) void sayBye(dialog, clock);
+  });
+  watchParty(dialog, media, context, () => {
+    if (ending.end({ by: 'engine' })) void Promise.all([sayBye(dialog, clock), media.destroy()]);
   });
   dialog.on('modify', (request: SrfRequest, response: SrfResponse) => {
     void answerReinvite(dialog, media, secure, request, response).catch(() => {

@@ -39,6 +39,8 @@ export interface Media {
   unbridge(): Promise<void>;
   /** A new offer of the party; answers our new description. */
   modify(offer: string): Promise<string>;
+  /** RTP packets that came from the party so far. */
+  packetsHeard(): Promise<number>;
   destroy(): Promise<void>;
 }
 
@@ -161,6 +163,11 @@ export class EndpointMedia implements Media {
     const response = await this.#bounded(request, 'changing a session');
     if (response.status !== 200) throw new WardlineError('bad-sdp', 'The media server refused the changed session.');
     return response.body;
+  }
+
+  async packetsHeard(): Promise<number> {
+    const variables = await this.#bounded(this.#endpoint.getChannelVariables(true), 'reading statistics');
+    return Number(variables.variable_rtp_audio_in_packet_count ?? -1);
   }
 
   async destroy(): Promise<void> {

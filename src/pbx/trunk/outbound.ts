@@ -9,6 +9,8 @@ import type { AttemptFault, AttemptReason } from '../leg/faults.ts';
 import { dialByTrunk } from './trunks.ts';
 
 const RING_SECONDS = 120;
+/** A carrier that shows no sign of life for so long is passed over while there is another. */
+const PATIENCE_SECONDS = 5;
 /** The called party's own word: another carrier would hear the same. */
 const FINAL_REASONS: ReadonlySet<AttemptReason> = new Set(['busy', 'no-answer', 'rejected', 'not-found', 'cancelled']);
 
@@ -23,10 +25,12 @@ export interface OutboundCall {
 
 export async function callOut(call: Call, out: OutboundCall): Promise<CallOutcome> {
   let fault: AttemptFault = { reason: 'unreachable' };
-  for (const trunk of out.trunks) {
+  for (const [index, trunk] of out.trunks.entries()) {
     call.step('trunk', trunk.id);
     const attempt = dialByTrunk(trunk, out.number, out.callerIdFor(trunk), call.services.legs);
-    const result = await ringAll(call, [attempt], RING_SECONDS);
+    const hasMore = index < out.trunks.length - 1;
+    const patience = hasMore ? { patienceSeconds: PATIENCE_SECONDS } : {};
+    const result = await ringAll(call, [attempt], { seconds: RING_SECONDS, ...patience });
     if ('callerLeft' in result) return leftOutcome(call);
     if ('answered' in result) return await connect(call, result.answered);
     fault = result.unanswered;
