@@ -12,6 +12,9 @@ const TIME_TO_ANSWER_MS = 3_000;
 /** baresip learned SHA-256 with 3.12; before, any challenge but MD5 makes it give up (baresip issue 3006). */
 const KNOWS_MD5_ALONE = /^baresip v(?:[0-2]\.|3\.(?:\d|1[01])\.)/;
 
+/** What tells phones apart. */
+type Asking = Pick<SipArrival, 'source' | 'from' | 'header'>;
+
 /** When a phone was first offered both; or that it never answered, and is offered MD5 alone since. */
 type Remembered = Instant | 'md5-alone';
 
@@ -28,7 +31,7 @@ export class ChallengeAlgorithms {
   }
 
   /** The algorithms to offer to who sent this request, the preferred one first. */
-  offerTo(arrival: SipArrival): readonly DigestAlgorithm[] {
+  offerTo(arrival: Asking): readonly DigestAlgorithm[] {
     if (KNOWS_MD5_ALONE.test(arrival.header('User-Agent') ?? '')) return MD5_ALONE;
     const key = keyOf(arrival);
     const now = this.#clock.monotonic();
@@ -39,7 +42,7 @@ export class ChallengeAlgorithms {
   }
 
   /** The phone answered a challenge, whatever the answer was worth. */
-  answered(arrival: SipArrival): void {
+  answered(arrival: Asking): void {
     const key = keyOf(arrival);
     if (this.#remembered.get(key) !== 'md5-alone') this.#remembered.delete(key);
   }
@@ -52,6 +55,6 @@ export class ChallengeAlgorithms {
   }
 }
 
-function keyOf(arrival: SipArrival): string {
+function keyOf(arrival: Asking): string {
   return `${arrival.source.host} ${arrival.from?.uri.user ?? ''}`;
 }
