@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
-import type { Edge } from '../../src/engine/edge/edge.ts';
+import type { Edge, EdgeOptions } from '../../src/engine/edge/edge.ts';
 import { createEdge } from '../../src/engine/edge/edge.ts';
-import type { MediaServer } from '../../src/engine/media-server/media-server.ts';
+import type { MediaServer, MediaServerOptions } from '../../src/engine/media-server/media-server.ts';
 import { createMediaServer } from '../../src/engine/media-server/media-server.ts';
 import type { Clock } from '../../src/kernel/clock.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
@@ -24,26 +24,48 @@ export const soundsFolder = join(dirname(dirname(dirname(fileURLToPath(import.me
 
 export class ClinicBench implements AsyncDisposable {
   readonly vault: FakeVault;
-  readonly edge: Edge;
-  readonly media: MediaServer;
+  edge: Edge;
+  media: MediaServer;
   readonly pbx: Pbx;
   readonly #ca: string;
   readonly #stack: AsyncDisposableStack;
+  readonly #edgeOptions: EdgeOptions;
+  readonly #mediaOptions: MediaServerOptions;
 
-  private constructor(
-    vault: FakeVault,
-    edge: Edge,
-    media: MediaServer,
-    pbx: Pbx,
-    ca: string,
-    stack: AsyncDisposableStack,
-  ) {
-    this.vault = vault;
-    this.edge = edge;
-    this.media = media;
-    this.pbx = pbx;
-    this.#ca = ca;
-    this.#stack = stack;
+  private constructor(parts: {
+    readonly vault: FakeVault;
+    readonly edge: Edge;
+    readonly media: MediaServer;
+    readonly pbx: Pbx;
+    readonly ca: string;
+    readonly stack: AsyncDisposableStack;
+    readonly edgeOptions: EdgeOptions;
+    readonly mediaOptions: MediaServerOptions;
+  }) {
+    this.vault = parts.vault;
+    this.edge = parts.edge;
+    this.media = parts.media;
+    this.pbx = parts.pbx;
+    this.#ca = parts.ca;
+    this.#stack = parts.stack;
+    this.#edgeOptions = parts.edgeOptions;
+    this.#mediaOptions = parts.mediaOptions;
+  }
+
+  /** Ends the media server with all its calls and starts another on the same addresses. */
+  async restartMedia(): Promise<void> {
+    const { eventSocket, sip } = this.media;
+    await this.media.close();
+    this.media = await createMediaServer({ ...this.#mediaOptions, eventSocket, sip });
+    this.#stack.defer(() => this.media.close());
+  }
+
+  /** Ends the edge and starts another, which knows nothing of the first, on the same addresses. */
+  async restartEdge(): Promise<void> {
+    const { admin, listeners } = this.edge;
+    await this.edge.close();
+    this.edge = await createEdge({ ...this.#edgeOptions, admin, listeners });
+    this.#stack.defer(() => this.edge.close());
   }
 
   /** Starts everything; `pbxClock` may be moved apart from the engines' time. */
@@ -58,7 +80,7 @@ export class ClinicBench implements AsyncDisposable {
     const tls = await makeTestCertificate();
     const vault = new FakeVault(clinic);
     for (const { username } of clinic.phones) vault.setPassword(username, PASSWORD);
-    const edge = await createEdge({
+    const edgeOptions: EdgeOptions = {
       admin: { host: '127.0.0.1', port: 0 },
       secret: 'test-edge',
       listeners: [
@@ -69,9 +91,10 @@ export class ClinicBench implements AsyncDisposable {
       tls,
       clock: systemClock,
       logger,
-    });
+    };
+    const edge = await createEdge(edgeOptions);
     stack.defer(() => edge.close());
-    const media = await createMediaServer({
+    const mediaOptions: MediaServerOptions = {
       eventSocket: { host: '127.0.0.1', port: 0 },
       secret: 'test-media',
       sip: { host: '127.0.0.1', port: 0 },
@@ -83,7 +106,8 @@ export class ClinicBench implements AsyncDisposable {
       clock: systemClock,
       random: randomBytes,
       logger,
-    });
+    };
+    const media = await createMediaServer(mediaOptions);
     stack.defer(() => media.close());
     const pbx = await createPbx({
       edge: { ...edge.admin, secret: 'test-edge' },
@@ -98,7 +122,7 @@ export class ClinicBench implements AsyncDisposable {
       logger,
     });
     stack.defer(() => pbx.close());
-    return new ClinicBench(vault, edge, media, pbx, tls.ca, stack);
+    return new ClinicBench({ vault, edge, media, pbx, ca: tls.ca, stack, edgeOptions, mediaOptions });
   }
 
   listener(name: string): { readonly host: string; readonly port: number } {
