@@ -1,6 +1,7 @@
 // One TCP or TLS connection that carries SIP (RFC 3261 §18, RFC 5626): framed, bounded, and cut when a peer dawdles.
 import type { Socket } from 'node:net';
 import type { Clock } from '../../kernel/clock.ts';
+import type { SipRequest } from '../../protocol/sip/message.ts';
 import { SipStreamReader, type StreamItem } from '../../protocol/sip/parse.ts';
 import { plainAddress } from './addresses.ts';
 import type { LiveFlow, TransportEvents } from './flow.ts';
@@ -87,7 +88,7 @@ export class Connection implements LiveFlow {
   }
 
   #take(item: StreamItem): void {
-    if (item.item === 'fault') this.#refuse(item.fault, item.isFatal);
+    if (item.item === 'fault') this.#refuse(item);
     else if (item.item === 'ping') this.send(PONG);
     else {
       this.#hadMessage = true;
@@ -97,15 +98,18 @@ export class Connection implements LiveFlow {
   }
 
   /** A peer whose message was left out is heard further, but not for ever. */
-  #refuse(fault: string, isFatal: boolean): void {
+  #refuse({ fault, isFatal, request }: Extract<StreamItem, { item: 'fault' }>): void {
     this.#faults += 1;
-    if (isFatal || this.#faults > this.#parts.limits.faultsPerConnection) this.#cut(fault);
-    else this.#parts.events.onFault(fault, this);
+    if (isFatal || this.#faults > this.#parts.limits.faultsPerConnection) this.#cut(fault, request);
+    else this.#parts.events.onFault(fault, this, request);
   }
 
-  #cut(reason: string): void {
-    this.#parts.events.onFault(reason, this);
-    this.close();
+  #cut(reason: string, request?: SipRequest): void {
+    this.#parts.events.onFault(reason, this, request);
+    this.#isOpen = false;
+    // What the peer is told of its last request still leaves.
+    if (request === undefined) this.#socket.destroy();
+    else this.#socket.destroySoon();
   }
 
   #ended(): void {

@@ -1,5 +1,5 @@
 // What the transports give the transaction layer: flows that can send, and what happens on them.
-import type { SipMessage } from '../../protocol/sip/message.ts';
+import type { SipMessage, SipRequest } from '../../protocol/sip/message.ts';
 import type { Flow, HostPort } from './sip-stack.ts';
 
 export interface LiveFlow extends Flow {
@@ -11,7 +11,8 @@ export interface LiveFlow extends Flow {
 
 export interface TransportEvents {
   onMessage(message: SipMessage, flow: LiveFlow, bytes: number): void;
-  onFault(reason: string, flow: LiveFlow): void;
+  /** `request` is what could be read of a broken request, when its sender can be told. */
+  onFault(reason: string, flow: LiveFlow, request?: SipRequest): void;
   /** A connection has ended, whoever ended it. */
   onClosed(flow: LiveFlow): void;
 }

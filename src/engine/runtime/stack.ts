@@ -53,7 +53,10 @@ class RunningSipStack implements SipStack {
     this.#transactions = new Transactions({ clock, random, events, limits: this.#limits, reconnect, onThrow });
     this.#transportEvents = {
       onMessage: (message, flow, bytes) => this.#transactions.receive(message, flow, bytes),
-      onFault: (reason, flow) => events.onFault(reason, flow),
+      onFault: (reason, flow, request) => {
+        events.onFault(reason, flow);
+        if (request !== undefined) this.#transactions.refuseBroken(request, reason, flow);
+      },
       onClosed: (flow) => this.#transactions.flowClosed(flow),
     };
     this.#connections = new Connections({ clock, limits: this.#limits, trust, events: this.#transportEvents });

@@ -1,7 +1,8 @@
 // Which transaction each message belongs to (RFC 3261 §17.1.3, §17.2.3), and what the stack answers by itself.
 import type { Clock } from '../../kernel/clock.ts';
 import type { CSeq, Via } from '../../protocol/sip/fields.ts';
-import { BRANCH_COOKIE, completeTopVia, cseqOf, findFlaw, formatVia, topVia } from '../../protocol/sip/fields.ts';
+import { BRANCH_COOKIE, completeTopVia, cseqOf, formatVia, topVia } from '../../protocol/sip/fields.ts';
+import { findFlaw } from '../../protocol/sip/flaws.ts';
 import type { SipMessage, SipRequest, SipResponse } from '../../protocol/sip/message.ts';
 import { serialise } from '../../protocol/sip/serialise.ts';
 import { buildResponse } from '../../protocol/sip/transaction/build.ts';
@@ -52,12 +53,20 @@ export class Transactions {
     const flaw = findFlaw(message);
     if (via === undefined || cseq === undefined || flaw !== undefined) {
       this.#options.events.onFault(flaw ?? 'bad-message', flow);
-      if (message.kind === 'request' && via !== undefined && message.method !== 'ACK')
-        this.#refuse(message, flow, 400, 'Bad Request');
+      if (message.kind === 'request') this.refuseBroken(message, flaw ?? 'bad-message', flow);
       return;
     }
     if (message.kind === 'response') this.#receiveResponse(message, via, cseq, { flow, bytes });
     else this.#receiveRequest(completeTopVia(message, via, flow.remote), via, cseq, { flow, bytes });
+  }
+
+  /** Tells the sender of a request that cannot be acted on, statelessly, when its Via leads back (RFC 3261 §21.4.1, §21.5.6). */
+  refuseBroken(request: SipRequest, reason: string, flow: LiveFlow): void {
+    if (request.method === 'ACK' || !request.headers.has('via')) return;
+    const via = topVia(request);
+    const answered = via === undefined ? request : completeTopVia(request, via, flow.remote);
+    if (reason === 'bad-version') this.#refuse(answered, flow, 505, 'Version Not Supported');
+    else this.#refuse(answered, flow, 400, 'Bad Request');
   }
 
   /** Adds the Via and starts a client transaction on `flow`. */

@@ -82,7 +82,7 @@ export class UdpListener {
     const flow = this.flowTo(from);
     if (!('fault' in message)) events.onMessage(message, flow, bytes.length);
     // RFC 5626 §3.5.1: line ends alone keep a NAT binding alive.
-    else if (message.fault !== 'empty') events.onFault(message.fault, flow);
+    else if (message.fault !== 'empty') events.onFault(message.fault, flow, message.request);
   }
 
   #localHost(remote: string): string {

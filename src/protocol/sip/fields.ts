@@ -1,5 +1,6 @@
 // Header fields that transactions and transports read: Via, CSeq, tags, lengths of time (RFC 3261 §20, RFC 3581).
 import type { SipMessage, SipRequest } from './message.ts';
+import { isParams } from './params.ts';
 import { endOfFirstItem, formatHostPort, parseHostPort, parseParams, type UriParams, unfold } from './uri.ts';
 
 /** RFC 3261 §8.1.1.7: a branch that starts so is unique for its transaction. */
@@ -31,7 +32,8 @@ export function parseVia(text: string): Via | undefined {
   const head = (semicolon < 0 ? text : text.slice(0, semicolon)).trim();
   const match = head.startsWith('SIP/2.0/') ? splitUsual(head) : splitSpaced(head);
   const place = match === undefined ? undefined : parseHostPort(match.sentBy);
-  const params = parseParams(semicolon < 0 ? '' : text.slice(semicolon));
+  const tail = semicolon < 0 ? '' : text.slice(semicolon);
+  const params = isParams(tail) ? parseParams(tail) : undefined;
   if (match === undefined || place === undefined || params === undefined) return undefined;
   const { host, port } = place;
   const [branch, rport, received] = [params.get('branch'), params.get('rport'), params.get('received')];
@@ -92,18 +94,6 @@ export function parseSeconds(text: string | undefined): number | undefined {
   if (text === undefined || !/^\d{1,10}$/.test(text)) return undefined;
   const seconds = Number(text);
   return seconds < 2 ** 32 ? seconds : undefined;
-}
-
-/** What keeps a message from being matched to a transaction, as a stable word; undefined when nothing does (§8.1.1). */
-export function findFlaw(message: SipMessage): string | undefined {
-  const { headers } = message;
-  if (topVia(message) === undefined) return 'bad-via';
-  if (!headers.get('call-id')) return 'no-call-id';
-  if (!headers.get('from')) return 'no-from';
-  if (!headers.get('to')) return 'no-to';
-  const cseq = cseqOf(message);
-  if (cseq === undefined) return 'bad-cseq';
-  return message.kind === 'request' && cseq.method !== message.method ? 'cseq-mismatch' : undefined;
 }
 
 function splitUsual(head: string): { transport: string; sentBy: string } | undefined {

@@ -1,10 +1,12 @@
 // Bytes to SIP messages (RFC 3261 §7, §18.3): a datagram parser and a stream framer. Bad input is a fault, never an exception.
 import { Buffer, isUtf8 } from 'node:buffer';
-import { headerKey, type SipHeader, SipHeaders, type SipMessage } from './message.ts';
+import { headerKey, type SipHeader, SipHeaders, type SipMessage, type SipRequest } from './message.ts';
 
 /** Why bytes are no message; a stable word. */
 export interface SipFault {
   readonly fault: FaultWord;
+  /** What could be read of a request, for an answer that names the fault; never for more than that. */
+  readonly request?: SipRequest;
 }
 
 export type FaultWord =
@@ -43,11 +45,10 @@ export function parseMessage(bytes: Uint8Array, limits: ParseLimits = defaultPar
   const end = buffer.indexOf(HEADER_END, start);
   if (end < 0) return { fault: 'no-header-end' };
   const head = parseHead(buffer.subarray(start, end + 2), limits);
-  if ('fault' in head) return head;
-  if (head.flaw !== undefined || head.start === undefined) return { fault: head.flaw ?? 'bad-start-line' };
+  if (head.flaw !== undefined || head.start === undefined) return faultOf(head, head.flaw ?? 'bad-start-line');
   const bodyStart = end + HEADER_END.length;
   const length = head.contentLength ?? buffer.length - bodyStart;
-  if (bodyStart + length > buffer.length) return { fault: 'body-too-short' };
+  if (bodyStart + length > buffer.length) return faultOf(head, 'body-too-short');
   return {
     ...head.start,
     headers: head.headers,
@@ -60,7 +61,7 @@ export type StreamItem =
   /** RFC 5626 §3.5.1: a double CRLF between messages, to be answered with one. */
   | { readonly item: 'ping' }
   /** `isFatal`: the stream cannot be framed any more, and the connection is to be closed; else one message was left out. */
-  | { readonly item: 'fault'; readonly fault: FaultWord; readonly isFatal: boolean };
+  | ({ readonly item: 'fault'; readonly isFatal: boolean } & SipFault);
 
 /** Cuts a TCP or TLS stream into messages by Content-Length (RFC 3261 §18.3). Holds one unfinished message at most. */
 export class SipStreamReader {
@@ -103,7 +104,7 @@ export class SipStreamReader {
     if (this.#head === undefined) {
       if (this.#dropLineEnds()) return { item: 'ping' };
       const fault = this.#findHead();
-      if (fault !== undefined) return { item: 'fault', fault, isFatal: true };
+      if (fault !== undefined) return { item: 'fault', isFatal: true, ...fault };
     }
     const head = this.#head;
     if (head === undefined || this.#end - this.#start < head.total) return undefined;
@@ -111,23 +112,23 @@ export class SipStreamReader {
     const body = total === head.bodyAt ? NO_BODY : Buffer.from(this.#slice(head.bodyAt, total));
     this.#consume(total);
     if (start === undefined || flaw !== undefined)
-      return { item: 'fault', fault: flaw ?? 'bad-start-line', isFatal: false };
+      return { item: 'fault', isFatal: false, ...faultOf(head, flaw ?? 'bad-start-line') };
     return { item: 'message', message: { ...start, headers, body }, bytes: total };
   }
 
-  #findHead(): FaultWord | undefined {
+  #findHead(): SipFault | undefined {
     const waiting = this.#end - this.#start;
     const at = this.#slice(0, waiting).indexOf(HEADER_END, this.#scanned);
     if (at < 0) {
       this.#scanned = Math.max(0, waiting - 3);
-      return waiting > this.#limits.messageBytes ? 'message-too-large' : undefined;
+      return waiting > this.#limits.messageBytes ? { fault: 'message-too-large' } : undefined;
     }
     const head = parseHead(this.#slice(0, at + 2), this.#limits);
-    if ('fault' in head) return head.fault;
-    if (head.contentLength === undefined) return 'no-content-length';
+    if (head.hasNoEnd) return faultOf(head, head.flaw ?? 'bad-start-line');
+    if (head.contentLength === undefined) return faultOf(head, 'no-content-length');
     const bodyAt = at + HEADER_END.length;
     const total = bodyAt + head.contentLength;
-    if (total > this.#limits.messageBytes) return 'message-too-large';
+    if (total > this.#limits.messageBytes) return { fault: 'message-too-large' };
     this.#head = { ...head, bodyAt, total };
     this.#sawLineEnd = false;
     return undefined;
@@ -180,22 +181,40 @@ interface Head {
   readonly start: StartLine | undefined;
   readonly headers: SipHeaders;
   readonly contentLength: number | undefined;
-  /** What makes it no message, though where it ends is known. */
+  /** What makes it no message. */
   readonly flaw: FaultWord | undefined;
+  /** Where it ends cannot be trusted, so that a stream is lost with it. */
+  readonly hasNoEnd: boolean;
+  /** The request that a broken start line seems to mean. */
+  readonly meant: StartLine | undefined;
 }
 
-/** Start line and headers; `bytes` ends with the CRLF of the last header line. A fault: where it ends cannot be trusted. */
-function parseHead(bytes: Buffer, limits: ParseLimits): Head | SipFault {
+/** Start line and headers; `bytes` ends with the CRLF of the last header line. */
+function parseHead(bytes: Buffer, limits: ParseLimits): Head {
   const isText = isUtf8(bytes);
   const text = bytes.toString(isText ? 'utf8' : 'latin1');
   const firstEnd = text.indexOf('\r\n');
-  const start = parseStartLine(text.slice(0, firstEnd));
-  if ('fault' in start && start.fault === 'bad-start-line') return start;
-  let flaw: FaultWord | undefined = isText ? undefined : 'not-utf8';
-  if ('fault' in start) flaw ??= start.fault;
+  const line = text.slice(0, firstEnd);
+  const start = parseStartLine(line);
+  const isStart = !('fault' in start);
+  const { fatal, flaw, list, contentLength } = parseHeaderLines(text, firstEnd + 2, limits);
+  const startFlaw = isStart ? undefined : start.fault;
+  return {
+    start: isStart ? start : undefined,
+    headers: new SipHeaders(list),
+    contentLength,
+    flaw: startFlaw === 'bad-start-line' ? startFlaw : (fatal ?? (isText ? (startFlaw ?? flaw) : 'not-utf8')),
+    hasNoEnd: startFlaw === 'bad-start-line' || fatal !== undefined,
+    meant: isText ? (isStart ? start : guessRequest(line)) : undefined,
+  };
+}
+
+function parseHeaderLines(text: string, from: number, limits: ParseLimits) {
   const list: SipHeader[] = [];
+  let flaw: FaultWord | undefined;
+  let fatal: FaultWord | undefined;
   let contentLength: number | undefined;
-  for (let at = firstEnd + 2; at < text.length; ) {
+  for (let at = from; at < text.length; ) {
     const end = endOfHeader(text, at);
     const header = parseHeaderLine(text.slice(at, end));
     at = end + 2;
@@ -203,14 +222,26 @@ function parseHead(bytes: Buffer, limits: ParseLimits): Head | SipFault {
       flaw ??= 'bad-header-line';
       continue;
     }
-    if (list.length === limits.headerCount) return { fault: 'too-many-headers' };
+    if (list.length === limits.headerCount)
+      return { fatal: 'too-many-headers' as const, flaw, list: [], contentLength };
     list.push(header);
     if (headerKey(header.name) !== 'content-length') continue;
     const length = parseContentLength(header.value);
-    if (length === undefined || (contentLength ?? length) !== length) return { fault: 'bad-content-length' };
-    contentLength = length;
+    if (length === undefined || (contentLength ?? length) !== length) fatal = 'bad-content-length';
+    else contentLength = length;
   }
-  return { start: 'fault' in start ? undefined : start, headers: new SipHeaders(list), contentLength, flaw };
+  return { fatal, flaw, list, contentLength };
+}
+
+function faultOf({ meant, headers }: Head, fault: FaultWord): SipFault {
+  return meant?.kind === 'request' ? { fault, request: { ...meant, headers, body: NO_BODY } } : { fault };
+}
+
+/** A start line that is none, but of what is plainly a request: its sender can be told (RFC 4475 §3.1.2.7 to §3.1.2.10). */
+function guessRequest(line: string): StartLine | undefined {
+  const method = line.slice(0, Math.max(0, line.indexOf(' ')));
+  const isRequest = isToken(method) && /\sSIP\/\d+\.\d+\s*$/i.test(line.slice(-32));
+  return isRequest ? { kind: 'request', method, uri: '' } : undefined;
 }
 
 /** RFC 3261 §7.1 and §7.2: single spaces, no others; the version in any case. */

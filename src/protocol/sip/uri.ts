@@ -250,7 +250,7 @@ function endOfItem(text: string, start: number, separator: string): number {
 }
 
 /** The index after the closing quote of the string that opens at `start`, or -1. */
-function endOfQuoted(text: string, start: number): number {
+export function endOfQuoted(text: string, start: number): number {
   for (let at = start + 1; at < text.length; at++) {
     if (text[at] === '\\') at += 1;
     else if (text[at] === '"') return at + 1;

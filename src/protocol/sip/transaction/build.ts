@@ -17,7 +17,7 @@ export function buildFailureAck(invite: SipRequest, response: SipResponse): SipR
   return follow(invite, 'ACK', response.headers.get('to') ?? '', []);
 }
 
-/** RFC 3261 §8.2.6: a response to `request`; `toTag` is added when its To has none (never to a 100). */
+/** RFC 3261 §8.2.6: a response to `request`, with what that has of From, To, Call-ID and CSeq; `toTag` is added when its To has none (never to a 100). */
 export function buildResponse(
   request: SipRequest,
   status: number,
@@ -26,11 +26,14 @@ export function buildResponse(
   extra: ExtraHeaders = [],
 ): SipResponse {
   const { headers } = request;
-  const to = headers.get('to') ?? '';
   const pairs: (readonly [string, string])[] = headers.all('via').map((value) => ['Via', value] as const);
-  pairs.push(['From', headers.get('from') ?? '']);
-  pairs.push(['To', status === 100 || tagOf(to) !== undefined ? to : `${to};tag=${toTag}`]);
-  pairs.push(['Call-ID', headers.get('call-id') ?? ''], ['CSeq', headers.get('cseq') ?? ''], ...extra);
+  for (const name of ['From', 'To', 'Call-ID', 'CSeq']) {
+    const value = headers.get(name);
+    if (value === undefined) continue;
+    const needsTag = name === 'To' && status !== 100 && tagOf(value) === undefined;
+    pairs.push([name, needsTag ? `${value};tag=${toTag}` : value]);
+  }
+  pairs.push(...extra);
   return { kind: 'response', status, reason, headers: SipHeaders.of(...pairs), body: NO_BODY };
 }
 

@@ -6,7 +6,9 @@ import { formatHostPort } from '../uri.ts';
 /** The server transaction of a request; `method` is INVITE for its ACK and for the INVITE that a CANCEL means. */
 export function serverKey(request: SipRequest, via: Via, cseq: CSeq, method: string): string {
   const sentBy = formatHostPort(via.host.toLowerCase(), via.port);
-  if (via.branch?.startsWith(BRANCH_COOKIE) === true) return `${via.branch}|${sentBy}|${method}`;
+  // RFC 4475 §3.2.1: the cookie alone tells nothing apart.
+  if (via.branch?.startsWith(BRANCH_COOKIE) === true && via.branch !== BRANCH_COOKIE)
+    return `${via.branch}|${sentBy}|${method}`;
   // RFC 2543 peers: what stays the same over a request, its retransmissions, its CANCEL and its ACK.
   const { headers } = request;
   const tag = tagOf(headers.get('from')) ?? '';
