@@ -4,24 +4,29 @@ import { serialise } from '../../src/protocol/sip/serialise.ts';
 import type { EdgeBench, RawApp, RawFrame } from './edge-bench.ts';
 import type { SipPeer } from './sip-peer.ts';
 
-export type TraceStep =
+/** `atMs`: since the recording began. */
+export type TraceStep = { readonly atMs: number } & (
   | { readonly do: 'app-says' | 'app-hears'; readonly leader: string; readonly text: string }
-  | { readonly do: 'peer-says' | 'peer-hears'; readonly port: string; readonly text: string };
+  | { readonly do: 'peer-says' | 'peer-hears'; readonly port: string; readonly text: string }
+);
 
 /** The steps of a trace file; notes and closings are left out. */
 export function parseTrace(file: string): TraceStep[] {
   const steps: TraceStep[] = [];
-  for (const block of file.split(/^\[\+\d+\.\d+\] /m).slice(1)) {
+  const parts = file.split(/^\[\+(\d+\.\d+)\] /m).slice(1);
+  for (let index = 0; index < parts.length; index += 2) {
+    const [atMs, block = ''] = [Number(parts[index]) * 1000, parts[index + 1]];
     const [head = '', ...rest] = block.replace(/\n\n$/, '\n').split('\n');
     const lines = rest.filter((line) => line.startsWith('    ')).map((line) => line.slice(4));
     const peer = /^(>>>|<<<) \[peer:(\d+)\]/.exec(head);
     const app = /^(?:\[A\] (app->server|server->app) {2}|APP1 (==>|<==) DRACHTIO)(.*)$/.exec(head);
     if (peer !== null) {
-      steps.push({ do: peer[1] === '>>>' ? 'peer-says' : 'peer-hears', port: peer[2] ?? '', text: networkText(lines) });
+      const said = peer[1] === '>>>' ? 'peer-says' : 'peer-hears';
+      steps.push({ atMs, do: said, port: peer[2] ?? '', text: networkText(lines) });
     } else if (app !== null) {
       const isSaying = app[1] === 'app->server' || app[2] === '==>';
       const all = app[3] === '' ? lines : [app[3] ?? '', ...lines];
-      steps.push({ do: isSaying ? 'app-says' : 'app-hears', ...frameOf(all) });
+      steps.push({ atMs, do: isSaying ? 'app-says' : 'app-hears', ...frameOf(all) });
     }
   }
   return steps;
@@ -53,7 +58,19 @@ const TIME = /^\d\d:\d\d:\d\d\.\d{6}$/;
 /** Compared by value once ids are mapped; the rest by name alone. */
 const COMPARED = new Set(
   ['from', 'to', 'call-id', 'cseq', 'contact', 'route', 'record-route', 'content-type', 'max-forwards', 'event'].concat(
-    ['subscription-state', 'reason', 'require', 'rack', 'expires', 'supported', 'x-foo', 'x-app'],
+    [
+      'subscription-state',
+      'reason',
+      'require',
+      'rack',
+      'expires',
+      'supported',
+      'x-foo',
+      'x-app',
+      'session-expires',
+      'min-se',
+      'path',
+    ],
   ),
 );
 

@@ -7,11 +7,13 @@ import { splitList } from '../../protocol/sip/uri.ts';
 import { resendUntilAck } from './ack-wait.ts';
 import type { AppConnection, AppSipMessage } from './app-port.ts';
 import { type EdgeContext, metaOfArrival } from './context.ts';
-import { contactOf, cseqNumber, type Dialog, isBehindNat, recordRouteOf } from './dialog.ts';
+import { contactOf, cseqNumber, type Dialog, isBehindNat, keepLocalSdp, recordRouteOf } from './dialog.ts';
 import { hangUp } from './hang-up.ts';
 import { findHeader } from './headers.ts';
 import { dialogIdFor, type Incoming, type IncomingTable } from './incoming.ts';
 import { buildAppResponse, parseStatusLine, type ResponseParts, tagChosenByApp } from './responses.ts';
+import { sessionAnsweredByUs } from './session-refresh.ts';
+import { mayRefresh, sessionHeaders } from './session-timer.ts';
 import { keepUntilExpiry } from './subscription.ts';
 
 export class Answers {
@@ -62,6 +64,9 @@ export class Answers {
       place: this.#context.targets.byFlow(transaction.arrival.flow, /^sips:/i.test(request.uri)).place,
       isInDialog: incoming.isInDialog,
       ...(isReliable ? { rseq: this.#nextRseq(incoming) } : {}),
+      ...(isSuccess(status) && mayRefresh(request.method)
+        ? { session: sessionHeaders(request, findHeader(message.sip, 'session-expires'), incoming.dialog) }
+        : {}),
     };
     const response = buildAppResponse(parts);
     const sent = this.#incoming.send(transaction, response);
@@ -79,19 +84,21 @@ export class Answers {
   #settle(incoming: Incoming, response: SipResponse, parts: ResponseParts): string {
     const { method } = incoming.request;
     const { status } = response;
-    const isSuccess = status >= 200 && status < 300;
+    const isOk = isSuccess(status);
     const isRinging = method === 'INVITE' && status > 100 && status < 200;
-    if (isRinging || (isSuccess && makesDialog(method))) this.#makeDialog(incoming, response, isSuccess);
+    if (isRinging || (isOk && makesDialog(method))) this.#makeDialog(incoming, response, isOk);
     const { dialog } = incoming;
+    if (dialog !== undefined && status < 300 && mayRefresh(method)) keepLocalSdp(dialog, response);
     if (status < 200) {
       this.#incoming.arm(incoming, status > 100);
       if (isRinging && parts.rseq === undefined) this.#incoming.remind(incoming, response);
       if (parts.rseq !== undefined) this.#resendReliably(incoming, response, parts.rseq);
     } else {
       this.#incoming.close(incoming);
-      if (method === 'INVITE' && isSuccess && dialog !== undefined) this.#awaitAck(incoming, dialog, response);
+      if (method === 'INVITE' && isOk && dialog !== undefined) this.#awaitAck(incoming, dialog, response);
       else if (!incoming.isInDialog && dialog?.state === 'early') this.#context.dialogs.remove(dialog);
-      if (method === 'SUBSCRIBE' && isSuccess && dialog !== undefined) {
+      if (isOk && dialog !== undefined && mayRefresh(method)) sessionAnsweredByUs(this.#context, dialog, response);
+      if (method === 'SUBSCRIBE' && isOk && dialog !== undefined) {
         const asked = incoming.request.headers.get('expires');
         keepUntilExpiry(this.#context, dialog, response.headers.get('expires') ?? asked);
       }
@@ -118,7 +125,7 @@ export class Answers {
     app.send((id) => responseEcho(id, replyTo, shown, incoming.id, dialogId), serialise(response));
   }
 
-  #makeDialog(incoming: Incoming, response: SipResponse, isSuccess: boolean): void {
+  #makeDialog(incoming: Incoming, response: SipResponse, isOk: boolean): void {
     if (incoming.isInDialog) return;
     const { dialogs } = this.#context;
     if (incoming.dialog === undefined) {
@@ -126,7 +133,7 @@ export class Answers {
       dialogs.add(incoming.dialog);
     }
     const { dialog } = incoming;
-    if (isSuccess) dialog.state = 'confirmed';
+    if (isOk) dialog.state = 'confirmed';
     dialog.localContact = response.headers.get('contact') ?? dialog.localContact;
     dialog.app = incoming.app;
   }
@@ -195,6 +202,10 @@ function newDialog(incoming: Incoming, response: SipResponse): Dialog {
   };
   dialog.isBehindNat = isBehindNat(dialog, flow);
   return dialog;
+}
+
+function isSuccess(status: number): boolean {
+  return status >= 200 && status < 300;
 }
 
 function makesDialog(method: string): boolean {

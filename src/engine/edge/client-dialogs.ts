@@ -12,12 +12,14 @@ import {
   type Dialog,
   dialogIdOf,
   isBehindNat,
+  keepLocalSdp,
   recordRouteOf,
   refreshTarget,
   requestInDialog,
 } from './dialog.ts';
 import { hangUp } from './hang-up.ts';
 import { type OnAnswer, toTag } from './outgoing.ts';
+import { sessionAnsweredByPeer } from './session-refresh.ts';
 import { keepUntilExpiry } from './subscription.ts';
 import type { Route } from './targets.ts';
 
@@ -61,6 +63,7 @@ export class ClientDialogs {
       hasServerInvite: false,
     };
     if (request.method === 'INVITE') dialog.clientInvite = newClientInvite(request, sip);
+    keepLocalSdp(dialog, request);
     this.#failed.delete(dialog.id);
     this.#context.dialogs.add(dialog);
     return dialog;
@@ -100,6 +103,7 @@ export class ClientDialogs {
     if (!isSuccess) return true;
     dialog.state = 'confirmed';
     if (dialog.clientInvite !== undefined) dialog.clientInvite.outcome = 'answered';
+    if (dialog.kind === 'invite') sessionAnsweredByPeer(this.#context, dialog, response);
     if (dialog.kind === 'subscribe') keepUntilExpiry(this.#context, dialog, response.headers.get('expires'));
     // Nobody is left to take the call.
     if (!dialog.app.isOpen && dialog.kind === 'invite') void this.#acknowledgeAndHangUp(dialog);
@@ -120,7 +124,13 @@ export class ClientDialogs {
   /** RFC 3261 §13.2.2.4: a second branch that answered is acknowledged and ended, for the application talks to the first. */
   #dropFork(dialog: Dialog, response: SipResponse, arrival: Arrival): void {
     this.#context.counters.fault('second-answer');
-    const fork: Dialog = { ...dialog, id: `${dialog.id};fork`, expiry: undefined, answerWait: undefined };
+    const fork: Dialog = {
+      ...dialog,
+      id: `${dialog.id};fork`,
+      expiry: undefined,
+      answerWait: undefined,
+      session: undefined,
+    };
     adoptPeer(fork, response, arrival);
     void this.#acknowledgeAndHangUp(fork);
   }

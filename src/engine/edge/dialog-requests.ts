@@ -5,11 +5,13 @@ import { serialise } from '../../protocol/sip/serialise.ts';
 import type { AppConnection, AppSipMessage } from './app-port.ts';
 import { type ClientDialogs, newClientInvite } from './client-dialogs.ts';
 import { type EdgeContext, metaOfSentRequest } from './context.ts';
-import { type Dialog, refreshTarget, requestInDialog } from './dialog.ts';
+import { type Dialog, keepLocalSdp, refreshTarget, requestInDialog } from './dialog.ts';
 import { hangUp } from './hang-up.ts';
 import { appHeaders, contentType, findHeader, type Place } from './headers.ts';
 import { parseRequestLine } from './new-requests.ts';
 import type { OnAnswer, OutgoingTable } from './outgoing.ts';
+import { sessionAnsweredByPeer } from './session-refresh.ts';
+import { mayRefresh, refreshHeaders } from './session-timer.ts';
 import { keepUntilExpiry } from './subscription.ts';
 import { endsSubscription } from './uas.ts';
 
@@ -60,6 +62,7 @@ export class DialogRequests {
   }
 
   async #request(method: string, { sip, id }: AppSipMessage, app: AppConnection, dialog: Dialog): Promise<void> {
+    if (method === 'INVITE') await dialog.refreshing;
     // Taken before anything is awaited, so that requests keep the order they were asked for in.
     const cseq = ++dialog.localCSeq;
     if (method === 'BYE') dialog.state = 'ending';
@@ -82,6 +85,7 @@ export class DialogRequests {
     if (own !== undefined && method === 'INVITE') dialog.localContact = own;
     if (own !== undefined) list.push(['Contact', own]);
     else if (CARRIES_CONTACT.has(method) && dialog.localContact !== '') list.push(['Contact', dialog.localContact]);
+    if (mayRefresh(method) && findHeader(sip, 'session-expires') === undefined) list.push(...refreshHeaders(dialog));
     list.push(...appHeaders(sip, TAKEN, place));
     const content = contentType(sip);
     if (content !== 'missing' && content.type !== undefined) list.push(['Content-Type', content.type]);
@@ -103,6 +107,10 @@ export class DialogRequests {
         refreshTarget(dialog, response.headers, arrival.flow);
       }
       if (status < 200) return true;
+      if (isSuccess && mayRefresh(method)) {
+        keepLocalSdp(dialog, request);
+        sessionAnsweredByPeer(this.#context, dialog, response);
+      }
       if (isSuccess && method === 'SUBSCRIBE') keepUntilExpiry(this.#context, dialog, response.headers.get('expires'));
       // A challenged BYE is sent again with credentials; any other answer ends the dialog (RFC 3261 §15.1.1).
       if (method === 'BYE' && (status === 401 || status === 407)) dialog.state = 'confirmed';
@@ -126,6 +134,7 @@ export class DialogRequests {
     if (content !== 'missing' && content.type !== undefined) headers.push(['Content-Type', content.type]);
     const credentials = findHeader(sip, 'authorization') === undefined ? invite.credentials : [];
     const ack = requestInDialog(dialog, 'ACK', invite.cseq, [...credentials, ...headers], sip.body);
+    keepLocalSdp(dialog, ack);
     invite.ack = { request: ack, target: route.target };
     const sent = await stack.sendAck(ack, route.target);
     counters.add('messagesOut');

@@ -1,7 +1,7 @@
 // Dialogs (RFC 3261 §12) under drachtio's ids: `Call-ID;from-tag=<From tag of the request that made it>`, for both roles.
 import type { AppHeader } from '../../protocol/drachtio-wire/app-message.ts';
 import { cseqOf, tagOf } from '../../protocol/sip/fields.ts';
-import { SipHeaders, type SipRequest } from '../../protocol/sip/message.ts';
+import { SipHeaders, type SipMessage, type SipRequest } from '../../protocol/sip/message.ts';
 import { parseNameAddr, parseUri, splitList } from '../../protocol/sip/uri.ts';
 import type { Flow, SipTarget } from '../runtime/sip-stack.ts';
 import type { AppConnection } from './app-port.ts';
@@ -22,6 +22,14 @@ export interface AnswerWait {
   readonly cseq: number;
   readonly transactionId: string;
   readonly timer: Disposable;
+}
+
+/** The timer of a session (RFC 4028): it is refreshed by us or by the peer, or ends. */
+export interface Session {
+  readonly seconds: number;
+  readonly isRefresher: boolean;
+  readonly end: Disposable;
+  next: Disposable | undefined;
 }
 
 export interface Dialog {
@@ -49,6 +57,11 @@ export interface Dialog {
   /** A server INVITE of the peer awaits its final answer. */
   hasServerInvite: boolean;
   expiry?: Disposable | undefined;
+  session?: Session | undefined;
+  /** Settles when the refresh that is on its way has its answer. */
+  refreshing?: Promise<void> | undefined;
+  /** What we said last of our audio, for a refresh. */
+  localSdp?: { readonly type: string; readonly body: Uint8Array } | undefined;
 }
 
 export function dialogIdOf(callId: string, fromTag: string): string {
@@ -78,6 +91,8 @@ export class DialogTable {
   remove(dialog: Dialog): void {
     dialog.state = 'ended';
     dialog.expiry?.[Symbol.dispose]();
+    dialog.session?.end[Symbol.dispose]();
+    dialog.session?.next?.[Symbol.dispose]();
     dialog.answerWait?.timer[Symbol.dispose]();
     dialog.answerWait = undefined;
     if (this.#byId.get(dialog.id) === dialog) this.#byId.delete(dialog.id);
@@ -102,6 +117,12 @@ export class DialogTable {
 
 function localKey(callId: string, localTag: string): string {
   return `${callId}\n${localTag}`;
+}
+
+/** Takes note of the SDP in a message of ours. */
+export function keepLocalSdp(dialog: Dialog, { headers, body }: SipMessage): void {
+  const type = headers.get('content-type');
+  if (body.length > 0 && type !== undefined && /^application\/sdp\b/i.test(type)) dialog.localSdp = { type, body };
 }
 
 /** The URI of the first Contact, as written; undefined when there is none that can be used. */

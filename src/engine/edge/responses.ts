@@ -15,10 +15,13 @@ export interface ResponseParts {
   readonly isInDialog: boolean;
   /** Sets RSeq and Require, RFC 3262 §3. */
   readonly rseq?: number;
+  /** Session-Expires as it was agreed (RFC 4028 §9). */
+  readonly session?: readonly AppHeader[];
 }
 
 /** Written by the edge, whatever the application says. */
 const TAKEN = new Set(['from', 'to', 'call-id', 'cseq', 'content-type', 'contact']);
+const TAKEN_WITH_SESSION = new Set([...TAKEN, 'session-expires']);
 
 export function parseStatusLine(line: string): { status: number; reason: string } | undefined {
   const match = /^SIP\/2\.0 ([1-6]\d\d)(?: (.*))?$/.exec(line);
@@ -36,7 +39,9 @@ export function buildAppResponse(parts: ResponseParts): SipResponse {
   list.push(...given);
   if (given.length === 0 && needsContact(parts)) list.push(['Contact', `<${contactUri(place)}>`]);
   if (parts.rseq !== undefined) list.push(['RSeq', String(parts.rseq)]);
-  list.push(...appHeaders(sip, TAKEN, place));
+  const session = parts.session ?? [];
+  list.push(...session);
+  list.push(...appHeaders(sip, session.length > 0 ? TAKEN_WITH_SESSION : TAKEN, place));
   const content = contentType(sip);
   if (content !== 'missing' && content.type !== undefined) list.push(['Content-Type', content.type]);
   return { kind: 'response', status, reason, headers: SipHeaders.of(...list), body: sip.body };

@@ -10,6 +10,7 @@ import { type EdgeContext, metaOfArrival } from './context.ts';
 import { cseqNumber, type Dialog, refreshTarget } from './dialog.ts';
 import { withoutOurHeaders } from './headers.ts';
 import { dialogIdFor, type Incoming, IncomingTable } from './incoming.ts';
+import { isIntervalTooSmall, MIN_SE_SECONDS } from './session-timer.ts';
 import { isInner } from './targets.ts';
 
 /** Passed up outside a dialog; an application that routes another method gets that too. */
@@ -22,6 +23,8 @@ const NEEDS_DIALOG = new Set(['INVITE', 'BYE', 'UPDATE', 'PRACK', 'INFO', 'REFER
 const REFRESHES_TARGET = new Set(['INVITE', 'UPDATE', 'SUBSCRIBE', 'NOTIFY', 'REFER']);
 const RETRY_SOON = [['Retry-After', '5']] as const;
 const NO_DIALOG = [481, 'Call/Transaction Does Not Exist'] as const;
+/** RFC 4028 §9. */
+const TOO_SHORT = [422, 'Session Interval Too Small', [['Min-SE', String(MIN_SE_SECONDS)]]] as const;
 
 export class UasSide {
   readonly incoming: IncomingTable;
@@ -101,6 +104,10 @@ export class UasSide {
       return;
     }
     if (isInvite) this.#trying(transaction);
+    if (isIntervalTooSmall(request)) {
+      this.#refuse(transaction, ...TOO_SHORT);
+      return;
+    }
     const isFull = dialogs.size >= limits.dialogs;
     if (isInvite && (this.isDraining || isFull)) {
       counters.fault(isFull ? 'too-many-dialogs' : 'draining');
@@ -133,6 +140,11 @@ export class UasSide {
       dialog.remoteTag ??= tagOf(request.headers.get('from')) ?? '';
       if (REFRESHES_TARGET.has(method)) refreshTarget(dialog, request.headers, flow);
       else dialog.flow = flow;
+      if (isIntervalTooSmall(request)) {
+        if (method === 'INVITE') this.#trying(transaction);
+        this.#refuse(transaction, ...TOO_SHORT);
+        return;
+      }
       this.#pass(transaction, request, dialog);
     }
   }
