@@ -175,6 +175,7 @@ class PbxParts implements Pbx {
     await this.#settled(calls);
     await this.#registrar[Symbol.asyncDispose]();
     await this.#cdrs[Symbol.asyncDispose]();
+    this.#messageWaiting.close();
     this.#media.close();
     this.#sip.close();
   }

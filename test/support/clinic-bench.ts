@@ -57,7 +57,6 @@ export class ClinicBench implements AsyncDisposable {
     const { eventSocket, sip } = this.media;
     await this.media.close();
     this.media = await createMediaServer({ ...this.#mediaOptions, eventSocket, sip });
-    this.#stack.defer(() => this.media.close());
   }
 
   /** Ends the edge and starts another, which knows nothing of the first, on the same addresses. */
@@ -65,7 +64,6 @@ export class ClinicBench implements AsyncDisposable {
     const { admin, listeners } = this.edge;
     await this.edge.close();
     this.edge = await createEdge({ ...this.#edgeOptions, admin, listeners });
-    this.#stack.defer(() => this.edge.close());
   }
 
   /** Starts everything; `pbxClock` may be moved apart from the engines' time. */
@@ -171,6 +169,8 @@ export class ClinicBench implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stack.disposeAsync();
+    // Those that were restarted; call control is closed by now and reconnects to nothing.
+    await Promise.all([this.edge.close(), this.media.close()]);
   }
 }
 

@@ -31,6 +31,7 @@ const API_MS = 5_000;
 const FIRST_RETRY_MS = 250;
 const MAX_RETRY_MS = 5_000;
 const MAX_SWEPT = 10_000;
+const SWEEP_GRACE_MS = CREATE_MS;
 
 export class MediaLink {
   readonly #options: MediaLinkOptions;
@@ -38,7 +39,9 @@ export class MediaLink {
   #retryMs = FIRST_RETRY_MS;
   #retry: Disposable | undefined;
   #isClosed = false;
-  #hasSwept = false;
+  #hasStarted = false;
+  /** Channels that are ours; a sweep leaves them alone. */
+  readonly #live = new Set<string>();
   readonly #waiting = new Set<() => void>();
 
   constructor(options: MediaLinkOptions) {
@@ -66,7 +69,10 @@ export class MediaLink {
     try {
       const endpoint = await within(creating, { clock, ms: CREATE_MS, what: 'opening audio' });
       endpoint.setMaxListeners(50);
-      return new EndpointMedia(endpoint, { clock, logger, kill: (uuid) => void this.#kill(uuid) });
+      const media = new EndpointMedia(endpoint, { clock, logger, kill: (uuid) => void this.#kill(uuid) });
+      this.#live.add(endpoint.uuid);
+      media.ending.onEnd(() => this.#live.delete(endpoint.uuid));
+      return media;
     } catch (error) {
       creating.then((late) => late.destroy()).catch(() => {});
       throw error;
@@ -86,8 +92,9 @@ export class MediaLink {
       if (this.#isClosed) return server.disconnect();
       this.#server = server;
       this.#retryMs = FIRST_RETRY_MS;
-      if (!this.#hasSwept) await this.#sweep(server);
-      this.#hasSwept = true;
+      if (this.#hasStarted) void this.#sweep(server, SWEEP_GRACE_MS).catch(() => {});
+      else await this.#sweep(server, 0);
+      this.#hasStarted = true;
       for (const resolve of this.#waiting) resolve();
       this.#waiting.clear();
     } catch (error) {
@@ -116,7 +123,6 @@ export class MediaLink {
       if (this.#server !== server) return;
       logger.warn('the media server is gone; reconnecting');
       this.#discard();
-      this.#hasSwept = false;
       this.#retryLater();
     });
     return server;
@@ -140,14 +146,17 @@ export class MediaLink {
     this.#retryMs = Math.min(this.#retryMs * 2, MAX_RETRY_MS);
   }
 
-  /** Ends what an earlier controller left behind: bridged legs outlive it (contract §5.8). */
-  async #sweep(server: MediaServer): Promise<void> {
+  /** Ends what an earlier controller or link left behind: bridged legs outlive it (contract §5.8). Calls being made get time to be known. */
+  async #sweep(server: MediaServer, graceMs: number): Promise<void> {
     const text = await within(server.api('show channels as json'), {
       clock: this.#options.clock,
       ms: API_MS,
       what: 'listing channels',
     });
-    for (const uuid of channelIds(text).slice(0, MAX_SWEPT)) await this.#killBy(server, uuid);
+    const found = channelIds(text).slice(0, MAX_SWEPT);
+    if (graceMs > 0) await new Promise<void>((resolve) => this.#options.clock.after(graceMs, resolve));
+    if (this.#server !== server) return;
+    for (const uuid of found) if (!this.#live.has(uuid)) await this.#killBy(server, uuid);
   }
 
   async #kill(uuid: string): Promise<void> {

@@ -104,7 +104,8 @@ export class SipLink {
     try {
       this.srf.disconnect();
     } catch {
-      // The socket is gone already.
+      // srf is between two attempts and cannot be told to stop; its next connection is let go.
+      this.srf.once('connect', () => this.srf.disconnect());
     }
   }
 

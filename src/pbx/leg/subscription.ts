@@ -46,6 +46,11 @@ export class Subscription {
     await this.#send(`active;expires=${left}`, body);
   }
 
+  /** Forgets it without a word: the appliance stops. */
+  drop(): void {
+    this.#lose();
+  }
+
   async #end(ending: 'expired' | 'unsubscribed'): Promise<void> {
     this.#timer?.[Symbol.dispose]();
     if (this.ending.end(ending)) await this.#send('terminated;reason=timeout', '');

@@ -72,6 +72,10 @@ export class MessageWaiting {
     if (body !== undefined) await this.#tellUnasked(binding, body);
   }
 
+  close(): void {
+    for (const mine of [...this.#subscriptions.values()]) for (const subscription of [...mine]) subscription.drop();
+  }
+
   async #tell(username: string): Promise<void> {
     const body = await this.#summary(username);
     if (body === undefined) return;
