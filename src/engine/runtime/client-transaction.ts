@@ -37,6 +37,7 @@ export class RunningClientTransaction implements ClientTransaction {
   #current: { readonly response: SipResponse; readonly arrival: Arrival } | undefined;
   #heldCancel: { readonly headers: Headers } | undefined;
   #isCancelled = false;
+  #isAnswered = false;
 
   constructor(request: SipRequest, branch: string, flow: LiveFlow, events: ClientEvents, owner: ClientOwner) {
     this.request = request;
@@ -59,6 +60,7 @@ export class RunningClientTransaction implements ClientTransaction {
 
   receive(response: SipResponse, arrival: Arrival): void {
     this.#current = { response, arrival };
+    if (response.status >= 200) this.#isAnswered = true;
     this.#driver.feed(inputOf(response.status));
     this.#current = undefined;
     if (this.#heldCancel !== undefined && this.#driver.state === 'proceeding')
@@ -97,10 +99,13 @@ export class RunningClientTransaction implements ClientTransaction {
   #perform(effect: Effect): void {
     if (effect === 'send' || effect === 'resend') this.flow.send(this.#wire, this.transportFailed);
     else if (effect === 'report-timeout') this.#events.onFailure('timeout');
-    else if (effect === 'report-transport-error') this.#events.onFailure('transport-error');
-    else if (this.#current !== undefined) {
+    // Who has the final answer is not told that its ACK could not leave.
+    else if (effect === 'report-transport-error') {
+      if (!this.#isAnswered) this.#events.onFailure('transport-error');
+    } else if (this.#current !== undefined) {
       const { response, arrival } = this.#current;
-      if (effect === 'send-ack') this.flow.send(serialise(buildFailureAck(this.request, response)));
+      if (effect === 'send-ack')
+        this.flow.send(serialise(buildFailureAck(this.request, response)), this.transportFailed);
       else this.#pass(response, arrival);
     }
   }

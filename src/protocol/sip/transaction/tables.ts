@@ -24,6 +24,7 @@ export const inviteClient: TransactionTable = {
     completed: {
       '3xx-6xx': ['completed', 'send-ack'],
       'timer-d': ['terminated'],
+      'transport-error': ['terminated', 'report-transport-error'],
     },
     accepted: {
       '2xx': ['accepted', 'pass'],
