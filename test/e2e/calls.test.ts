@@ -24,8 +24,11 @@ function heard(call: PhoneCall, prompt: string): boolean {
   const from = marks.get(prompt) ?? 0;
   if (from === FOUND) return true;
   if (call.heardSamples - from < TEMPLATE + 1_600) return false;
-  const skip = Math.max(0, Math.min(1_600, recording.length - TEMPLATE));
-  const isFound = findRecording(call.heard.subarray(from, call.heardSamples), recording, skip).likeness > SURE;
+  // Any half second of it will do: on a busy machine a packet may come too late.
+  const news = call.heard.subarray(from, call.heardSamples);
+  const lastSkip = Math.max(0, recording.length - TEMPLATE);
+  const skips = [1_600, 5_600, 9_600].map((skip) => Math.min(skip, lastSkip));
+  const isFound = skips.some((skip) => findRecording(news, recording, skip).likeness > SURE);
   marks.set(prompt, isFound ? FOUND : call.heardSamples - TEMPLATE);
   return isFound;
 }
@@ -248,6 +251,21 @@ t.test('a recorded call: both hear the notice first, and both voices are kept on
   t.ok(toneLevel(tail(0), 8000, 440) > LOUD && toneLevel(tail(0), 8000, 620) < -50, 'Alice on the left alone');
   t.ok(toneLevel(tail(1), 8000, 620) > LOUD && toneLevel(tail(1), 8000, 440) < -50, 'Carol on the right alone');
   t.same(bench.vault.cdrs[0]?.artifacts, [id]);
+});
+
+t.test('a carrier that shows no sign of life is passed over', async (t) => {
+  const clinic = testClinic();
+  await using bench = await ClinicBench.start(clinic);
+  const carrier = await bench.carrier();
+  // Nothing listens there, and UDP does not tell.
+  const dead = trunkTo({ host: '127.0.0.1', port: 9 }, 'dead');
+  bench.vault.clinic = { ...clinic, trunks: [dead, trunkTo(carrier.local)] };
+  bench.vault.notice('clinic.changed');
+  const alice = await bench.registered('1001');
+  const incoming = carrier.nextCall(12_000);
+  const call = await alice.call('911');
+  t.ok(await incoming, '911 by the second carrier');
+  await call.hangUp();
 });
 
 t.test('a call out goes by the first carrier that can take it', async (t) => {

@@ -1,13 +1,11 @@
 // Reaching people: the phones of an extension, the members of a hunt group, and what the record says when nobody answered.
 import type { CallOutcome } from '../../model/cdr.ts';
 import type { Extension, ExtensionNumber, HuntGroup } from '../../model/clinic.ts';
-import type { Attempt } from '../leg/called-leg.ts';
 import { ringPhone } from '../leg/called-leg.ts';
 import { contactTarget } from '../leg/contact-target.ts';
 import type { AttemptFault } from '../leg/faults.ts';
 import type { Call } from './call.ts';
 import { connect } from './connect.ts';
-import type { RingResult } from './ring.ts';
 import { ringAll } from './ring.ts';
 
 /** An ending, or why the call goes on to what comes next. */
@@ -18,28 +16,31 @@ const MAX_ATTEMPTS_AT_ONCE = 64;
 /** Rings every phone of `extension`, and connects who answers. */
 export async function reachExtension(call: Call, extension: Extension): Promise<Reached> {
   call.step('extension', extension.number);
-  if (extension.isRecorded) call.markRecorded();
-  return settle(call, await ringAll(call, attemptsFor(call, [extension.number]), { seconds: extension.ringSeconds }));
+  return await ringMembers(call, [extension.number], extension.ringSeconds);
 }
 
 export async function reachGroup(call: Call, group: HuntGroup): Promise<Reached> {
   call.step('hunt-group', group.id);
-  if (group.strategy === 'simultaneous') {
-    return settle(call, await ringAll(call, attemptsFor(call, group.members), { seconds: group.ringSeconds }));
-  }
-  let last: AttemptFault = { reason: 'unreachable' };
+  if (group.strategy === 'simultaneous') return await ringMembers(call, group.members, group.ringSeconds);
+  let last: Reached = { unanswered: { reason: 'unreachable' } };
   for (const member of group.members) {
-    const result = await ringAll(call, attemptsFor(call, [member]), { seconds: group.ringSeconds });
-    if (!('unanswered' in result)) return settle(call, result);
-    last = result.unanswered;
+    last = await ringMembers(call, [member], group.ringSeconds);
+    if ('outcome' in last) return last;
   }
-  return { unanswered: last };
+  return last;
 }
 
-/** The ringing's result as a step of the call: connected until somebody leaves, or on to what comes next. */
-export async function settle(call: Call, result: RingResult): Promise<Reached> {
+/** Rings the phones of those extensions at once; connected until somebody leaves, or on to what comes next. */
+async function ringMembers(call: Call, numbers: readonly ExtensionNumber[], seconds: number): Promise<Reached> {
+  const bindings = bindingsFor(call, numbers);
+  const caller = { name: call.facts.fromName, number: call.facts.from };
+  const attempts = bindings.map(({ binding }) => ringPhone(contactTarget(binding), caller, call.services.legs));
+  const result = await ringAll(call, attempts, { seconds });
   if ('callerLeft' in result) return { outcome: leftOutcome(call) };
   if ('unanswered' in result) return { unanswered: result.unanswered };
+  const { extensions } = call.services.clinic();
+  const answering = bindings[result.index]?.extension;
+  if (extensions.some(({ number, isRecorded }) => number === answering && isRecorded)) call.markRecorded();
   return { outcome: await connect(call, result.answered) };
 }
 
@@ -60,15 +61,12 @@ export function unansweredOutcome({ reason, sipStatus }: AttemptFault, fault: 'c
   return { ended: 'failed', fault, ...(sipStatus === undefined ? {} : { sipStatus }) };
 }
 
-/** One attempt for each contact; nobody's own phone rings for their own call. */
-function attemptsFor(call: Call, numbers: readonly ExtensionNumber[]): Attempt[] {
-  const { clinic, bindingsOf, legs } = call.services;
-  const { phone, from, fromName } = call.facts;
+/** Every contact of those extensions' phones; nobody's own phone rings for their own call. */
+function bindingsFor(call: Call, numbers: readonly ExtensionNumber[]) {
+  const { clinic, bindingsOf } = call.services;
   const phones = clinic().phones.filter(({ extension }) => numbers.includes(extension));
-  const bindings = phones
-    .filter(({ username }) => username !== phone?.username)
-    .flatMap(({ username }) => bindingsOf(username));
-  return bindings
-    .slice(0, MAX_ATTEMPTS_AT_ONCE)
-    .map((binding) => ringPhone(contactTarget(binding), { name: fromName, number: from }, legs));
+  return phones
+    .filter(({ username }) => username !== call.facts.phone?.username)
+    .flatMap(({ username, extension }) => bindingsOf(username).map((binding) => ({ binding, extension })))
+    .slice(0, MAX_ATTEMPTS_AT_ONCE);
 }
