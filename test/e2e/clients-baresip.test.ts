@@ -10,7 +10,10 @@ const BOB_HZ = 620;
 /** What each says, and how far from that it may arrive. */
 const SPOKEN_DBFS = -12;
 const TOLERANCE_DB = 2;
+const WINDOW_SAMPLES = 800;
 const TALK_SECONDS = 2;
+/** The mailbox's greeting takes 11 s of it. */
+const MESSAGE_CALL_SECONDS = 15;
 const DEADLINE_MS = 15_000;
 
 if (needs(t, 'baresip')) {
@@ -39,6 +42,26 @@ if (needs(t, 'baresip')) {
     t.ok(await until(async () => (await appliance.calls()).length === before + 1, DEADLINE_MS), 'one call record');
     const [cdr] = await appliance.calls();
     t.match(cdr, { direction: 'internal', from: '1001', to: '1002', outcome: { ended: 'answered', by: 'caller' } });
+  });
+
+  t.test('a caller leaves a message for a phone that is away, and its lamp is lit when it is back', async (t) => {
+    const nurse = await appliance.phone('1002');
+    const alice = Baresip.start({ ...(await appliance.phone('1001')), hz: ALICE_HZ });
+    try {
+      t.ok(await alice.registers());
+      alice.type('/dial 1002');
+      t.ok(await alice.prints(talksFor(MESSAGE_CALL_SECONDS), 30_000), 'the mailbox answers');
+      alice.type('/hangup');
+      t.ok(await alice.prints(/Call with .* terminated/));
+    } finally {
+      await alice[Symbol.asyncDispose]();
+    }
+    const hasMessage = async () =>
+      (await appliance.withVault((vault) => vault.ask('mailbox.counts', { mailbox: '1002' }))).unread === 1;
+    t.ok(await until(hasMessage, DEADLINE_MS), 'the vault has it');
+    await using back = Baresip.start({ ...nurse, hz: BOB_HZ });
+    t.ok(await back.prints(/Messages-Waiting: yes/i, DEADLINE_MS), 'the phone is told');
+    t.match(back.output, /Voice-Message: 1\/0/i, 'of one new message');
   });
 
   t.test('a wrong password and an unknown user are refused, and alike', async (t) => {
@@ -87,7 +110,8 @@ if (needs(t, 'baresip')) {
 
 /** baresip's line about a call that has lasted so long, with audio both ways. */
 function talksFor(seconds: number): RegExp {
-  return new RegExp(`\\[0:00:0[${seconds}-9]\\]\\s+audio=[1-9]\\d*/[1-9]\\d*`);
+  const later = Array.from({ length: 10 }, (_, more) => String(seconds + more).padStart(2, '0'));
+  return new RegExp(`\\[0:00:(?:${later.join('|')})\\]\\s+audio=[1-9]\\d*/[1-9]\\d*`);
 }
 
 /** What the appliance answered, without the user's own name and the times. */
@@ -103,11 +127,20 @@ function answersOf(output: string, username: string): string {
 function hears(t: Test, who: string, heard: Int16Array | undefined, frequency: number, own: number): void {
   t.ok(heard !== undefined && heard.length >= 8000, `${who} got a second of audio at least`);
   if (heard === undefined) return;
-  const middle = heard.subarray(heard.length >> 2, heard.length - (heard.length >> 2));
-  const level = toneLevel(middle, 8000, frequency);
+  const level = median(windowsOf(heard).map((window) => toneLevel(window, 8000, frequency)));
   t.ok(
     Math.abs(level - SPOKEN_DBFS) <= TOLERANCE_DB,
     `${who} hears ${frequency} Hz at ${level.toFixed(1)} dBFS, spoken at ${SPOKEN_DBFS}`,
   );
-  t.ok(toneLevel(middle, 8000, own) < -40, `${who} does not hear an echo`);
+  t.ok(median(windowsOf(heard).map((window) => toneLevel(window, 8000, own))) < -40, `${who} does not hear an echo`);
+}
+
+/** Tenths of a second: a packet that a busy machine delivers late breaks the tone's phase in one of them, not in all. */
+function windowsOf(samples: Int16Array): Int16Array[] {
+  const count = Math.floor(samples.length / WINDOW_SAMPLES);
+  return Array.from({ length: count }, (_, at) => samples.subarray(at * WINDOW_SAMPLES, (at + 1) * WINDOW_SAMPLES));
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NEGATIVE_INFINITY;
 }

@@ -119,6 +119,7 @@ for (const transport of ['udp', 'tcp'] as const) {
       await endsWell(t, sipp, `refused with ${refused.refusedWith}`);
     }
     t.equal((await appliance.calls()).length, before, 'neither is a call');
+    t.ok(await until(isStrangerInTrail, DEADLINE_MS), "the stranger's address is in the audit trail");
   });
 
   t.test(`sipsak gets its OPTIONS answered on the carriers' ${transport} port`, async (t) => {
@@ -128,6 +129,13 @@ for (const transport of ['udp', 'tcp'] as const) {
     await endsWell(t, sipsak, 'sipsak is content');
     t.match(sipsak.output, /SIP\/2\.0 200 /);
   });
+}
+
+async function isStrangerInTrail(): Promise<boolean> {
+  const { rows } = await appliance.withVault((vault, caller) =>
+    vault.ask('audit.page', { caller, page: { limit: 100 } }),
+  );
+  return rows.some(({ address, outcome }) => address === STRANGER && outcome === 'refused');
 }
 
 t.test('sipvicious learns neither what answers nor which extensions there are', async (t) => {

@@ -17,7 +17,7 @@ export interface BaresipOptions {
 }
 
 const MODULES = ['stdio', 'g711', 'aufile', 'sndfile', 'srtp'];
-const APPLICATIONS = ['account', 'menu'];
+const APPLICATIONS = ['account', 'menu', 'mwi'];
 const TONE_MS = 60_000;
 const QUIT_MS = 5_000;
 
@@ -93,7 +93,16 @@ function configOf(folder: string): string {
   ].join('\n');
 }
 
+/** Without `outbound` it would send its SUBSCRIBE over UDP, whatever the account's transport is. */
 function accountOf({ username, password, port, transport = 'tls', encryption = 'srtp-mand' }: BaresipOptions): string {
-  const secure = encryption === 'none' ? '' : `;mediaenc=${encryption}`;
-  return `<sip:${username}@127.0.0.1:${port};transport=${transport}>;auth_user=${username};auth_pass=${password}${secure};audio_codecs=pcmu;answermode=auto\n`;
+  const server = `127.0.0.1:${port};transport=${transport}`;
+  return [
+    `<sip:${username}@${server}>`,
+    `outbound="sip:${server}"`,
+    `auth_user=${username}`,
+    `auth_pass=${password}`,
+    ...(encryption === 'none' ? [] : [`mediaenc=${encryption}`]),
+    'audio_codecs=pcmu',
+    'answermode=auto\n',
+  ].join(';');
 }
