@@ -15,8 +15,9 @@ export async function connect(call: Call, callee: CalledLeg): Promise<CallOutcom
     return await firstToLeave(call, callee);
   } finally {
     // The file is ended while the caller's leg still stands, so that its last words are in it.
-    await recording?.finish();
-    await Promise.all([callee.hangUp(), call.caller.isAnswered ? call.caller.hangUp() : undefined]);
+    await recording?.stop();
+    const caller = call.caller.isAnswered ? call.caller.hangUp() : undefined;
+    await Promise.all([callee.hangUp(), caller, recording?.close()]);
   }
 }
 

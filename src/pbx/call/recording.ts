@@ -5,8 +5,10 @@ import type { Media } from '../leg/media.ts';
 import type { Call } from './call.ts';
 
 export interface CallRecording {
-  /** Ends the file and closes the artifact; never rejects. */
-  finish(): Promise<void>;
+  /** Ends the file; never rejects. */
+  stop(): Promise<void>;
+  /** Tells the vault that this is all of it; never rejects. */
+  close(): Promise<void>;
 }
 
 /** Starts recording on the caller's leg and plays the notice to both; undefined, said and audited, when it cannot be. */
@@ -22,7 +24,7 @@ export async function startRecording(call: Call, caller: Media, callee: Media): 
     const atMs = Math.round(clock.monotonic() - startedAt);
     await vault.ask('artifact.mark', { artifactId: opened.id, mark: 'notice-played', atMs });
     call.artifacts.push(opened.id);
-    return { finish: () => finish(call, caller, opened) };
+    return { stop: () => stop(caller, opened), close: () => close(call, opened.id, true) };
   } catch (error) {
     // Without the notice nothing of the call may be kept.
     await caller.stopRecordingCall(opened.path).catch(() => {});
@@ -64,9 +66,8 @@ async function openArtifact(call: Call): Promise<OpenArtifact | undefined> {
   }
 }
 
-async function finish(call: Call, caller: Media, { id, path }: OpenArtifact): Promise<void> {
+async function stop(caller: Media, { path }: OpenArtifact): Promise<void> {
   if (!caller.ending.hasEnded) await caller.stopRecordingCall(path).catch(() => {});
-  await close(call, id, true);
 }
 
 async function close(call: Call, artifactId: ArtifactId, keep: boolean): Promise<void> {

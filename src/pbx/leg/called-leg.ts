@@ -84,6 +84,8 @@ export function ringPhone(target: CallTarget, caller: ShownCaller, context: LegC
 export function callCarrier(target: CallTarget, caller: ShownCaller, context: LegContext): Attempt {
   return startAttempt(context, async (progress, attempt) => {
     const media = await context.media.createMedia({ srtp: target.secure === 'required' });
+    // A carrier that never answers would hold the endpoint until the INVITE's own end.
+    attempt.onEnd(() => void media.destroy());
     try {
       if (attempt.hasEnded) throw new WardlineError('leg-ended', 'The caller left.');
       const options = { ...inviteOptions(target, caller), localSdp: media.localSdp };
