@@ -1,4 +1,4 @@
-// UDP sockets for RTP: a range of even ports (RFC 3550 §11), and sockets that stay bound after use until their peer is silent.
+// UDP sockets for RTP and the RTCP beside it: pairs of ports (RFC 3550 §11) that stay bound after use until their peer is silent.
 
 import type { Socket } from 'node:dgram';
 import { createSocket } from 'node:dgram';
@@ -12,6 +12,9 @@ export interface MediaSocket extends Disposable {
   /** Sends `length` bytes of `packet`, which must stay untouched for some ticks. Never throws; failures are counted. */
   send(packet: Uint8Array, length: number, host: string, port: number): void;
   onPacket: ((packet: Uint8Array, host: string, port: number) => void) | undefined;
+  /** Sends from the port above, where RTCP belongs without rtcp-mux; nothing when that port is another's. */
+  sendControl(packet: Uint8Array, host: string, port: number): void;
+  onControl: ((packet: Uint8Array, host: string, port: number) => void) | undefined;
   readonly sendErrors: number;
 }
 
@@ -65,7 +68,7 @@ class PortRange implements MediaPorts {
       this.#claimed.add(port);
       try {
         const socket = await bind(this.#options.address, port);
-        return this.#adopt(socket);
+        return this.#adopt(socket, await this.#bindControl(socket.address().port + 1));
       } catch (error) {
         if (codeOf(error) !== 'EADDRINUSE') throw error;
       } finally {
@@ -75,8 +78,18 @@ class PortRange implements MediaPorts {
     throw new WardlineError('media-ports-exhausted', 'No RTP port is free: widen the range of media ports.');
   }
 
-  #adopt(socket: Socket): MediaSocket {
-    const media = new UdpMediaSocket(socket, this.#options.clock, () => this.#sockets.delete(media.local.port));
+  /** A call is worth having without its reports. */
+  async #bindControl(port: number): Promise<Socket | undefined> {
+    try {
+      return port > 65_535 ? undefined : await bind(this.#options.address, port);
+    } catch {
+      return undefined;
+    }
+  }
+
+  #adopt(socket: Socket, control: Socket | undefined): MediaSocket {
+    const onClosed = () => this.#sockets.delete(media.local.port);
+    const media = new UdpMediaSocket(socket, control, this.#options.clock, onClosed);
     this.#sockets.set(media.local.port, media);
     return media;
   }
@@ -119,8 +132,10 @@ async function bind(address: string, port: number): Promise<Socket> {
 class UdpMediaSocket implements MediaSocket {
   readonly local: HostPort;
   onPacket: MediaSocket['onPacket'];
+  onControl: MediaSocket['onControl'];
   sendErrors = 0;
   readonly #socket: Socket;
+  readonly #control: Socket | undefined;
   readonly #clock: Clock;
   readonly #onClosed: () => void;
   #state: 'open' | 'silencing' | 'closed' = 'open';
@@ -132,19 +147,32 @@ class UdpMediaSocket implements MediaSocket {
     if (error !== null) this.sendErrors++;
   };
 
-  constructor(socket: Socket, clock: Clock, onClosed: () => void) {
+  constructor(socket: Socket, control: Socket | undefined, clock: Clock, onClosed: () => void) {
     const { address, port } = socket.address();
     this.local = { host: address, port };
     this.#socket = socket;
+    this.#control = control;
     this.#clock = clock;
     this.#onClosed = onClosed;
     socket.on('message', (packet, from) => {
       this.#hasHeard = true;
       this.onPacket?.(packet, from.address, from.port);
     });
-    socket.on('error', () => {
+    control?.on('message', (packet, from) => this.onControl?.(packet, from.address, from.port));
+    for (const each of [socket, control]) {
+      each?.on('error', () => {
+        this.sendErrors++;
+      });
+    }
+  }
+
+  sendControl(packet: Uint8Array, host: string, port: number): void {
+    if (this.#state !== 'open' || this.#control === undefined) return;
+    try {
+      this.#control.send(packet, port, host, this.#onSent);
+    } catch {
       this.sendErrors++;
-    });
+    }
   }
 
   send(packet: Uint8Array, length: number, host: string, port: number): void {
@@ -160,6 +188,7 @@ class UdpMediaSocket implements MediaSocket {
     if (this.#state !== 'open') return;
     this.#state = 'silencing';
     this.onPacket = undefined;
+    this.onControl = undefined;
     this.#awaitSilence();
   }
 
@@ -177,8 +206,10 @@ class UdpMediaSocket implements MediaSocket {
     if (this.#state === 'closed') return Promise.resolve();
     this.#state = 'closed';
     this.onPacket = undefined;
+    this.onControl = undefined;
     this.#timer?.[Symbol.dispose]();
     this.#onClosed();
+    this.#control?.close();
     return new Promise((resolve) => {
       this.#socket.close(resolve);
     });

@@ -106,7 +106,14 @@ export interface StackEvents {
   onFault(reason: string, flow: Flow): void;
 }
 
+/** What the stack holds just now; all of it comes back to zero when peers fall silent. */
+export interface StackLoad {
+  readonly transactions: number;
+  readonly connections: number;
+}
+
 export interface SipStack extends AsyncDisposable {
+  readonly load: StackLoad;
   /** Opens a listener; the answer carries the port that was bound. Rejects with `EADDRINUSE` and the like. */
   listen(spec: ListenerSpec): Promise<ListenerSpec>;
   readonly listeners: readonly ListenerSpec[];

@@ -16,6 +16,7 @@ import type {
   SipStack,
   SipTarget,
   StackEvents,
+  StackLoad,
 } from './sip-stack.ts';
 import { StreamListener } from './stream-listener.ts';
 import { Transactions } from './transactions.ts';
@@ -64,6 +65,10 @@ class RunningSipStack implements SipStack {
 
   get listeners(): readonly ListenerSpec[] {
     return this.#listeners.map(({ spec }) => spec);
+  }
+
+  get load(): StackLoad {
+    return { transactions: this.#transactions.size, connections: this.#connections.size };
   }
 
   async listen(spec: ListenerSpec): Promise<ListenerSpec> {

@@ -56,12 +56,12 @@ export function parseUri(text: string): SipUri | undefined {
 }
 
 export function formatUri(uri: SipUri): string {
-  if (uri.scheme === 'tel') return `tel:${uri.user ?? ''}${formatParams(uri.params, escapeParam)}`;
+  if (uri.scheme === 'tel') return `tel:${uri.user ?? ''}${formatUriParams(uri.params)}`;
   const password = uri.password === undefined ? '' : `:${escapeUser(uri.password)}`;
   const userinfo = uri.user === undefined ? '' : `${escapeUser(uri.user)}${password}@`;
   const headers = [...uri.headers].map(([name, value]) => `${escapeHeader(name)}=${escapeHeader(value)}`).join('&');
   const query = headers === '' ? '' : `?${headers}`;
-  return `${uri.scheme}:${userinfo}${formatHostPort(uri.host, uri.port)}${formatParams(uri.params, escapeParam)}${query}`;
+  return `${uri.scheme}:${userinfo}${formatHostPort(uri.host, uri.port)}${formatUriParams(uri.params)}${query}`;
 }
 
 /** `host:port` with brackets about an IPv6 address; the host alone without a port. */
@@ -292,6 +292,13 @@ const escapeParam = (text: string): string =>
 const escapeHeader = (text: string): string =>
   text.toWellFormed().replace(/[^\w.!~*'()[\]/?:+$-]/gu, encodeURIComponent);
 const quoteUnlessToken = (text: string): string => (/^[\w.!%*+`'~:[\]-]+$/.test(text) ? text : quote(text));
+
+function formatUriParams(params: UriParams): string {
+  let text = '';
+  for (const [name, value] of params)
+    text += value === '' ? `;${escapeParam(name)}` : `;${escapeParam(name)}=${escapeParam(value)}`;
+  return text;
+}
 
 function formatParams(params: UriParams, encode: (value: string) => string): string {
   let text = '';

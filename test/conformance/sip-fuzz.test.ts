@@ -1,0 +1,58 @@
+// A seeded sample of the SIP fuzzer: parser, stream framing, and the stack on loopback; `npm run prove:sip` runs it at length.
+import t from 'tap';
+import { seeded } from '../support/seeded.ts';
+import { framingFault, loadCorpus, mutate, parserFault } from '../support/sip-fuzz.ts';
+import { fuzzedStack } from '../support/sip-fuzz-stack.ts';
+
+const corpus = loadCorpus();
+const PARSED = 20_000;
+const FRAMED = 150;
+const THROWN = 600;
+const CALL_EVERY = 100;
+
+t.test('the kept corpus breaks no rule, as it is and split at each byte', async (t) => {
+  for (const [index, bytes] of corpus.entries()) {
+    const everywhere = Array.from({ length: Math.min(bytes.length, 2_000) }, (_, at) => at);
+    t.equal(parserFault(bytes), undefined, `number ${index} parsed`);
+    t.equal(framingFault(bytes, everywhere), undefined, `number ${index} framed`);
+  }
+});
+
+t.test('mutated messages never throw, stall, or read otherwise than they were written', async (t) => {
+  const random = seeded();
+  t.comment(`WARDLINE_SEED=${random.seed}`);
+  for (let count = 0; count < PARSED; count++) {
+    const bytes = mutate(random, corpus);
+    const fault = parserFault(bytes);
+    if (fault === undefined) continue;
+    t.fail(`${fault}: ${bytes.toString('base64')}`);
+    break;
+  }
+  t.pass(`${PARSED} inputs`);
+});
+
+t.test('mutated streams give the same items however they are split', async (t) => {
+  const random = seeded();
+  t.comment(`WARDLINE_SEED=${random.seed}`);
+  for (let count = 0; count < FRAMED; count++) {
+    const bytes = Buffer.concat([mutate(random, corpus), mutate(random, corpus)]).subarray(0, 8_000);
+    const splits = Array.from({ length: 40 }, () => random.below(bytes.length + 1));
+    const fault = framingFault(bytes, splits);
+    if (fault === undefined) continue;
+    t.fail(`${fault}: ${bytes.toString('base64')}`);
+    break;
+  }
+  t.pass(`${FRAMED} streams`);
+});
+
+t.test('the stack lives through hostile bytes, the next call works, and nothing is left over', async (t) => {
+  const random = seeded();
+  t.comment(`WARDLINE_SEED=${random.seed}`);
+  await using fuzzed = await fuzzedStack(random);
+  for (let count = 1; count <= THROWN; count++) {
+    await fuzzed.throwAt(mutate(random, corpus));
+    if (count % CALL_EVERY === 0) await fuzzed.goodCall();
+  }
+  t.strictSame(fuzzed.thrown, [], 'no handler threw');
+  t.equal(await fuzzed.leftOver(), undefined, 'no transaction, connection or timer is left');
+});
