@@ -59,6 +59,20 @@ t.test('1001 calls 1002 and both hear each other, encrypted', async (t) => {
   t.equal(bench.pbx.status().calls, 0);
 });
 
+t.test('RFC 3261 §13.2.1: an INVITE without offer is answered with ours', async (t) => {
+  await using bench = await ClinicBench.start(testClinic());
+  const alice = await bench.registered('1001');
+  const bob = await bench.registered('1002');
+  const incoming = bob.nextCall();
+  const call = await alice.call('1002', { hasOffer: false });
+  const answered = await incoming;
+  call.say(440);
+  answered.say(620);
+  t.ok((await hears(answered, 440)) && (await hears(call, 620)));
+  t.ok(call.isEncrypted);
+  await call.hangUp();
+});
+
 t.test('a phone puts a call on hold and takes it back', async (t) => {
   await using bench = await ClinicBench.start(testClinic());
   const alice = await bench.registered('1001');

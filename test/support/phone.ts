@@ -124,23 +124,23 @@ export class TestPhone implements AsyncDisposable {
   }
 
   /** Calls `number`; resolves when it is answered. @throws the refusal's status as an Error with `status` */
-  async call(number: string, { from = this.username } = {}): Promise<PhoneCall> {
-    const pending = await this.startCall(number, { from });
+  async call(number: string, { from = this.username, hasOffer = true } = {}): Promise<PhoneCall> {
+    const pending = await this.startCall(number, { from, hasOffer });
     return await pending.answered;
   }
 
   /** Sends the INVITE and answers what may still happen to it. */
-  async startCall(number: string, { from = this.username } = {}): Promise<PendingCall> {
+  async startCall(number: string, { from = this.username, hasOffer = true } = {}): Promise<PendingCall> {
     const { server } = this.#options;
     const uri = `sip:${encodeURIComponent(number).replace('%2B', '+')}@${server.host}:${server.port}`;
     const call = await PhoneCall.open(this.#ports, this.#secure);
     const callId = randomBytes(8).toString('hex');
-    const offer = call.negotiation.makeOffer();
+    const offer = hasOffer ? call.negotiation.makeOffer() : '';
     const pending = new PendingCall();
     const send = async (authorization: string | undefined): Promise<void> => {
       const invite = this.#request('INVITE', uri, `<sip:${from}@${server.host}>`, `<${uri}>`, callId, [
         ['Contact', `<${this.contact}>`],
-        ['Content-Type', 'application/sdp'],
+        ...(hasOffer ? [['Content-Type', 'application/sdp'] as [string, string]] : []),
         ...(authorization === undefined ? [] : [['Authorization', authorization] as [string, string]]),
       ]);
       const withBody = { ...invite, body: Buffer.from(offer) };
@@ -187,14 +187,13 @@ export class TestPhone implements AsyncDisposable {
     };
     call.attach(dialog, this.#stack, this.#target, this.contact);
     this.#calls.set(dialog.callId, call);
-    await this.#stack.sendAck(
-      {
-        ...call.request('ACK'),
-        headers: call.request('ACK').headers.with('CSeq', invite.headers.get('CSeq')?.replace('INVITE', 'ACK') ?? ''),
-      },
-      this.#target,
-    );
-    call.agree(Buffer.from(response.body).toString());
+    const theirs = Buffer.from(response.body).toString();
+    const answer = invite.body.length === 0 ? (answerTo(call, theirs) ?? '') : '';
+    const ack = call.request('ACK', answer);
+    const cseq = invite.headers.get('CSeq')?.replace('INVITE', 'ACK') ?? '';
+    await this.#stack.sendAck({ ...ack, headers: ack.headers.with('CSeq', cseq) }, this.#target);
+    if (answer === '') call.agree(theirs);
+    else call.start();
   }
 
   async #onRequest(transaction: ServerTransaction): Promise<void> {
@@ -352,6 +351,8 @@ export class PhoneCall {
   /** Everything heard so far, 8 kHz. */
   readonly heard = new Int16Array(MAX_HEARD_SECONDS * RATE);
   heardSamples = 0;
+  /** Keys of the other side that arrived, RFC 4733. */
+  digits = '';
   hasEnded = false;
   onAcked: (() => void) | undefined;
   readonly #leg: AudioLeg;
@@ -366,6 +367,9 @@ export class PhoneCall {
 
   private constructor(leg: AudioLeg, secure: SecurePolicy) {
     this.#leg = leg;
+    leg.onDigit = (digit) => {
+      this.digits += digit;
+    };
     this.negotiation = createAudioNegotiation({
       local: leg.local,
       name: 'test',

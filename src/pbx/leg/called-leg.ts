@@ -5,7 +5,7 @@ import { Ending, within } from './ending.ts';
 import type { AttemptFault } from './faults.ts';
 import { faultOf } from './faults.ts';
 import type { Leg, LegContext, LegEnding } from './leg.ts';
-import { sayBye, tie } from './leg.ts';
+import { sayBye, tellNewKey, tie } from './leg.ts';
 import type { Media } from './media.ts';
 import type { SecureMedia } from './sdp-guard.ts';
 import { audioFlaw, cleanSdp, firstCryptoKey } from './sdp-guard.ts';
@@ -198,7 +198,7 @@ function answeredByCarrier(dialog: SrfDialog, media: Media, secure: SecureMedia,
         if (answer === undefined || audioFlaw(answer, secure) !== undefined) throw noAudio();
         const ours = await media.modify(answer);
         if (audioFlaw(ours, secure) !== undefined) throw noAudio();
-        if (secure === 'required') await tellNewKey(dialog, media.localSdp, ours, context);
+        if (firstCryptoKey(ours) !== firstCryptoKey(media.localSdp)) await tellNewKey(dialog, ours, context.clock);
         return new CalledLeg(dialog, media, secure, context);
       } catch (error) {
         await abandon();
@@ -206,14 +206,6 @@ function answeredByCarrier(dialog: SrfDialog, media: Media, secure: SecureMedia,
       }
     },
   };
-}
-
-/** FreeSWITCH makes a new key when it is given the carrier's answer; the carrier learns it by a second re-INVITE (contract §8.4). */
-async function tellNewKey(dialog: SrfDialog, offered: string, ours: string, { clock }: LegContext): Promise<void> {
-  if (firstCryptoKey(offered) === firstCryptoKey(ours)) return;
-  const request = dialog.request({ method: 'INVITE', headers: { Contact: dialog.local.contact }, body: ours });
-  const response = await within(request, { clock, ms: ACK_MS, what: 'changing keys' });
-  if (response.status !== 200) throw noAudio();
 }
 
 function noAudio(): WardlineError {

@@ -4,12 +4,12 @@ import { Ending, within } from './ending.ts';
 import type { Refusal } from './faults.ts';
 import { statusOf } from './faults.ts';
 import type { Leg, LegContext, LegEnding } from './leg.ts';
-import { sayBye, tie } from './leg.ts';
+import { sayBye, tellNewKey, tie } from './leg.ts';
 import type { Media } from './media.ts';
 import type { SecureMedia } from './sdp-guard.ts';
-import { audioFlaw, cleanSdp } from './sdp-guard.ts';
+import { audioFlaw, cleanSdp, firstCryptoKey } from './sdp-guard.ts';
 import type { SipArrival } from './sip-arrival.ts';
-import type { SrfDialog } from './srf-types.ts';
+import type { SrfDialog, SrfRequest } from './srf-types.ts';
 
 const ANSWER_MS = 8_000;
 
@@ -71,9 +71,14 @@ export class CallerLeg implements Leg {
   }
 
   async #answer(): Promise<Media> {
+    if (!this.#arrival.raw.request.has('Contact')) {
+      this.refuse('malformed');
+      throw new WardlineError('bad-request', 'The caller gave no contact address.');
+    }
     const { clock, media: link, sip } = this.#context;
-    const offer = this.#acceptableOffer();
-    const media = await link.createMedia({ offer });
+    const hasOffer = this.#arrival.body !== '';
+    const srtp = this.#secure === 'required';
+    const media = await link.createMedia(hasOffer ? { offer: this.#acceptableOffer() } : { srtp });
     this.#media = media;
     try {
       if (this.ending.hasEnded) throw new WardlineError('leg-ended', 'The caller left before the answer.');
@@ -85,6 +90,7 @@ export class CallerLeg implements Leg {
         what: 'answering',
         ending: this.ending,
       });
+      if (!hasOffer) await this.#takeAnswer(dialog, media);
       this.#dialog = dialog;
       tie(this.ending, dialog, media, this.#secure, this.#context);
       return media;
@@ -94,18 +100,37 @@ export class CallerLeg implements Leg {
     }
   }
 
+  /** RFC 3261 §13.2.1: an INVITE without offer is answered with ours, and the answer comes in the ACK. */
+  async #takeAnswer(dialog: SrfDialog, media: Media): Promise<void> {
+    const { clock } = this.#context;
+    try {
+      const acked = new Promise<string>((resolve) => {
+        dialog.once('ack', (ack: SrfRequest) => resolve(ack.body ?? ''));
+      });
+      const answer = cleanSdp(await within(acked, { clock, ms: ANSWER_MS, what: 'answering', ending: media.ending }));
+      const isGood = answer !== undefined && audioFlaw(answer, this.#secure) === undefined;
+      const ours = isGood ? await media.modify(answer) : undefined;
+      if (ours === undefined || audioFlaw(ours, this.#secure) !== undefined) throw noCommonAudio();
+      if (firstCryptoKey(ours) !== firstCryptoKey(media.localSdp)) await tellNewKey(dialog, ours, clock);
+    } catch (error) {
+      this.ending.end({ by: 'us' });
+      await sayBye(dialog, clock);
+      throw error;
+    }
+  }
+
   #acceptableOffer(): string {
     const offer = cleanSdp(this.#arrival.body);
-    if (!this.#arrival.raw.request.has('Contact')) {
-      this.refuse('malformed');
-      throw new WardlineError('bad-request', 'The caller gave no contact address.');
-    }
     if (offer === undefined || audioFlaw(offer, this.#secure) !== undefined) throw this.#unacceptable();
     return offer;
   }
 
   #unacceptable(): WardlineError {
     this.refuse('not-acceptable');
-    return new WardlineError('no-common-audio', 'No audio that the policy allows could be agreed with the caller.');
+    return noCommonAudio();
   }
+}
+
+function noCommonAudio(): WardlineError {
+  return new WardlineError('no-common-audio', 'No audio that the policy allows could be agreed with the caller.');
 }

@@ -1,5 +1,6 @@
 // A leg: our side of one party, a SIP dialog and its media, tied together so that neither outlives the other (contract §9.1, rule 3).
 import type { Clock } from '../../kernel/clock.ts';
+import { WardlineError } from '../../kernel/errors.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { Ending } from './ending.ts';
 import { within } from './ending.ts';
@@ -31,6 +32,7 @@ export interface LegContext {
 }
 
 const BYE_MS = 5_000;
+const REKEY_MS = 8_000;
 
 /** Ties a confirmed dialog to its media: either's end ends the other and the leg. */
 export function tie(
@@ -68,6 +70,13 @@ export function tie(
 export async function sayBye(dialog: SrfDialog, clock: Clock): Promise<void> {
   if (!dialog.connected) return;
   await within(dialog.destroy(), { clock, ms: BYE_MS, what: 'hanging up' }).catch(() => {});
+}
+
+/** FreeSWITCH makes a new key when it is given the answer to its offer; the party learns it by a re-INVITE (contract §8.4). */
+export async function tellNewKey(dialog: SrfDialog, ours: string, clock: Clock): Promise<void> {
+  const request = dialog.request({ method: 'INVITE', headers: { Contact: dialog.local.contact }, body: ours });
+  const response = await within(request, { clock, ms: REKEY_MS, what: 'changing keys' });
+  if (response.status !== 200) throw new WardlineError('no-common-audio', 'The party refused a change of keys.');
 }
 
 /** Hold, resume and codec changes of a phone pass through to its own media (RFC 3261 §14.2). */
