@@ -388,3 +388,72 @@ t.test('a closed leg keeps its port until the peer is silent, and 5 s at most', 
   t.ok(isSilent(b.read()));
   t.equal(b.stats.packetsSent, 0);
 });
+
+t.test(
+  'RTCP: each side learns its round trip and what the other lost, over SRTCP and both ways of ports',
+  async (t) => {
+    for (const control of [undefined, 'mux'] as const) {
+      const { clock, leg } = bench(t);
+      const [aKeys, bKeys] = keyPair('AEAD_AES_256_GCM');
+      const [a, b] = [await leg(), await leg()];
+      const more = control === undefined ? {} : { control };
+      a.configure(plain(b, { srtp: aKeys, ...more }));
+      b.configure(plain(a, { srtp: bKeys, ...more }));
+      for (let tick = 0; tick < 1_200; tick++) {
+        clock.advance(20);
+        for (const each of [a, b]) each.write(each.read());
+        if (tick % 8 === 0) await arrive();
+      }
+      t.ok(a.stats.reportsSent >= 3 && a.stats.reportsSent <= 10, `${a.stats.reportsSent} reports in 24 s`);
+      t.ok(a.stats.reportsReceived >= 3);
+      t.equal(a.stats.peerLoss, 0);
+      // Datagrams are taken in every 8 ticks: as far as the legs can know the way takes that long.
+      t.ok((a.stats.roundTripMs ?? 999) <= 320, `${a.stats.roundTripMs} ms`);
+      t.ok(a.stats.mos > 4 && a.stats.peerMos > 4);
+      t.equal(a.stats.authFailures + a.stats.malformed + a.stats.wrongSource, 0);
+    }
+  },
+);
+
+t.test('RTCP of a stranger, or without the key, teaches nothing', async (t) => {
+  const { clock, leg } = bench(t);
+  const [aKeys] = keyPair('AES_CM_128_HMAC_SHA1_80');
+  const [a, b, stranger] = [await leg(), await leg(), await leg()];
+  a.configure(plain(b, { srtp: aKeys }));
+  stranger.configure(plain(a));
+  for (let tick = 0; tick < 600; tick++) {
+    clock.advance(20);
+    for (const each of [a, stranger]) each.write(each.read());
+    if (tick % 8 === 0) await arrive();
+  }
+  t.ok(stranger.stats.reportsSent > 0);
+  t.equal(a.stats.reportsReceived, 0);
+});
+
+t.test('loss that the peer reports is heard of, and lowers the score of what it hears', async (t) => {
+  const { clock, leg } = bench(t);
+  const [a, b] = [await leg(), await leg()];
+  const lossy = createSocket('udp4');
+  t.teardown(() => lossy.close());
+  await new Promise<void>((resolve) => lossy.bind(0, HOST, resolve));
+  let count = 0;
+  lossy.on('message', (packet) => {
+    if (count++ % 5 > 0) lossy.send(packet, b.local.port, HOST);
+  });
+  const through = { host: HOST, port: lossy.address().port };
+  a.configure({ ...plain(b), remote: through, control: { host: HOST, port: b.local.port + 1 } });
+  b.configure({ ...plain(a), remote: through, control: { host: HOST, port: a.local.port + 1 } });
+  for (let tick = 0; tick < 1_200; tick++) {
+    clock.advance(20);
+    for (const each of [a, b]) {
+      const heard = each.read();
+      if (each === a) each.write(heard);
+    }
+    if (tick % 4 === 0) await arrive();
+  }
+  await arrive();
+  t.ok(Math.abs(a.stats.peerLoss - 0.2) < 0.05, `${(100 * a.stats.peerLoss).toFixed(1)} % of 20 %`);
+  t.ok(a.stats.peerMos < 3, `the peer hears ${a.stats.peerMos.toFixed(2)}`);
+  t.ok(b.stats.mos < 3, `and says so itself: ${b.stats.mos.toFixed(2)}`);
+  t.ok(a.stats.mos > 4);
+});

@@ -13,6 +13,7 @@ import { ChannelRecordings } from './channel-recordings.ts';
 import type { EventHub, Fields } from './event-hub.ts';
 import type { MediaHost } from './host.ts';
 import { newUuid } from './host.ts';
+import { mediaStatistics } from './media-statistics.ts';
 import { Variables } from './variables.ts';
 
 export interface ChannelOptions {
@@ -261,6 +262,7 @@ export class Channel {
     if (this.#callState === 'HELD') this.setCallState('UNHELD');
     this.setCallState('HANGUP');
     if (!byRemote) this.#options.sendBye(cause);
+    this.variables.setAll({ hangup_cause: cause, ...mediaStatistics(this.leg.stats) });
     this.publish('CHANNEL_HANGUP_COMPLETE');
     this.#end();
   }

@@ -9,9 +9,13 @@ export class ReceptionStats {
   #base = 0;
   #highest = 0;
   #received = 0;
+  #total = 0;
   #lostBefore = 0;
   #transit = Number.NaN;
   #jitter = 0;
+  /** Expected and received when the last report was taken. */
+  #expectedBefore = 0;
+  #receivedBefore = 0;
 
   /** Notes one packet, `arrival` in ticks of the stream's clock. Another SSRC is counted anew. */
   note(ssrc: number, sequence: number, timestamp: number, arrival: number): void {
@@ -20,6 +24,7 @@ export class ReceptionStats {
     if (isNew || Math.abs(ahead) > MAX_DROPOUT) this.#restart(ssrc, sequence);
     else if (ahead > 0) this.#highest += ahead;
     this.#received++;
+    this.#total++;
     this.#noteTransit(arrival - timestamp);
   }
 
@@ -33,6 +38,31 @@ export class ReceptionStats {
     return this.#jitter;
   }
 
+  /** The source that is counted; -1 before the first packet. */
+  get ssrc(): number {
+    return this.#ssrc;
+  }
+
+  /** Packets that came or should have, of all sources. */
+  get expected(): number {
+    return this.#total + this.lost;
+  }
+
+  /** What a report says of the present source; the fraction is of what came since the report before (appendix A.3). */
+  takeReport(): { fractionLost: number; lost: number; highestSequence: number; jitter: number } {
+    const expected = this.#received === 0 ? 0 : this.#highest - this.#base + 1;
+    const [expectedNow, receivedNow] = [expected - this.#expectedBefore, this.#received - this.#receivedBefore];
+    this.#expectedBefore = expected;
+    this.#receivedBefore = this.#received;
+    const lostNow = Math.max(0, expectedNow - receivedNow);
+    return {
+      fractionLost: expectedNow <= 0 ? 0 : Math.min(255, Math.floor((lostNow * 256) / expectedNow)),
+      lost: expected - this.#received,
+      highestSequence: this.#highest,
+      jitter: this.#jitter,
+    };
+  }
+
   #lostNow(): number {
     return this.#received === 0 ? 0 : Math.max(0, this.#highest - this.#base + 1 - this.#received);
   }
@@ -44,6 +74,8 @@ export class ReceptionStats {
     this.#highest = this.#base;
     this.#received = 0;
     this.#transit = Number.NaN;
+    this.#expectedBefore = 0;
+    this.#receivedBefore = 0;
   }
 
   /** RFC 3550 appendix A.8. A timestamp that jumped is no jitter. */

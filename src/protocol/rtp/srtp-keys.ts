@@ -7,6 +7,7 @@ import { SUITES } from './suite.ts';
 const LABEL_ENCRYPTION = 0;
 const LABEL_AUTHENTICATION = 1;
 const LABEL_SALT = 2;
+const CONTROL_LABELS = 3;
 const AUTHENTICATION_KEY_BYTES = 20;
 /** The derivation's salt is 14 bytes; a shorter master salt is filled with zeros on its right. */
 const DERIVATION_SALT_BYTES = 14;
@@ -20,6 +21,15 @@ export interface SessionKeys {
 
 /** Session keys for RTP from `master` (key, then salt). Throws when its length is not the suite's: a fault of ours. */
 export function deriveSessionKeys(suite: SrtpSuite, master: Uint8Array): SessionKeys {
+  return deriveKeys(suite, master, 0);
+}
+
+/** Session keys for RTCP: the same three labels, moved on by three (RFC 3711 §4.3.2). */
+export function deriveControlKeys(suite: SrtpSuite, master: Uint8Array): SessionKeys {
+  return deriveKeys(suite, master, CONTROL_LABELS);
+}
+
+function deriveKeys(suite: SrtpSuite, master: Uint8Array, labels: number): SessionKeys {
   const { cipher, keyBytes, saltBytes } = SUITES[suite];
   if (master.length !== keyBytes + saltBytes) throw new Error('The SRTP master key has not the length of its suite.');
   const key = Buffer.from(master.subarray(0, keyBytes));
@@ -27,9 +37,9 @@ export function deriveSessionKeys(suite: SrtpSuite, master: Uint8Array): Session
   salt.set(master.subarray(keyBytes));
   const authenticationBytes = cipher === 'gcm' ? 0 : AUTHENTICATION_KEY_BYTES;
   return {
-    encryption: derive(key, salt, LABEL_ENCRYPTION, keyBytes),
-    authentication: derive(key, salt, LABEL_AUTHENTICATION, authenticationBytes),
-    salt: derive(key, salt, LABEL_SALT, saltBytes),
+    encryption: derive(key, salt, labels + LABEL_ENCRYPTION, keyBytes),
+    authentication: derive(key, salt, labels + LABEL_AUTHENTICATION, authenticationBytes),
+    salt: derive(key, salt, labels + LABEL_SALT, saltBytes),
   };
 }
 

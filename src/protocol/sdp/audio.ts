@@ -44,6 +44,8 @@ export interface NegotiatedAudio {
   /** RFC 4733 at 8 kHz; undefined when the peer does not speak it (then FreeSWITCH's `dtmf_type` is `info`). */
   readonly telephoneEvent: PayloadTypes | undefined;
   readonly direction: MediaDirection;
+  /** Where their RTCP is: `mux` with their RTP (RFC 5761), or an address of its own (RFC 3605). Undefined: the port above. */
+  readonly control?: MediaAddress | 'mux';
   /** Undefined means plain RTP, except that nothing is sent or heard while `remote` is undefined. */
   readonly srtp: SrtpSession | undefined;
 }

@@ -2,7 +2,7 @@
 
 import type { SrtpSuite } from '../rtp/suite.ts';
 import { findSuite, masterBytes } from '../rtp/suite.ts';
-import type { SrtpKey } from './audio.ts';
+import type { SrtpKey, SrtpSession } from './audio.ts';
 
 export interface CryptoLine {
   readonly tag: string;
@@ -45,4 +45,10 @@ export function formatCrypto(line: Pick<CryptoLine, 'tag' | 'spelling' | 'key'>)
 
 export function isSameKey(a: SrtpKey, b: SrtpKey): boolean {
   return a.mkiBytes === b.mkiBytes && Buffer.compare(a.master, b.master) === 0;
+}
+
+/** Whether nothing about the keys of either side has changed. */
+export function sameSrtpKeys(a: SrtpSession | undefined, b: SrtpSession | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return a.suite === b.suite && isSameKey(a.local, b.local) && isSameKey(a.remote, b.remote);
 }

@@ -17,7 +17,7 @@ import { staticType, telephoneEventType } from './codecs.ts';
 import type { CryptoLine } from './crypto.ts';
 import { formatCrypto, isSameKey } from './crypto.ts';
 import type { ChosenMedia, Taste } from './offer-answer.ts';
-import { answerDirection, chooseMedia, isSecureProfile, remoteOf } from './offer-answer.ts';
+import { answerDirection, chooseMedia, controlOf, isMuxed, isSecureProfile, remoteOf } from './offer-answer.ts';
 import type { SdpAttribute, SdpMedia, SdpSession } from './session.ts';
 import { directionOf, formatSdp, parseSdp } from './session.ts';
 
@@ -95,6 +95,7 @@ class Negotiation implements AudioNegotiation {
       payloadTypes: { send: chosen.type, receive: chosen.type },
       telephoneEvent: event === undefined ? undefined : { send: event, receive: event },
       direction: answerDirection(directionOf(session, chosen.media), direction),
+      ...withControl(controlOf(chosen)),
       srtp: chosen.crypto === undefined ? undefined : this.#keysFor(chosen.crypto),
     };
     const sdp = this.#describe(
@@ -133,6 +134,7 @@ class Negotiation implements AudioNegotiation {
       payloadTypes: { send: chosen.type, receive: staticType(chosen.codec) },
       telephoneEvent: event === undefined ? undefined : { send: event, receive: EVENT_TYPE },
       direction: answerDirection(directionOf(session, chosen.media), offer.direction),
+      ...withControl(controlOf(chosen)),
       srtp,
     };
     if (remote !== undefined) this.#offer = undefined;
@@ -182,6 +184,10 @@ class Negotiation implements AudioNegotiation {
   }
 }
 
+function withControl(control: MediaAddress | 'mux' | undefined): Pick<NegotiatedAudio, 'control'> {
+  return control === undefined ? {} : { control };
+}
+
 function sessionOf(theirs: CryptoLine, local: SrtpKey): SrtpSession {
   return { suite: theirs.suite, local, remote: theirs.key };
 }
@@ -194,6 +200,7 @@ function answerMedia(options: NegotiationOptions, chosen: ChosenMedia, audio: Ne
     audio.telephoneEvent,
     audio.direction,
   );
+  if (isMuxed(media)) attributes.push({ name: 'rtcp-mux', value: undefined });
   if (crypto !== undefined && audio.srtp !== undefined) {
     attributes.push({ name: 'crypto', value: formatCrypto({ ...crypto, key: audio.srtp.local }) });
   }

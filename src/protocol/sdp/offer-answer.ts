@@ -104,6 +104,19 @@ export function remoteOf(chosen: ChosenMedia, local: MediaAddress): MediaAddress
   return { host, port: media.port };
 }
 
+/** Their RTCP, when it is not on the port above: with their RTP when both sides say so, or where `a=rtcp` puts it. */
+export function controlOf({ media, address }: ChosenMedia): MediaAddress | 'mux' | undefined {
+  if (isMuxed(media)) return 'mux';
+  const [, portText, host] = /^(\d{1,5})(?: IN IP[46] (\S+))?$/.exec(attributeValues(media, 'rtcp')[0] ?? '') ?? [];
+  const port = Number(portText ?? 0);
+  if (port < 1 || port > 65_535) return undefined;
+  return host !== undefined && !isUnicast(host) ? undefined : { host: host ?? address, port };
+}
+
+export function isMuxed(media: SdpMedia): boolean {
+  return media.attributes.some(({ name }) => name === 'rtcp-mux');
+}
+
 export function isOwnAddress(host: string, port: number, local: MediaAddress): boolean {
   return port === local.port && host === local.host;
 }

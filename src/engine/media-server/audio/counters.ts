@@ -11,6 +11,11 @@ export interface Counters {
   replays: number;
   unknownPayload: number;
   digitsReceived: number;
+  /** Of payload, for sender reports. */
+  octetsSent: number;
+  octetsReported: number;
+  reportsSent: number;
+  reportsReceived: number;
 }
 
 export function noCounts(): Counters {
@@ -25,5 +30,9 @@ export function noCounts(): Counters {
     replays: 0,
     unknownPayload: 0,
     digitsReceived: 0,
+    octetsSent: 0,
+    octetsReported: 0,
+    reportsSent: 0,
+    reportsReceived: 0,
   };
 }

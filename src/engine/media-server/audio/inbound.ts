@@ -58,6 +58,15 @@ export class InboundAudio {
     this.#digits.restart();
   }
 
+  get reception(): ReceptionStats {
+    return this.#reception;
+  }
+
+  /** How long audio waits in the jitter buffer now. */
+  get bufferMs(): number {
+    return this.#jitter.delayMs;
+  }
+
   get lost(): number {
     return this.#reception.lost;
   }

@@ -1,8 +1,10 @@
 // One party's audio: RTP or SRTP on a port of its own, moved on in 20 ms ticks by its owner's media clock (RFC 3550, RFC 3711).
 import type { Clock } from '../../../kernel/clock.ts';
+import { isRtcp } from '../../../protocol/rtp/packet.ts';
 import type { NegotiatedAudio } from '../../../protocol/sdp/audio.ts';
 import type { MediaPorts, MediaSocket } from '../../runtime/media-socket.ts';
 import type { HostPort } from '../../runtime/sip-stack.ts';
+import { ControlAudio } from './control.ts';
 import type { Counters } from './counters.ts';
 import { noCounts } from './counters.ts';
 import { InboundAudio } from './inbound.ts';
@@ -31,6 +33,20 @@ export interface AudioStats {
   readonly unknownPayload: number;
   readonly digitsReceived: number;
   readonly sendErrors: number;
+  readonly reportsSent: number;
+  /** Octets of audio that our last sender report told of. */
+  readonly octetsReported: number;
+  readonly reportsReceived: number;
+  /** To the peer and back, by its last report (RFC 3550 §6.4.1); undefined before one tells it. */
+  readonly roundTripMs: number | undefined;
+  /** What the peer says of our audio: share lost since its report before (0 to 1), jitter. */
+  readonly peerLoss: number;
+  readonly peerJitterMs: number;
+  /** What the jitter buffer adds now. */
+  readonly bufferMs: number;
+  /** Mean opinion score of what is heard from the peer, and of what the peer hears (ITU-T G.107). */
+  readonly mos: number;
+  readonly peerMos: number;
 }
 
 /**
@@ -87,6 +103,7 @@ class RtpLeg implements AudioLeg {
   readonly #socket: MediaSocket;
   readonly #inbound: InboundAudio;
   readonly #outbound: OutboundAudio;
+  readonly #control: ControlAudio;
   #session: NegotiatedAudio | undefined;
   #isClosed = false;
 
@@ -99,8 +116,15 @@ class RtpLeg implements AudioLeg {
       counters.digitsReceived++;
       this.onDigit?.(digit, ticks);
     });
-    this.stats = liveStats(counters, this.#inbound, socket);
-    socket.onPacket = (packet, host, port) => this.#inbound.accept(packet, host, port);
+    const [inbound, outbound] = [this.#inbound, this.#outbound];
+    const control = new ControlAudio({ socket, clock, random, counters, inbound, outbound });
+    this.#control = control;
+    this.stats = liveStats(counters, inbound, control, socket);
+    socket.onPacket = (packet, host, port) => {
+      if (isRtcp(packet)) control.accept(packet, host, port, true);
+      else inbound.accept(packet, host, port);
+    };
+    socket.onControl = (packet, host, port) => control.accept(packet, host, port, false);
   }
 
   configure(session: NegotiatedAudio): void {
@@ -108,10 +132,12 @@ class RtpLeg implements AudioLeg {
     this.#session = session;
     this.#inbound.configure(session);
     this.#outbound.configure(session);
+    this.#control.configure(session);
   }
 
   read(): Int16Array {
     this.#outbound.tick();
+    this.#control.tick();
     return this.#inbound.read();
   }
 
@@ -139,6 +165,7 @@ class RtpLeg implements AudioLeg {
   }
 
   [Symbol.dispose](): void {
+    if (!this.#isClosed) this.#control.sayGoodbye();
     this.#isClosed = true;
     this.onDigit = undefined;
     this.#socket[Symbol.dispose]();
@@ -146,7 +173,7 @@ class RtpLeg implements AudioLeg {
 }
 
 /** `counters`, and what the parts count themselves, as one view for reading. */
-function liveStats(counters: Counters, inbound: InboundAudio, socket: MediaSocket): AudioStats {
+function liveStats(counters: Counters, inbound: InboundAudio, control: ControlAudio, socket: MediaSocket): AudioStats {
   return {
     get packetsSent() {
       return counters.packetsSent;
@@ -189,6 +216,33 @@ function liveStats(counters: Counters, inbound: InboundAudio, socket: MediaSocke
     },
     get sendErrors() {
       return socket.sendErrors;
+    },
+    get reportsSent() {
+      return counters.reportsSent;
+    },
+    get octetsReported() {
+      return counters.octetsReported;
+    },
+    get reportsReceived() {
+      return counters.reportsReceived;
+    },
+    get roundTripMs() {
+      return control.roundTripMs;
+    },
+    get peerLoss() {
+      return control.peerLoss;
+    },
+    get peerJitterMs() {
+      return control.peerJitterMs;
+    },
+    get bufferMs() {
+      return inbound.bufferMs;
+    },
+    get mos() {
+      return control.mos;
+    },
+    get peerMos() {
+      return control.peerMos;
     },
   };
 }

@@ -17,13 +17,14 @@ import type { Counters } from './counters.ts';
 const BUFFERS = 16;
 /** Header, 160 bytes, and the longest tag, with room to spare. */
 const BUFFER_BYTES = 256;
+const RTP_HEADER_BYTES = 12;
 
 export class OutboundAudio {
   readonly #socket: MediaSocket;
   readonly #counters: Counters;
   readonly #digits = new DigitSender();
   readonly #buffers = Array.from({ length: BUFFERS }, () => Buffer.alloc(BUFFER_BYTES));
-  readonly #ssrc: number;
+  readonly ssrc: number;
   #next = 0;
   #sequence: number;
   #timestamp: number;
@@ -37,7 +38,7 @@ export class OutboundAudio {
     this.#socket = socket;
     this.#counters = counters;
     const seed = Buffer.from(random(10));
-    this.#ssrc = seed.readUInt32BE(0);
+    this.ssrc = seed.readUInt32BE(0);
     this.#timestamp = seed.readUInt32BE(4);
     // RFC 3711 §3.3.1: the lower half, so that early loss cannot confuse the peer's roll-over counter.
     this.#sequence = seed.readUInt16BE(8) & 0x7fff;
@@ -49,6 +50,11 @@ export class OutboundAudio {
     this.#codec = G711_CODECS[session.codec];
     if (!isSameSendKey(before?.srtp, session.srtp)) this.#srtp = senderFor(session.srtp);
     if (session.telephoneEvent === undefined) this.#digits.clear();
+  }
+
+  /** Of the next sample. */
+  get timestamp(): number {
+    return this.#timestamp;
   }
 
   get isSendingDigits(): boolean {
@@ -93,7 +99,7 @@ export class OutboundAudio {
       session.payloadTypes.send,
       this.#sequence,
       this.#timestamp,
-      this.#ssrc,
+      this.ssrc,
     );
     this.#isSpurtStart = false;
     this.#codec.encode(samples, STEP_SAMPLES, into, start);
@@ -102,7 +108,7 @@ export class OutboundAudio {
 
   #writeEvent(into: Buffer, session: NegotiatedAudio): number {
     const type = session.telephoneEvent?.send ?? 0;
-    const start = writeRtpHeader(into, this.#digits.isFirst, type, this.#sequence, this.#digits.timestamp, this.#ssrc);
+    const start = writeRtpHeader(into, this.#digits.isFirst, type, this.#sequence, this.#digits.timestamp, this.ssrc);
     return start + EVENT_PAYLOAD_BYTES;
   }
 
@@ -111,6 +117,7 @@ export class OutboundAudio {
     const length = this.#srtp === undefined ? plainLength : this.#srtp.protect(packet, plainLength);
     if (length === 0) return;
     this.#counters.packetsSent++;
+    this.#counters.octetsSent += plainLength - RTP_HEADER_BYTES;
     this.#counters.bytesSent += length;
     this.#socket.send(packet, length, to.host, to.port);
   }
