@@ -6,6 +6,7 @@ import { serialise } from '../../protocol/sip/serialise.ts';
 import { splitList } from '../../protocol/sip/uri.ts';
 import { resendUntilAck } from './ack-wait.ts';
 import type { AppConnection, AppSipMessage } from './app-port.ts';
+import { cdrStart, cdrStop } from './cdr.ts';
 import { type EdgeContext, metaOfArrival } from './context.ts';
 import { contactOf, cseqNumber, type Dialog, isBehindNat, keepLocalSdp, recordRouteOf } from './dialog.ts';
 import { hangUp } from './hang-up.ts';
@@ -95,6 +96,7 @@ export class Answers {
       if (parts.rseq !== undefined) this.#resendReliably(incoming, response, parts.rseq);
     } else {
       this.#incoming.close(incoming);
+      if (method === 'INVITE' && !incoming.isInDialog) this.#record(response, isOk);
       if (method === 'INVITE' && isOk && dialog !== undefined) this.#awaitAck(incoming, dialog, response);
       else if (!incoming.isInDialog && dialog?.state === 'early') this.#context.dialogs.remove(dialog);
       if (isOk && dialog !== undefined && mayRefresh(method)) sessionAnsweredByUs(this.#context, dialog, response);
@@ -108,6 +110,11 @@ export class Answers {
     }
     if (method === 'BYE') return '';
     return dialog?.id ?? (makesDialog(method) ? dialogIdFor(incoming.request) : '');
+  }
+
+  #record(response: SipResponse, isOk: boolean): void {
+    if (isOk) cdrStart(this.#context, 'application', 'uas', response);
+    else cdrStop(this.#context, 'application', 'call-rejected', response);
   }
 
   #echo(

@@ -4,6 +4,7 @@ import { cseqOf, tagOf } from '../../protocol/sip/fields.ts';
 import type { SipRequest, SipResponse } from '../../protocol/sip/message.ts';
 import type { Arrival } from '../runtime/sip-stack.ts';
 import type { AppConnection } from './app-port.ts';
+import { cdrStart, cdrStop } from './cdr.ts';
 import type { EdgeContext } from './context.ts';
 import {
   type ClientInvite,
@@ -69,9 +70,14 @@ export class ClientDialogs {
     return dialog;
   }
 
-  readonly onAnswer: OnAnswer = (response, { dialog, method }, arrival) => {
+  readonly onAnswer: OnAnswer = (response, { dialog, method, client }, arrival) => {
     if (dialog === undefined || dialog.state === 'ended') return true;
     const { status } = response;
+    if (status >= 300 && method === 'INVITE') {
+      const isCancelled = dialog.clientInvite?.isCancelled === true && client !== undefined;
+      if (isCancelled) cdrStop(this.#context, 'application', 'call-canceled', client.request);
+      else cdrStop(this.#context, 'network', 'call-rejected', response);
+    }
     if (status >= 300) this.#fail(dialog, method);
     else if (arrival !== undefined && status > 100) return this.#progress(dialog, response, arrival);
     return true;
@@ -101,6 +107,7 @@ export class ClientDialogs {
     if (tag === undefined) return true;
     adoptPeer(dialog, response, arrival);
     if (!isSuccess) return true;
+    if (dialog.kind === 'invite' && dialog.state !== 'confirmed') cdrStart(this.#context, 'network', 'uac', response);
     dialog.state = 'confirmed';
     if (dialog.clientInvite !== undefined) dialog.clientInvite.outcome = 'answered';
     if (dialog.kind === 'invite') sessionAnsweredByPeer(this.#context, dialog, response);

@@ -3,7 +3,6 @@ import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../kernel/clock.ts';
 import { codeOf, WardlineError } from '../../kernel/errors.ts';
 import type { Logger } from '../../kernel/logger.ts';
-import { NOK } from '../../protocol/drachtio-wire/leader.ts';
 import { localAddressFor } from '../runtime/addresses.ts';
 import { type Resolver, systemResolver } from '../runtime/resolver.ts';
 import type { HostPort, ListenerSpec, SipStack, SipTransport, StackEvents } from '../runtime/sip-stack.ts';
@@ -169,7 +168,7 @@ class RunningEdge implements Edge {
       listeners: () =>
         this.#stack.listeners.map((spec) => ({ ...spec, host: localAddressFor(spec.host, ANY_OUTSIDE) })),
       onSip: (message, app) => this.#receive(message, app),
-      onProxy: ({ id, transactionId }, app) => app.refuse(id, NOK.unknownProxy(transactionId)),
+      onProxy: (message, app) => this.#uas.proxies.start(message, app),
       onClosed: (app) => this.#appClosed(app),
     });
     this.#apps = await orSayWhy(admin, 'the call control port', port);
@@ -202,6 +201,7 @@ class RunningEdge implements Edge {
 
   async close(): Promise<void> {
     for (const dialog of this.#dialogs) this.#dialogs.remove(dialog);
+    this.#uas.proxies.close();
     for (const incoming of this.#uas.incoming) this.#uas.incoming.close(incoming);
     await this.#apps?.[Symbol.asyncDispose]();
     await this.#stack[Symbol.asyncDispose]();
@@ -239,7 +239,9 @@ class RunningEdge implements Edge {
       onRequest: (transaction) => this.#uas.onRequest(transaction),
       onCancel: (cancel, arrival, invite) => this.#uas.onCancel(cancel, arrival, invite),
       onAck: (ack, arrival) => this.#uas.onAck(ack, arrival),
-      onStrayResponse: (response, arrival) => this.#clientDialogs.onStrayResponse(response, arrival),
+      onStrayResponse: (response, arrival) => {
+        if (!this.#uas.proxies.onStrayResponse(response)) this.#clientDialogs.onStrayResponse(response, arrival);
+      },
       onFault: (reason) => this.#counters.fault(reason),
     };
     if (createStack !== undefined) return createStack(events);

@@ -2,6 +2,7 @@
 import { sipLeader } from '../../protocol/drachtio-wire/leader.ts';
 import type { SipRequest } from '../../protocol/sip/message.ts';
 import { serialise } from '../../protocol/sip/serialise.ts';
+import { cdrStop } from './cdr.ts';
 import type { EdgeContext } from './context.ts';
 import { type Dialog, requestInDialog } from './dialog.ts';
 
@@ -14,10 +15,10 @@ export function hangUp(context: EdgeContext, dialog: Dialog, reason?: HangUpReas
   const why = reason === undefined ? [] : [['Reason', `SIP;cause=200;text="${reason}"`] as const];
   const request = requestInDialog(dialog, 'BYE', cseq, why);
   context.dialogs.remove(dialog);
-  void send(context, dialog, request, reason !== undefined && dialog.app.isOpen);
+  void send(context, dialog, request, reason);
 }
 
-async function send(context: EdgeContext, dialog: Dialog, request: SipRequest, isTold: boolean): Promise<void> {
+async function send(context: EdgeContext, dialog: Dialog, request: SipRequest, reason?: HangUpReason): Promise<void> {
   const { stack, targets, clock, counters } = context;
   const route = await targets.forDialog(dialog);
   if (route === undefined) {
@@ -28,6 +29,9 @@ async function send(context: EdgeContext, dialog: Dialog, request: SipRequest, i
   counters.add('messagesOut');
   const { host, port } = sent.flow.local;
   const meta = { bytes: sent.bytes, protocol: sent.flow.transport, address: host, port, atMs: clock.now() };
-  if (!isTold) return;
+  if (reason === undefined) return;
+  const isExpired = reason === 'Session timer expired';
+  cdrStop(context, 'application', isExpired ? 'session-expired' : 'system-initiated-termination', sent.request);
+  if (!dialog.app.isOpen) return;
   dialog.app.send((id) => sipLeader(id, 'application', meta, 'unsolicited', dialog.id), serialise(sent.request));
 }

@@ -7,6 +7,7 @@ import { serialise } from '../../protocol/sip/serialise.ts';
 import { buildResponse } from '../../protocol/sip/transaction/build.ts';
 import type { ServerTransaction } from '../runtime/sip-stack.ts';
 import type { AppConnection } from './app-port.ts';
+import { cdrStop } from './cdr.ts';
 import { type EdgeContext, metaOfArrival } from './context.ts';
 import { type Dialog, dialogIdOf } from './dialog.ts';
 import {
@@ -123,7 +124,11 @@ export class IncomingTable {
   ): void {
     const { transaction, localTag } = incoming;
     this.close(incoming);
-    this.send(transaction, buildResponse(transaction.request, status, reason, localTag, extra));
+    const response = buildResponse(transaction.request, status, reason, localTag, extra);
+    this.send(transaction, response);
+    if (incoming.request.method !== 'INVITE' || incoming.isInDialog) return;
+    if (status === 487) cdrStop(this.#context, 'network', 'call-canceled', incoming.request);
+    else cdrStop(this.#context, 'application', 'call-rejected', response);
   }
 
   send(transaction: ServerTransaction, response: SipResponse): { readonly bytes: number } | undefined {

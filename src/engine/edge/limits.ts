@@ -17,6 +17,10 @@ export interface EdgeLimits {
   readonly outgoingRequests: number;
   /** Registered contacts whose connection is remembered. */
   readonly contactFlows: number;
+  /** Requests that are being proxied, those of the last half minute included. */
+  readonly proxiedRequests: number;
+  /** Tags of one proxied call: its caller's, and one for each phone that answered. */
+  readonly forksPerCall: number;
   /** Failed INVITEs that are remembered, so that their superfluous ACK gets its own answer. */
   readonly failedInvites: number;
 }
@@ -30,6 +34,8 @@ export const defaultEdgeLimits: EdgeLimits = {
   incomingRequests: 10_000,
   outgoingRequests: 10_000,
   contactFlows: 10_000,
+  proxiedRequests: 10_000,
+  forksPerCall: 32,
   failedInvites: 1_000,
 };
 
@@ -40,6 +46,17 @@ export const TIMER_H_MS = 64 * T1_MS;
 
 /** RFC 3261 §13.3.1.1: a call that rings on is told so each minute, or proxies on the way give it up. */
 export const PROVISIONAL_REFRESH_MS = 60_000;
+
+/** RFC 3261 §16.6 step 11: longer than three minutes. */
+export const TIMER_C_MS = 185_000;
+/** What a proxied INVITE's targets get to answer a CANCEL with their 487, before the caller gets ours. */
+export const PROXY_CANCEL_MS = 2_000;
+/** A request that comes again with credentials goes to the target that asked for them. */
+export const PROXY_PIN_MS = 2_000;
+/** A proxied call in which nobody says anything for so long is forgotten. */
+export const PROXIED_CALL_MS = 12 * 60 * 60_000;
+/** Targets of one proxied request, those of redirections included. */
+export const MAX_PROXY_TARGETS = 32;
 
 /** An application that answers a request later than this has lost it (the peer's timer F has fired). */
 export const ANSWER_DEADLINE_MS = 32_000;

@@ -5,6 +5,7 @@ import { SipHeaders, type SipRequest, type SipResponse } from '../../protocol/si
 import { serialise } from '../../protocol/sip/serialise.ts';
 import type { Arrival, ClientTransaction } from '../runtime/sip-stack.ts';
 import type { AppConnection } from './app-port.ts';
+import { cdrAttempt, cdrStop } from './cdr.ts';
 import { type EdgeContext, metaOfArrival, metaOfSentRequest } from './context.ts';
 import type { Dialog } from './dialog.ts';
 import { withoutOurHeaders } from './headers.ts';
@@ -71,6 +72,9 @@ export class OutgoingTable {
     counters.add('messagesOut');
     const meta = metaOfSentRequest(this.#context, client.flow, client.bytes);
     app.send((id) => requestEcho(id, replyTo, meta, outgoing.id), serialise(client.request));
+    if (request.method === 'INVITE' && dialog?.state === 'early')
+      cdrAttempt(this.#context, 'application', client.request);
+    else if (request.method === 'BYE') cdrStop(this.#context, 'application', 'normal-release', client.request);
     const waiting = early;
     early = undefined;
     for (const work of waiting) work();

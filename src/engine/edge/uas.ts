@@ -6,10 +6,12 @@ import { serialise } from '../../protocol/sip/serialise.ts';
 import { buildResponse } from '../../protocol/sip/transaction/build.ts';
 import type { Arrival, ServerTransaction } from '../runtime/sip-stack.ts';
 import type { AppConnection } from './app-port.ts';
+import { cdrAttempt, cdrStop } from './cdr.ts';
 import { type EdgeContext, metaOfArrival } from './context.ts';
 import { cseqNumber, type Dialog, refreshTarget } from './dialog.ts';
 import { withoutOurHeaders } from './headers.ts';
 import { dialogIdFor, type Incoming, IncomingTable } from './incoming.ts';
+import { Proxies } from './proxies.ts';
 import { isIntervalTooSmall, MIN_SE_SECONDS } from './session-timer.ts';
 import { isInner } from './targets.ts';
 
@@ -28,12 +30,14 @@ const TOO_SHORT = [422, 'Session Interval Too Small', [['Min-SE', String(MIN_SE_
 
 export class UasSide {
   readonly incoming: IncomingTable;
+  readonly proxies: Proxies;
   readonly #context: EdgeContext;
   isDraining = false;
 
   constructor(context: EdgeContext) {
     this.#context = context;
     this.incoming = new IncomingTable(context);
+    this.proxies = new Proxies(context, this.incoming);
   }
 
   onRequest(transaction: ServerTransaction): void {
@@ -50,6 +54,7 @@ export class UasSide {
       this.#refuse(transaction, 503, 'Service Unavailable', RETRY_SOON);
     } else {
       const dialog = dialogs.findFor(request);
+      if (dialog === undefined && this.proxies.relay(transaction, request)) return;
       if (dialog === undefined) this.#outsideDialog(transaction, request);
       else this.#insideDialog(transaction, request, dialog);
     }
@@ -58,6 +63,7 @@ export class UasSide {
   /** RFC 3261 §9.2: the stack has answered the CANCEL. After a final answer it has no effect. */
   onCancel(cancel: SipRequest, arrival: Arrival, invite: ServerTransaction): void {
     this.#context.counters.add('messagesIn');
+    if (this.proxies.onCancel(invite)) return;
     const incoming = this.incoming.findByTransaction(invite);
     if (incoming !== undefined) this.#cancel(incoming, this.#cleaned(cancel, arrival), arrival);
   }
@@ -68,6 +74,7 @@ export class UasSide {
     counters.add('messagesIn');
     const request = this.#cleaned(ack, arrival);
     const dialog = dialogs.findFor(request);
+    if (dialog === undefined && this.proxies.relayAck(request)) return;
     const wait = dialog?.answerWait;
     if (dialog === undefined || wait === undefined || wait.cseq !== cseqNumber(request)) return;
     wait.timer[Symbol.dispose]();
@@ -115,6 +122,7 @@ export class UasSide {
       return;
     }
     const app = apps.pick(method);
+    if (isInvite && app !== undefined) cdrAttempt(this.#context, 'network', request);
     if (app !== undefined) this.incoming.deliver(this.incoming.open(transaction, request, app));
     else if (OUTSIDE_DIALOG.has(method)) this.#refuse(transaction, 503, 'Service Unavailable');
     else this.#refuse(transaction, 405, 'Method Not Allowed', [['Allow', [...OUTSIDE_DIALOG].join(', ')]]);
@@ -173,7 +181,10 @@ export class UasSide {
       this.#trying(transaction);
       dialog.hasServerInvite = true;
     }
-    if (method === 'BYE') this.#endWith(dialog);
+    if (method === 'BYE') {
+      cdrStop(this.#context, 'network', 'normal-release', request);
+      this.#endWith(dialog);
+    }
     const host = method === 'UPDATE' ? early : undefined;
     this.incoming.deliver(this.incoming.open(transaction, request, dialog.app, dialog, host));
     if (method === 'NOTIFY' && endsSubscription(dialog, request)) this.#context.dialogs.remove(dialog);

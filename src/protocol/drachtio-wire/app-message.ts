@@ -12,6 +12,18 @@ export interface AppSip {
   readonly body: Uint8Array;
 }
 
+export interface ProxyOptions {
+  /** Record-Route, or Path for a REGISTER. */
+  readonly staysInDialog: boolean;
+  /** A frame for each final response, and `done` last; else `done` at once. */
+  readonly wantsResponses: boolean;
+  readonly followsRedirects: boolean;
+  readonly isSimultaneous: boolean;
+  /** Until a provisional; undefined when there is no such limit. */
+  readonly provisionalMs: number | undefined;
+  readonly finalMs: number | undefined;
+}
+
 export type AppMessage =
   | { readonly type: 'authenticate'; readonly id: string; readonly secret: string; readonly tags: readonly string[] }
   | { readonly type: 'route' | 'remove_route'; readonly id: string; readonly verb: string }
@@ -24,7 +36,15 @@ export type AppMessage =
       readonly routeUrl: string | undefined;
       readonly sip: AppSip;
     }
-  | { readonly type: 'proxy'; readonly id: string; readonly transactionId: string }
+  | {
+      readonly type: 'proxy';
+      readonly id: string;
+      readonly transactionId: string;
+      readonly options: ProxyOptions;
+      readonly destinations: readonly string[];
+      /** Its headers are added to what is forwarded. */
+      readonly sip: AppSip;
+    }
   /** Answered `NO` with this text, after which the connection is closed. */
   | { readonly type: 'fault'; readonly id: string; readonly text: string };
 
@@ -52,12 +72,32 @@ export function parseAppMessage(payload: Buffer): AppMessage {
     case 'sip':
       return parseSip(id, fields, text);
     case 'proxy':
-      if (fields.length < 8)
-        return { type: 'fault', id, text: 'Invalid proxy request: not enough information provided' };
-      return { type, id, transactionId: fields[0] ?? '' };
+      return parseProxy(id, fields, text);
     default:
       return { type: 'fault', id, text: 'Unknown message type' };
   }
+}
+
+function parseProxy(id: string, fields: readonly string[], text: Buffer): AppMessage {
+  const [transactionId = '', remain, full, follow, forking, provisional, final, ...destinations] = fields;
+  if (destinations.length === 0) {
+    return { type: 'fault', id, text: 'Invalid proxy request: not enough information provided' };
+  }
+  const options = {
+    staysInDialog: remain === 'remainInDialog',
+    wantsResponses: full === 'fullResponse',
+    followsRedirects: follow === 'followRedirects',
+    isSimultaneous: forking === 'simultaneous',
+    provisionalMs: parseTimeout(provisional),
+    finalMs: parseTimeout(final),
+  };
+  return { type: 'proxy', id, transactionId, options, destinations, sip: parseAppSip(text) };
+}
+
+/** `250ms` or `2s`. */
+function parseTimeout(text: string | undefined): number | undefined {
+  const match = /^(\d{1,6})(ms|s)$/.exec(text ?? '');
+  return match === null ? undefined : Number(match[1]) * (match[2] === 's' ? 1000 : 1);
 }
 
 function parseSip(id: string, fields: readonly string[], text: Buffer): AppMessage {

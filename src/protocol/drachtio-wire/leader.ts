@@ -15,6 +15,8 @@ export const NOK = {
   noReliable: 'Remote endpoint does not support 100rel',
   unknownCancel: (transactionId: string) => `unable to cancel unknown transaction id: ${transactionId}`,
   invalidUri: (startLine: string) => `invalid request-uri: ${startLine}`,
+  tooManyHops: 'Rejected with 483 Too Many Hops due to Max-Forwards value of 0',
+  proxyFailed: 'error proxying request to ',
   unknownProxy: (transactionId: string) => `Unknown transaction id: ${transactionId}`,
 } as const;
 
@@ -62,6 +64,18 @@ export function responseEcho(id: string, replyTo: string, meta: Meta, transactio
 
 export function okLeader(id: string, replyTo: string, ...fields: readonly string[]): string {
   return [id, 'response', replyTo, 'OK', ...fields].join('|');
+}
+
+/** A final response that one target of a `proxy` gave; more frames follow. */
+export function proxyProgress(id: string, replyTo: string, meta: Meta): string {
+  return `${id}|response|${replyTo}|OK|network|${metaFields(meta)}|||continue`;
+}
+
+export type CdrEvent = 'attempt' | 'start' | 'stop';
+
+/** `word`: the role at the start, the reason at the end. */
+export function cdrLeader(id: string, event: CdrEvent, source: 'network' | 'application', atMs: number, word = '') {
+  return `${id}|cdr:${event}|${source}|${timeOfDay(atMs)}${word === '' ? '' : `|${word}`}`;
 }
 
 /** `NO` comes from the connection's own layer and the connection is closed after it; `NOK` from the SIP layer. */
