@@ -13,16 +13,19 @@ const SURE = 0.7;
 const searched = new WeakMap<PhoneCall, Map<string, number>>();
 const recordings = new Map<string, Int16Array>();
 const TEMPLATE = 4_000;
+/** The engines share this process: a long search would stop their audio. */
+const LOOK_BACK = 9_600;
 const FOUND = Number.POSITIVE_INFINITY;
 
-/** Whether the party has heard that prompt so far, by its sound. */
+/** Whether the party hears that prompt, from about a second before it is first asked for, by its sound. */
 function heard(call: PhoneCall, prompt: string): boolean {
   const marks = searched.get(call) ?? new Map<string, number>();
   searched.set(call, marks);
   const recording = recordings.get(prompt) ?? readPrompt(join(soundsFolder, `${prompt}.wav`));
   recordings.set(prompt, recording);
-  const from = marks.get(prompt) ?? 0;
+  const from = marks.get(prompt) ?? Math.max(0, call.heardSamples - LOOK_BACK);
   if (from === FOUND) return true;
+  if (!marks.has(prompt)) marks.set(prompt, from);
   if (call.heardSamples - from < TEMPLATE + 1_600) return false;
   // Any half second of it will do: on a busy machine a packet may come too late.
   const news = call.heard.subarray(from, call.heardSamples);
