@@ -5,12 +5,17 @@ import { decodeWave } from '../../src/ops/wave.ts';
 import { clientFolder, Program } from './clients.ts';
 import { wav } from './wav.ts';
 
-export interface BaresipOptions {
+export interface BaresipOptions extends BaresipAccount, BaresipTone {}
+
+export interface BaresipTone {
+  /** What it says during a call, as a tone of 60 s at -12 dBFS. */
+  readonly hz: number;
+}
+
+export interface BaresipAccount {
   readonly username: string;
   readonly password: string;
   readonly port: number;
-  /** What it says during a call, as a tone of 60 s at -12 dBFS. */
-  readonly hz: number;
   readonly transport?: 'tls' | 'udp' | 'tcp';
   /** `srtp-mand` unless told otherwise; `none` is a phone that speaks plain RTP. */
   readonly encryption?: 'srtp-mand' | 'none';
@@ -19,6 +24,8 @@ export interface BaresipOptions {
 const MODULES = ['stdio', 'g711', 'aufile', 'sndfile', 'srtp'];
 const APPLICATIONS = ['account', 'menu', 'mwi'];
 const TONE_MS = 60_000;
+/** It leaves by itself after this, should nobody be left to end it. */
+const LIFE_SECONDS = 120;
 const QUIT_MS = 5_000;
 
 export class Baresip implements AsyncDisposable {
@@ -30,12 +37,17 @@ export class Baresip implements AsyncDisposable {
 
   /** Starts it; it registers at once and answers every call by itself. */
   static start(options: BaresipOptions): Baresip {
+    return Baresip.startWith(accountOf(options), options);
+  }
+
+  /** The same, with an account line as it stands in `~/.baresip/accounts`. */
+  static startWith(account: string, { hz }: BaresipTone): Baresip {
     const folder = clientFolder('baresip');
-    writeFileSync(join(folder, 'tone.wav'), wav(8000, options.hz, TONE_MS));
+    writeFileSync(join(folder, 'tone.wav'), wav(8000, hz, TONE_MS));
     writeFileSync(join(folder, 'config'), configOf(folder));
-    writeFileSync(join(folder, 'accounts'), accountOf(options));
+    writeFileSync(join(folder, 'accounts'), `${account};answermode=auto\n`);
     writeFileSync(join(folder, 'contacts'), '');
-    return new Baresip(new Program('baresip', ['-f', folder], folder));
+    return new Baresip(new Program('baresip', ['-f', folder, '-t', String(LIFE_SECONDS)], folder));
   }
 
   get output(): string {
@@ -94,7 +106,7 @@ function configOf(folder: string): string {
 }
 
 /** Without `outbound` it would send its SUBSCRIBE over UDP, whatever the account's transport is. */
-function accountOf({ username, password, port, transport = 'tls', encryption = 'srtp-mand' }: BaresipOptions): string {
+function accountOf({ username, password, port, transport = 'tls', encryption = 'srtp-mand' }: BaresipAccount): string {
   const server = `127.0.0.1:${port};transport=${transport}`;
   return [
     `<sip:${username}@${server}>`,
@@ -103,6 +115,5 @@ function accountOf({ username, password, port, transport = 'tls', encryption = '
     `auth_pass=${password}`,
     ...(encryption === 'none' ? [] : [`mediaenc=${encryption}`]),
     'audio_codecs=pcmu',
-    'answermode=auto\n',
   ].join(';');
 }

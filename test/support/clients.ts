@@ -75,7 +75,11 @@ export class Program implements AsyncDisposable {
   constructor(command: Client, args: readonly string[], folder: string, env: NodeJS.ProcessEnv = {}) {
     this.folder = folder;
     this.#child = spawn(command, args, { cwd: folder, stdio: 'pipe', env: { ...process.env, ...env } });
-    this.#closed = once(this.#child, 'close').catch(() => undefined);
+    const orphaned = () => this.#child.kill('SIGKILL');
+    process.once('exit', orphaned);
+    this.#closed = once(this.#child, 'close')
+      .catch(() => undefined)
+      .finally(() => process.off('exit', orphaned));
     this.#child.stdin?.on('error', () => {}); // a client that ended reads no more
     this.#child.stdout?.on('data', (chunk: Buffer) => (this.#output += chunk));
     this.#child.stderr?.on('data', (chunk: Buffer) => (this.#output += chunk));

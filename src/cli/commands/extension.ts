@@ -78,7 +78,7 @@ async function printSettings(
   const password = makePassword();
   await vault.ask('credentials.set', { caller: context.caller, username, password });
   const { realm } = await vault.ask('credentials.list', {});
-  const { hostName, listeners } = context.bootstrap;
+  const { hostName, address, listeners } = context.bootstrap;
   const port = listeners.find((listener) => listener.name === 'phones')?.port;
   const settings = {
     username,
@@ -101,9 +101,15 @@ async function printSettings(
       `  Voicemail    ${clinic.voicemailNumber}`,
       '',
       '  baresip account line:',
-      `  <sip:${username}@${hostName}:${port};transport=tls>;auth_user=${username};auth_pass=${password};mediaenc=srtp-mand;audio_codecs=pcmu`,
+      `  ${baresipAccount(username, password, `${address}:${port};transport=tls`)}`,
     ].join('\n'),
   );
+}
+
+/** By address, since baresip asks DNS alone for names; with `outbound`, since its SUBSCRIBE would go over UDP otherwise. */
+function baresipAccount(username: string, password: string, server: string): string {
+  const login = `auth_user=${username};auth_pass=${password}`;
+  return `<sip:${username}@${server}>;outbound="sip:${server}";${login};mediaenc=srtp-mand;audio_codecs=pcmu`;
 }
 
 async function list(options: { json?: boolean }): Promise<void> {
