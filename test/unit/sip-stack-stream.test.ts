@@ -170,10 +170,10 @@ t.test(
     await third.closed;
     clock.advance(500);
     await slow.closed;
-    t.strictSame(server.faults, ['slow-writer']);
+    t.strictSame(server.faults, ['too-many-connections', 'slow-writer']);
     clock.advance(500);
     await silent.closed;
-    t.strictSame(server.faults, ['slow-writer', 'no-first-message']);
+    t.strictSame(server.faults, ['too-many-connections', 'slow-writer', 'no-first-message']);
   },
 );
 

@@ -4,9 +4,9 @@ import { connect as connectTls, createSecureContext, rootCertificates, type Secu
 import type { Clock } from '../../kernel/clock.ts';
 import { isWildcard, plainAddress } from './addresses.ts';
 import { Connection } from './connection.ts';
-import type { LiveFlow, TransportEvents } from './flow.ts';
+import { deadFlow, type LiveFlow, type TransportEvents } from './flow.ts';
 import type { StackLimits } from './limits.ts';
-import type { ListenerSpec, SipTarget, SipTransport } from './sip-stack.ts';
+import type { HostPort, ListenerSpec, SipTarget, SipTransport } from './sip-stack.ts';
 
 export interface ConnectionsOptions {
   readonly clock: Clock;
@@ -46,6 +46,13 @@ export class Connections {
     this.#perAddress.set(address, fromThere + 1);
     socket.once('close', () => this.#forget(socket, address));
     return true;
+  }
+
+  /** Ends a socket that came in and may not stay, and says why. */
+  refuse(socket: Socket, remote: HostPort, listener: ListenerSpec, reason: string): void {
+    socket.destroy();
+    const { name, transport, host, port } = listener;
+    this.#options.events.onFault(reason, deadFlow({ transport, listener: name, local: { host, port }, remote }));
   }
 
   /** Makes a flow of a socket that is connected and secured. */

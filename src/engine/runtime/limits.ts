@@ -11,6 +11,8 @@ export interface StackLimits {
   readonly transactions: number;
   /** Bytes that wait for a peer that reads slowly; beyond that its connection is cut. */
   readonly waitingBytes: number;
+  /** TLS handshakes under way at once on one listener. */
+  readonly handshakes: number;
   /** Time for a TLS handshake. */
   readonly handshakeMs: number;
   /** Time for the first message on a connection that came in. */
@@ -19,6 +21,8 @@ export interface StackLimits {
   readonly messageMs: number;
   /** Time to open a connection. */
   readonly connectMs: number;
+  /** The largest request that goes by UDP when its target may have TCP (RFC 3261 §18.1.1). */
+  readonly datagramBytes: number;
   /** Broken messages on one connection before it is cut. */
   readonly faultsPerConnection: number;
 }
@@ -30,9 +34,11 @@ export const defaultStackLimits: StackLimits = {
   connections: 4_096,
   transactions: 50_000,
   waitingBytes: 1_048_576,
+  handshakes: 2_048,
   handshakeMs: 10_000,
   firstMessageMs: 30_000,
   messageMs: 10_000,
   connectMs: 10_000,
+  datagramBytes: 1_300,
   faultsPerConnection: 20,
 };

@@ -1,6 +1,8 @@
 // What the edge and the media server stand on: transports and RFC 3261 transactions behind one interface.
 import type { SipRequest, SipResponse } from '../../protocol/sip/message.ts';
 
+import type { FloodLimits } from './flood.ts';
+
 export type SipTransport = 'udp' | 'tcp' | 'tls';
 
 export interface HostPort {
@@ -15,6 +17,8 @@ export interface ListenerSpec extends HostPort {
   readonly transport: SipTransport;
   /** PEM chain and key, for `tls`. */
   readonly tls?: { readonly certificate: string; readonly key: string };
+  /** What one source may send, before anything of it is read; no bound when absent. Excess is dropped and counted as `flood`. */
+  readonly flood?: FloodLimits;
 }
 
 /** One transport path to a peer (RFC 5626). A UDP flow is a pair of addresses; others are a connection. */
@@ -39,6 +43,11 @@ export interface SipTarget extends HostPort {
   readonly listener?: string;
   /** For TLS: the name that the peer's certificate must show; its address when absent. */
   readonly serverName?: string;
+  /**
+   * For UDP: a request too large for one datagram goes by TCP to the same address, and by UDP when that cannot be opened
+   * (RFC 3261 §18.1.1). Only when the caller knows that the target may have TCP.
+   */
+  readonly mayUseTcp?: boolean;
 }
 
 /** A request as it came in. `request` has its top Via completed with `received` and `rport` (RFC 3581). */

@@ -37,17 +37,22 @@ export function createSipStack(events: StackEvents, options: StackOptions): SipS
   return new RunningSipStack(events, options);
 }
 
+/** What our own Via adds to a request, about. */
+const VIA_BYTES = 80;
+
 type Listener = UdpListener | StreamListener;
 
 class RunningSipStack implements SipStack {
   /** As many as the configuration names; several may share a name, on other transports or addresses. */
   readonly #listeners: Listener[] = [];
+  readonly #clock: Clock;
   readonly #limits: StackLimits;
   readonly #transactions: Transactions;
   readonly #transportEvents: TransportEvents;
   readonly #connections: Connections;
 
   constructor(events: StackEvents, { clock, random = randomBytes, limits, trust, onThrow }: StackOptions) {
+    this.#clock = clock;
     this.#limits = { ...defaultStackLimits, ...limits };
     const reconnect = (flow: LiveFlow, to: HostPort) =>
       this.#flowTo({ ...to, transport: flow.transport, listener: flow.listener });
@@ -74,8 +79,8 @@ class RunningSipStack implements SipStack {
   async listen(spec: ListenerSpec): Promise<ListenerSpec> {
     const listener =
       spec.transport === 'udp'
-        ? await UdpListener.open(spec, this.#transportEvents, this.#limits)
-        : await StreamListener.open(spec, this.#connections, this.#limits);
+        ? await UdpListener.open(spec, this.#transportEvents, this.#limits, this.#clock)
+        : await StreamListener.open(spec, this.#connections, this.#limits, this.#clock);
     this.#listeners.push(listener);
     return listener.spec;
   }
@@ -88,7 +93,7 @@ class RunningSipStack implements SipStack {
   }
 
   async request(request: SipRequest, target: SipTarget, events: ClientEvents): Promise<ClientTransaction> {
-    const flow = (await this.#flowTo(target)) ?? this.#deadFlow(target);
+    const flow = (await this.#flowForLarge(request, target)) ?? (await this.#flowTo(target)) ?? this.#deadFlow(target);
     return this.#transactions.start(request, flow, events);
   }
 
@@ -105,6 +110,14 @@ class RunningSipStack implements SipStack {
     const closed = this.#listeners.splice(0).map((listener) => listener.close());
     this.#connections.close();
     await Promise.all(closed);
+  }
+
+  /** RFC 3261 §18.1.1: TCP for what is too large for a datagram, where the path MTU is unknown; the Via is not yet in it. */
+  async #flowForLarge(request: SipRequest, target: SipTarget): Promise<LiveFlow | undefined> {
+    const { flow: _, ...place } = target;
+    if (target.transport !== 'udp' || target.mayUseTcp !== true) return undefined;
+    const isLarge = serialise(request).length + VIA_BYTES > this.#limits.datagramBytes;
+    return isLarge ? await this.#flowTo({ ...place, transport: 'tcp' }) : undefined;
   }
 
   async #flowTo(target: SipTarget): Promise<LiveFlow | undefined> {

@@ -2,9 +2,11 @@
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
+import type { Clock } from '../../kernel/clock.ts';
 import { WardlineError } from '../../kernel/errors.ts';
 import { plainAddress } from './addresses.ts';
 import type { Connections } from './connections.ts';
+import { SourceBuckets } from './flood.ts';
 import type { StackLimits } from './limits.ts';
 import type { ListenerSpec } from './sip-stack.ts';
 
@@ -20,16 +22,15 @@ export class StreamListener {
   }
 
   /** Binds and listens; rejects with Node's own error when that fails. */
-  static async open(spec: ListenerSpec, connections: Connections, limits: StackLimits): Promise<StreamListener> {
+  static async open(
+    spec: ListenerSpec,
+    connections: Connections,
+    limits: StackLimits,
+    clock: Clock,
+  ): Promise<StreamListener> {
     const server = spec.transport === 'tls' ? openTls(spec, limits) : createServer();
     const bound: { spec: ListenerSpec } = { spec };
-    server.on('connection', (socket: Socket) => {
-      const isAdmitted = connections.admit(socket, plainAddress(socket.remoteAddress));
-      if (isAdmitted && spec.transport === 'tcp') connections.adopt(socket, bound.spec, 'tcp');
-    });
-    server.on('secureConnection', (socket: Socket) => {
-      if (!socket.destroyed) connections.adopt(socket, bound.spec, 'tls');
-    });
+    takeConnections(server, bound, connections, limits, clock);
     // A failed handshake ends its own connection alone.
     server.on('tlsClientError', (_error: Error, socket: Socket) => socket.destroy());
     server.listen({ host: spec.host, port: spec.port, ipv6Only: true, exclusive: true, backlog: BACKLOG });
@@ -57,6 +58,36 @@ export class StreamListener {
     this.#server.close();
     await closed;
   }
+}
+
+/** Lets connections in, within the limits of one source and of all, before anything is read of them. */
+function takeConnections(
+  server: Server,
+  bound: { readonly spec: ListenerSpec },
+  connections: Connections,
+  limits: StackLimits,
+  clock: Clock,
+): void {
+  const { flood, transport } = bound.spec;
+  const buckets = flood && new SourceBuckets(clock, flood.connectionsPerSecond, flood.connectionBurst);
+  const handshakes = new Set<string>();
+  server.on('connection', (socket: Socket) => {
+    const remote = { host: plainAddress(socket.remoteAddress), port: socket.remotePort ?? 0 };
+    const refuse = (reason: string) => connections.refuse(socket, remote, bound.spec, reason);
+    if (buckets?.take(remote.host) === false) refuse('flood');
+    else if (handshakes.size >= limits.handshakes) refuse('too-many-handshakes');
+    else if (!connections.admit(socket, remote.host)) refuse('too-many-connections');
+    else if (transport === 'tcp') connections.adopt(socket, bound.spec, 'tcp');
+    else {
+      const key = `${remote.host}/${remote.port}`;
+      handshakes.add(key);
+      socket.once('close', () => handshakes.delete(key));
+    }
+  });
+  server.on('secureConnection', (socket: Socket) => {
+    handshakes.delete(`${plainAddress(socket.remoteAddress)}/${socket.remotePort}`);
+    if (!socket.destroyed) connections.adopt(socket, bound.spec, 'tls');
+  });
 }
 
 function openTls(spec: ListenerSpec, limits: StackLimits): TlsServer {

@@ -2,8 +2,11 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { isIP, isIPv6 } from 'node:net';
+import type { Clock } from '../../kernel/clock.ts';
 import { parseMessage } from '../../protocol/sip/parse.ts';
+import { formatBindingResponse, isStun, parseBindingRequest } from '../../protocol/stun/binding.ts';
 import { isWildcard, localAddressFor, plainAddress } from './addresses.ts';
+import { SourceBuckets } from './flood.ts';
 import type { LiveFlow, TransportEvents } from './flow.ts';
 import type { StackLimits } from './limits.ts';
 import type { HostPort, ListenerSpec } from './sip-stack.ts';
@@ -17,17 +20,25 @@ export class UdpListener {
   readonly spec: ListenerSpec;
   readonly #socket: Socket;
   readonly #limits: StackLimits;
+  readonly #buckets: SourceBuckets | undefined;
   readonly #localHosts = new Map<string, string>();
   #isOpen = true;
 
-  private constructor(spec: ListenerSpec, socket: Socket, limits: StackLimits) {
+  private constructor(spec: ListenerSpec, socket: Socket, limits: StackLimits, clock: Clock) {
     this.spec = spec;
     this.#socket = socket;
     this.#limits = limits;
+    const { flood } = spec;
+    this.#buckets = flood && new SourceBuckets(clock, flood.datagramsPerSecond, flood.datagramBurst);
   }
 
   /** Binds the socket; rejects with Node's own error when that fails. */
-  static async open(spec: ListenerSpec, events: TransportEvents, limits: StackLimits): Promise<UdpListener> {
+  static async open(
+    spec: ListenerSpec,
+    events: TransportEvents,
+    limits: StackLimits,
+    clock: Clock,
+  ): Promise<UdpListener> {
     const socket = createSocket({
       type: isIPv6(spec.host) ? 'udp6' : 'udp4',
       ipv6Only: isIPv6(spec.host),
@@ -42,7 +53,7 @@ export class UdpListener {
       socket.close();
       throw cause;
     }
-    const listener = new UdpListener({ ...spec, port: socket.address().port }, socket, limits);
+    const listener = new UdpListener({ ...spec, port: socket.address().port }, socket, limits, clock);
     // An error after binding belongs to one datagram; its sender hears of it by `send`'s callback.
     socket.on('error', () => {});
     socket.on('message', (bytes, from) =>
@@ -78,11 +89,26 @@ export class UdpListener {
   }
 
   #receive(bytes: Buffer, from: HostPort, events: TransportEvents): void {
-    const message = parseMessage(bytes, this.#limits);
     const flow = this.flowTo(from);
+    if (this.#buckets?.take(from.host) === false) {
+      events.onFault('flood', flow);
+      return;
+    }
+    if (isStun(bytes)) {
+      this.#answerStun(bytes, flow, events);
+      return;
+    }
+    const message = parseMessage(bytes, this.#limits);
     if (!('fault' in message)) events.onMessage(message, flow, bytes.length);
     // RFC 5626 §3.5.1: line ends alone keep a NAT binding alive.
     else if (message.fault !== 'empty') events.onFault(message.fault, flow, message.request);
+  }
+
+  /** RFC 5626 §8: the keep-alive of a phone behind NAT, answered with where it came from. */
+  #answerStun(bytes: Buffer, flow: LiveFlow, events: TransportEvents): void {
+    const request = parseBindingRequest(bytes);
+    if (request === undefined) events.onFault('bad-stun', flow);
+    else flow.send(formatBindingResponse(request, flow.remote));
   }
 
   #localHost(remote: string): string {

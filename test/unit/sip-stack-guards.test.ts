@@ -1,0 +1,119 @@
+// What the stack does before it parses: flood limits by source, STUN and CRLF keep-alives, and TCP for what is too large for UDP.
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import t from 'tap';
+import { SourceBuckets } from '../../src/engine/runtime/flood.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+import {
+  answer,
+  recordingStack,
+  recordResponses,
+  requestFor,
+  requestText,
+  streamPeer,
+  udpPeer,
+} from '../support/sip-bench.ts';
+
+const PLACE = { host: '127.0.0.1', port: 0 };
+const FLOOD = { datagramsPerSecond: 10, datagramBurst: 5, connectionsPerSecond: 1, connectionBurst: 2 };
+
+t.test('a bucket fills with time, and each source has its own', async (t) => {
+  const clock = new ManualClock();
+  const buckets = new SourceBuckets(clock, 10, 3);
+  const taken = (address: string) => Array.from({ length: 5 }, () => buckets.take(address)).filter(Boolean).length;
+  t.equal(taken('192.0.2.1'), 3);
+  t.equal(taken('192.0.2.2'), 3, 'another source is not held up');
+  clock.advance(200);
+  t.equal(taken('192.0.2.1'), 2);
+  clock.advance(60_000);
+  t.equal(taken('192.0.2.1'), 3, 'no more than the burst');
+  t.equal(taken('2001:db8:1:2::1') + taken('2001:db8:1:2:ffff::9'), 3, 'a /64 is one source');
+  t.equal(taken('2001:db8:1:3::1'), 3);
+  for (let host = 0; host < 40_000; host++) buckets.take(`10.${host >> 16}.${(host >> 8) & 255}.${host & 255}`);
+  t.ok(buckets.size <= 16_384, 'sources that are remembered are bounded');
+});
+
+t.test('UDP: beyond its limit a source is not parsed, only counted; another is served', async (t) => {
+  const clock = new ManualClock();
+  await using server = recordingStack({ clock }, (transaction) => transaction.respond(answer(transaction, 200)));
+  const { port } = await server.stack.listen({ name: 'phones', transport: 'udp', ...PLACE, flood: FLOOD });
+  await using peer = await udpPeer();
+  const send = (branch: number) =>
+    peer.send(requestText({ via: `SIP/2.0/UDP 127.0.0.1;branch=z9hG4bK${branch}` }), port);
+  for (let branch = 0; branch < 12; branch++) send(branch);
+  await peer.nth(5);
+  while (server.faults.length < 7) await server.next();
+  t.strictSame([server.requests.length, new Set(server.faults)], [5, new Set(['flood'])]);
+  const other = createSocket('udp4');
+  other.bind(0, '127.0.0.2');
+  await once(other, 'listening');
+  const answered = once(other, 'message');
+  other.send(requestText({ via: 'SIP/2.0/UDP 127.0.0.2;branch=z9hG4bKother' }), port, '127.0.0.1');
+  t.match(String((await answered)[0]), /^SIP\/2.0 200 /);
+  other.close();
+  clock.advance(1_000);
+  send(100);
+  t.match(await peer.nth(6), /^SIP\/2.0 200 /, 'nobody is banned');
+});
+
+t.test('TCP: beyond its limit a source’s connections are closed before anything is read', async (t) => {
+  const clock = new ManualClock();
+  await using server = recordingStack({ clock }, (transaction) => transaction.respond(answer(transaction, 200)));
+  const { port } = await server.stack.listen({ name: 'phones', transport: 'tcp', ...PLACE, flood: FLOOD });
+  await using first = await streamPeer(port);
+  await using second = await streamPeer(port);
+  const third = await streamPeer(port);
+  await third.closed;
+  t.strictSame(server.faults, ['flood']);
+  for (const [index, peer] of [first, second].entries()) {
+    peer.write(requestText({ via: `SIP/2.0/TCP 127.0.0.1;branch=z9hG4bK${index}` }));
+    t.match(await peer.nth(1), { message: { status: 200 } });
+  }
+  clock.advance(1_000);
+  await using fourth = await streamPeer(port);
+  fourth.write(requestText({ via: 'SIP/2.0/TCP 127.0.0.1;branch=z9hG4bKlast' }));
+  t.match(await fourth.nth(1), { message: { status: 200 } });
+});
+
+t.test(
+  'RFC 5626 §8: STUN on the SIP port tells a phone its address; a broken one is counted and not answered',
+  async (t) => {
+    await using server = recordingStack();
+    const { port } = await server.stack.listen({ name: 'phones', transport: 'udp', ...PLACE });
+    const phone = createSocket('udp4');
+    phone.bind(0, '127.0.0.1');
+    await once(phone, 'listening');
+    const transaction = 'b7e7a701bc34d686fa87dfae';
+    phone.send(Buffer.from(`000100042112a442${transaction}`, 'hex'), port, '127.0.0.1');
+    phone.send(Buffer.from(`000100002112a442${transaction}`, 'hex'), port, '127.0.0.1');
+    const [response]: Buffer[] = await once(phone, 'message');
+    t.equal(response?.subarray(0, 24).toString('hex'), `0101000c2112a442${transaction}00200008`);
+    t.equal((response?.readUInt16BE(26) ?? 0) ^ 0x2112, phone.address().port);
+    t.equal(((response?.readUInt32BE(28) ?? 0) ^ 0x2112a442) >>> 0, 0x7f000001);
+    t.strictSame(server.faults, ['bad-stun']);
+    phone.close();
+  },
+);
+
+t.test(
+  'RFC 3261 §18.1.1: a request too large for UDP goes by TCP where the caller allows it, else by UDP',
+  async (t) => {
+    await using server = recordingStack({}, (transaction) => transaction.respond(answer(transaction, 200)));
+    const { port } = await server.stack.listen({ name: 'a', transport: 'udp', ...PLACE });
+    await using client = recordingStack();
+    await client.stack.listen({ name: 'b', transport: 'udp', ...PLACE });
+    const send = async (body: string, mayUseTcp: boolean) => {
+      const target = { host: '127.0.0.1', port, transport: 'udp', mayUseTcp } as const;
+      const { events, next } = recordResponses();
+      const { flow } = await client.stack.request(requestFor({ method: 'MESSAGE', body }), target, events);
+      await next();
+      return flow.transport;
+    };
+    const large = 'x'.repeat(1_300);
+    t.equal(await send(large, true), 'udp', 'no TCP there: UDP after all');
+    await server.stack.listen({ name: 'a', transport: 'tcp', host: '127.0.0.1', port });
+    t.equal(await send(large, true), 'tcp');
+    t.equal(await send(large, false), 'udp');
+    t.equal(await send('small', true), 'udp');
+  },
+);
