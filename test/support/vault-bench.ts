@@ -27,8 +27,9 @@ export interface Folders {
   readonly spoolFolder: string;
 }
 
-export function newFolders(): Folders & Disposable {
-  const root = mkdtempSync(join(tmpdir(), 'wardline-vault-'));
+/** `parent` may be a folder on RAM, where syncs cost nothing. */
+export function newFolders(parent: string = tmpdir()): Folders & Disposable {
+  const root = mkdtempSync(join(parent, 'wardline-vault-'));
   return {
     root,
     dataFolder: join(root, 'data'),

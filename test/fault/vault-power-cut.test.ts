@@ -1,0 +1,35 @@
+// The power goes at any moment: nothing acknowledged is missing, a running recording loses a second at most, the trail holds.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t from 'tap';
+import { buildWriteLog, runLoggedLoad } from '../support/power-cut.ts';
+import { seeded } from '../support/seeded.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'wardline-write-log-'));
+t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+const library = buildWriteLog(folder);
+const options = {
+  timeout: 90_000,
+  skip: library === undefined && 'no C compiler (cc) here: power cuts were NOT tried',
+};
+
+t.test('20 recordings, reads, settings and backups: 30 cuts lose nothing that was acknowledged', options, async (t) => {
+  const random = seeded();
+  t.comment(`seed ${random.seed}`);
+  using load = await runLoggedLoad(library!, { calls: 20, milliseconds: 3_500 });
+  t.ok(load.operations > 500, `${load.operations} operations were logged`);
+  await load.cut(30, random, (where, faults) => t.same(faults, [], where));
+});
+
+t.test('with synchronous=NORMAL the same cuts do lose something: the proof would notice', options, async (t) => {
+  const random = seeded();
+  t.comment(`seed ${random.seed}`);
+  using load = await runLoggedLoad(library!, { calls: 4, milliseconds: 1_500, synchronous: 'NORMAL' });
+  const lost: string[] = [];
+  await load.cut(15, random, (_where, faults) => lost.push(...faults));
+  t.ok(
+    lost.some((fault) => /missing|older|lost/.test(fault)),
+    `${lost.length} losses, such as: ${lost[0]}`,
+  );
+});
