@@ -147,7 +147,8 @@ function running(folder: string, child: ChildProcess, output: () => string, env:
     restart: () => startAppliance({ varFolder: folder }),
     async [Symbol.asyncDispose]() {
       await stop(child, 'SIGTERM');
-      rmSync(folder, { recursive: true, force: true });
+      const runtimeFolder = openRuntimeFolder(readEnvironment(env, checkout));
+      for (const each of [runtimeFolder, folder]) rmSync(each, { recursive: true, force: true });
     },
   };
   return self;
