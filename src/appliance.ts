@@ -12,6 +12,7 @@ import { systemClock } from './kernel/clock.ts';
 import { codeOf, WardlineError } from './kernel/errors.ts';
 import type { Logger } from './kernel/logger.ts';
 import { createLogger } from './kernel/logger.ts';
+import { surviveLibraryThrows, withholdConsole } from './ops/library-guard.ts';
 import { PromptFolder } from './ops/prompt-folder.ts';
 import type { Pbx } from './pbx/pbx.ts';
 import { createPbx } from './pbx/pbx.ts';
@@ -26,6 +27,8 @@ async function startController(boot: ControllerBoot): Promise<void> {
     level: boot.logLevel,
     ...(boot.logFile !== undefined && { file: boot.logFile }),
   });
+  withholdConsole(logger);
+  surviveLibraryThrows(logger);
   const owned = new AsyncDisposableStack();
   const vault = owned.use(
     connectVault({ socket: boot.vaultSocket, token: boot.vaultToken, role: 'controller', clock: systemClock }),
