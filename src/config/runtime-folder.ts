@@ -1,6 +1,6 @@
 // The 0700 folder on RAM that holds the processes' sockets, the spool and the laid-out prompts; one for each appliance folder.
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdirSync, statfsSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { WardlineError } from '../kernel/errors.ts';
 import type { Environment } from './env.ts';
@@ -37,7 +37,9 @@ function tryFolder(folder: string): boolean {
     mkdirSync(join(folder, 'spool', 'out'), { recursive: true, mode: 0o700 });
     mkdirSync(join(folder, 'prompts'), { recursive: true, mode: 0o700 });
     chmodSync(folder, 0o700);
-    return isOnRam(folder);
+    if (isOnRam(folder)) return true;
+    rmSync(folder, { recursive: true });
+    return false;
   } catch {
     return false;
   }
