@@ -6,6 +6,9 @@ import { endOfFirstItem, formatHostPort, parseHostPort, parseParams, type UriPar
 /** RFC 3261 §8.1.1.7: a branch that starts so is unique for its transaction. */
 export const BRANCH_COOKIE = 'z9hG4bK';
 
+/** RFC 3261 §25.1 `transport`: a token. */
+const TRANSPORT = /^[A-Za-z0-9.!%*_+`'~-]+$/;
+
 const MAX_CSEQ = 2 ** 31;
 
 export interface Via {
@@ -98,13 +101,14 @@ export function parseSeconds(text: string | undefined): number | undefined {
 
 function splitUsual(head: string): { transport: string; sentBy: string } | undefined {
   const space = head.indexOf(' ');
+  const transport = head.slice(8, Math.max(8, space));
   const sentBy = head.slice(space + 1).trim();
-  return space < 0 || /\s/.test(sentBy) ? splitSpaced(head) : { transport: head.slice(8, space), sentBy };
+  return TRANSPORT.test(transport) && !/\s/.test(sentBy) ? { transport, sentBy } : splitSpaced(head);
 }
 
 /** Spaces about the slashes and the colon are legal (RFC 3261 §25.1, RFC 4475 §3.1.1.1). */
 function splitSpaced(head: string): { transport: string; sentBy: string } | undefined {
-  const match = /^SIP\s*\/\s*2\.0\s*\/\s*([A-Za-z0-9-]+)\s+(\S+?(?:\s*:\s*\d+)?)$/i.exec(unfold(head));
+  const match = /^SIP\s*\/\s*2\.0\s*\/\s*([A-Za-z0-9.!%*_+`'~-]+)\s+(\S+?(?:\s*:\s*\d+)?)$/i.exec(unfold(head));
   return match === null ? undefined : { transport: match[1] ?? '', sentBy: (match[2] ?? '').replace(/\s+/g, '') };
 }
 
