@@ -342,6 +342,7 @@ function clientBench(transport: Transport, method: string): Bench {
     clock,
     sendCancel: (cancel) => log.push(`wire ${cancel.method}`),
     stray: (response) => log.push(`stray ${response.status}`),
+    sent() {},
     over: () => log.push('over'),
   });
   client.start();

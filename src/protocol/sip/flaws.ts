@@ -1,6 +1,6 @@
 // What makes a message that could be read unfit to be acted on, as a stable word (RFC 3261 §8.1.1, §8.2, §16.3; RFC 4475 §3.1.2, §3.3).
 import { cseqOf, topVia } from './fields.ts';
-import { headerKey, type SipMessage, type SipRequest } from './message.ts';
+import type { SipMessage, SipRequest } from './message.ts';
 import { isParams } from './params.ts';
 import { parseUri, splitList, unfold } from './uri.ts';
 
@@ -32,27 +32,19 @@ export function findFlaw(message: SipMessage): FlawWord | undefined {
 
 function findRequestFlaw(request: SipRequest): FlawWord | undefined {
   const { headers } = request;
-  if (repeatsSingleHeader(request)) return 'repeated-header';
+  if (headers.repeatsAny(SINGLE)) return 'repeated-header';
   if (!isRequestUri(request.uri)) return 'bad-request-uri';
   if (!isAddress(headers.get('from') ?? '')) return 'bad-from';
   if (!isAddress(headers.get('to') ?? '')) return 'bad-to';
-  const contacts = headers.all('contact').flatMap(splitList);
-  return contacts.every((contact) => contact === '*' || isAddress(contact)) ? undefined : 'bad-contact';
+  return headers.all('contact').every(isContactLine) ? undefined : 'bad-contact';
 }
 
-/** Headers that a request has once, each with its bit (RFC 3261 table 2, RFC 4475 §3.3.8). */
-const SINGLE: ReadonlyMap<string, number> = new Map(
-  ['call-id', 'cseq', 'from', 'to', 'max-forwards'].map((name, index) => [name, 1 << index]),
-);
+/** Headers that a request has once (RFC 3261 table 2, RFC 4475 §3.3.8). */
+const SINGLE = ['call-id', 'cseq', 'from', 'to', 'max-forwards'];
 
-function repeatsSingleHeader(request: SipRequest): boolean {
-  let seen = 0;
-  for (const { name } of request.headers) {
-    const bit = SINGLE.get(headerKey(name)) ?? 0;
-    if ((seen & bit) !== 0) return true;
-    seen |= bit;
-  }
-  return false;
+function isContactLine(line: string): boolean {
+  if (!line.includes(',')) return line === '*' || isAddress(line);
+  return splitList(line).every((contact) => contact === '*' || isAddress(contact));
 }
 
 /** A URI of another scheme is for the user agent to refuse with 416 (RFC 3261 §8.2.2.1); headers have no place in it (§19.1.1). */

@@ -112,6 +112,15 @@ export class SipHeaders implements Iterable<SipHeader> {
     return this.#indexOf(headerKey(name)) >= 0;
   }
 
+  /** Whether any of those headers, named by their keys, has more than one line. */
+  repeatsAny(keys: readonly string[]): boolean {
+    const list = this.#keyList();
+    return keys.some((key) => {
+      const first = list.indexOf(key);
+      return first >= 0 && list.indexOf(key, first + 1) >= 0;
+    });
+  }
+
   /** With that header's lines replaced by one, in the place of the first (at the end when there was none). */
   with(name: string, value: string): SipHeaders {
     const key = headerKey(name);
