@@ -89,7 +89,7 @@ async function startApi(boot: ControllerBoot, vault: Vault, pbx: Pbx, logger: Lo
   } catch (cause) {
     if (codeOf(cause) !== 'EADDRINUSE') throw cause;
     throw new WardlineError(
-      'EADDRINUSE',
+      'port-taken',
       `The console's port ${address.host}:${address.port} is taken; stop what uses it, or change it in the bootstrap file.`,
       { cause },
     );
@@ -115,7 +115,8 @@ function controllerRequests(pbx: Pbx, api: Api, shutDown: () => void): Handler {
 }
 
 try {
-  await startController(await readBoot<ControllerBoot>(() => process.exit(0)));
+  const needed = ['runtimeFolder', 'tokens', 'vaultSocket', 'edge', 'media', 'console'] as const;
+  await startController(await readBoot<ControllerBoot>(needed, () => process.exit(0)));
 } catch (thrown) {
   refuseToStart(thrown);
 }

@@ -94,7 +94,7 @@ export class Link implements Disposable {
     const { promise, resolve, reject } = Promise.withResolvers<Message>();
     const timer = this.#options.clock.after(deadlineMs, () => {
       this.#pending.delete(id);
-      reject(new WardlineError('deadline', `No answer to ${type} came within ${deadlineMs} ms.`));
+      reject(new WardlineError('deadline', `No answer to ${type} came within ${(deadlineMs / 1000).toFixed(1)} s.`));
     });
     this.#pending.set(id, { resolve, reject, timer });
     this.#write({ kind: 'request', id, type, payload }, body);

@@ -2,6 +2,7 @@
 
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
+import { EXIT_CONFIGURATION } from '../config/boot-line.ts';
 import { isLinkLost, LinkClient } from '../ipc/client.ts';
 import type { Json } from '../kernel/canonical.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -22,9 +23,8 @@ export interface SupervisedOptions<Status> {
   readonly onFatal: () => void;
 }
 
-/** Exit status of a process whose configuration must change before it can start (sysexits.h EX_CONFIG). */
-export const EXIT_CONFIGURATION = 78;
-
+/** A crash leaves no core file, which would hold keys and clear audio; Node itself cannot set the limit. */
+const WITHOUT_CORE = 'ulimit -c 0; exec "$0" "$@"';
 const READY_DEADLINE_MS = 30_000;
 const STATUS_DEADLINE_MS = 2_000;
 const READY_PAUSE_MS = 100;
@@ -107,11 +107,15 @@ export class SupervisedProcess<Status> {
   #spawn(): void {
     const { name, entry, boot, clock, logger } = this.#options;
     const startedAt = clock.monotonic();
-    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', entry], {
-      stdio: ['pipe', 'ignore', 'inherit'],
-      detached: true, // a terminal's Ctrl-C is for the supervisor alone
-      env: { PATH: process.env.PATH, NODE_ENV: process.env.NODE_ENV },
-    });
+    const child = spawn(
+      '/bin/sh',
+      ['-c', WITHOUT_CORE, process.execPath, '--disable-warning=ExperimentalWarning', entry],
+      {
+        stdio: ['pipe', 'ignore', 'inherit'],
+        detached: true, // a terminal's Ctrl-C is for the supervisor alone
+        env: { PATH: process.env.PATH, NODE_ENV: process.env.NODE_ENV },
+      },
+    );
     this.#child = child;
     const exited = Promise.withResolvers<void>();
     this.#exited = exited.promise;

@@ -17,7 +17,9 @@ import { connectIntake } from '../seal/intake-client.ts';
 /** How long calls may take to end, and captures to be sealed, when the process is told to stop. */
 const SHUTDOWN_DEADLINE_MS = 5_000;
 
-const boot = await readBoot<MediaBoot>(() => process.exit(0)).catch(refuseToStart);
+const boot = await readBoot<MediaBoot>(['runtimeFolder', 'tokens', 'eventSocket', 'rtpHost', 'sealSocket'], () =>
+  process.exit(0),
+).catch(refuseToStart);
 const logger = createLogger({
   role: 'media',
   level: boot.logLevel,

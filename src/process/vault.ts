@@ -2,42 +2,27 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import type { VaultBoot } from '../config/boot.ts';
+import { readBoot, refuseToStart } from '../config/boot-line.ts';
 import type { Answer, Link, Message } from '../ipc/link.ts';
 import { LinkServer } from '../ipc/server.ts';
 import type { Json } from '../kernel/canonical.ts';
 import { systemClock } from '../kernel/clock.ts';
-import { codeOf, sentenceOf, WardlineError } from '../kernel/errors.ts';
+import { WardlineError } from '../kernel/errors.ts';
 import { createLogger, type Logger } from '../kernel/logger.ts';
 import { answerIntake } from '../vault/intake-service.ts';
 import { OpenVault } from '../vault/service.ts';
 
-/** Configuration is wrong: starting again would not help (sysexits.h EX_CONFIG). */
-const EXIT_CONFIG = 78;
-const CONFIG_CODES = new Set([
-  'boot-malformed',
-  'vault-missing',
-  'vault-in-use',
-  'vault-damaged',
-  'vault-newer',
-  'key-file-missing',
-  'key-file-damaged',
-  'wrong-secret',
-  'folder-unwritable',
-]);
 const ASKING_ROLES = new Set(['controller', 'cli', 'main']);
 
 process.report.reportOnFatalError = false;
 
-void main().catch((thrown) => {
-  process.stderr.write(`wardline: ${sentenceOf(thrown)}\n`);
-  process.exit(CONFIG_CODES.has(codeOf(thrown)) ? EXIT_CONFIG : 1);
-});
+void main().catch(refuseToStart);
 
 async function main(): Promise<void> {
   const stop = Promise.withResolvers<void>();
-  const boot = parseBoot(await firstLine(() => stop.resolve()));
+  const needed = ['runtimeFolder', 'tokens', 'dataFolder', 'keyFile', 'headsFile', 'spoolFolder'] as const;
+  const boot = await readBoot<VaultBoot>(needed, () => stop.resolve());
   const { logFile } = boot;
   const log = createLogger({ role: 'vault', level: boot.logLevel, ...(logFile !== undefined && { file: logFile }) });
   const { dataFolder, keyFile, headsFile, spoolFolder, startLocked = false } = boot;
@@ -50,20 +35,6 @@ async function main(): Promise<void> {
   const server = await serve(boot, vault, () => stop.resolve());
   await stop.promise;
   await close(server, vault, log);
-}
-
-/** The boot line; `onClose` is called when the supervisor is gone, be it while the vault still opens. */
-function firstLine(onClose: () => void): Promise<string> {
-  const lines = createInterface({ input: process.stdin });
-  // A terminal's Ctrl-C reaches every process at once; the supervisor lets calls end first and then says `shutdown`.
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => undefined);
-  return new Promise((resolve) => {
-    lines.once('line', resolve);
-    lines.once('close', () => {
-      resolve('');
-      onClose();
-    });
-  });
 }
 
 async function serve(boot: VaultBoot, vault: OpenVault, onShutdown: () => void): Promise<LinkServer> {
@@ -128,19 +99,4 @@ function isSameAppliance({ runtimeFolder, tokens }: VaultBoot): boolean {
     });
   }
   return false;
-}
-
-function parseBoot(line: unknown): VaultBoot {
-  try {
-    const boot = JSON.parse(String(line)) as Partial<VaultBoot> | null;
-    const folders = [boot?.runtimeFolder, boot?.dataFolder, boot?.keyFile, boot?.headsFile, boot?.spoolFolder];
-    if (folders.every((folder) => typeof folder === 'string') && typeof boot?.tokens === 'object')
-      return boot as VaultBoot;
-  } catch {
-    // said below
-  }
-  throw new WardlineError(
-    'boot-malformed',
-    'The vault is started by the appliance; run `npm start` or `wardline start`.',
-  );
 }

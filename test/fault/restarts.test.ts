@@ -1,0 +1,72 @@
+// The supervisor's care: a controller that finds a slow vault is started again and not given up; no process leaves a core file.
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
+import t from 'tap';
+import { Agent, request } from 'undici';
+import type { Appliance } from '../support/appliance.ts';
+import { defaultBootstrap, startAppliance, until } from '../support/appliance.ts';
+
+t.setTimeout(90_000);
+
+const ROOTS = ['process/vault.ts', 'process/edge.ts', 'process/media.ts', 'appliance.ts'];
+/** Longer than the controller waits for the vault's answers when it starts. */
+const SLOW_MS = 8_000;
+
+function pidOf(appliance: Appliance, root: string): number {
+  const { stdout } = spawnSync('ps', ['-o', 'pid=,args=', '--ppid', String(appliance.process.pid)], {
+    encoding: 'utf8',
+  });
+  const line = stdout.split('\n').find((each) => each.includes(root));
+  return Number(line?.trim().split(/\s+/)[0] ?? 0);
+}
+
+t.test('no process of the appliance may leave a core file', async (t) => {
+  await using appliance = await startAppliance();
+  for (const root of ROOTS) {
+    const limits = readFileSync(`/proc/${pidOf(appliance, root)}/limits`, 'utf8');
+    t.match(limits, /^Max core file size +0 +0 /m, root);
+  }
+});
+
+t.test('a controller that starts while the vault is slow is tried again until it holds', async (t) => {
+  // A controller that is started again opens the port that the configuration names.
+  const bootstrap = defaultBootstrap().replace(
+    'console: { host: 127.0.0.1, port: 0 }',
+    `console: { host: 127.0.0.1, port: ${await freePort()} }`,
+  );
+  await using appliance = await startAppliance({ bootstrap });
+  const vault = pidOf(appliance, 'process/vault.ts');
+  process.kill(vault, 'SIGSTOP');
+  process.kill(pidOf(appliance, 'appliance.ts'), 'SIGKILL');
+  await new Promise((resolve) => setTimeout(resolve, SLOW_MS));
+  process.kill(vault, 'SIGCONT');
+  const answers = await until(async () => {
+    const { status } = await fetchHealth(appliance);
+    return status === 200;
+  }, 20_000);
+  t.ok(answers, `the console answers again; printed:\n${appliance.output()}`);
+  t.equal(appliance.process.exitCode, null, 'the appliance goes on');
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
+}
+
+async function fetchHealth(appliance: Appliance): Promise<{ status: number }> {
+  const dispatcher = new Agent({ connect: { rejectUnauthorized: false } });
+  try {
+    const { statusCode } = await request(`${appliance.consoleUrl}/api/health`, { dispatcher });
+    return { status: statusCode };
+  } catch {
+    return { status: 0 };
+  } finally {
+    await dispatcher.close();
+  }
+}
