@@ -24,7 +24,7 @@ export function makeRunSecrets(random: (bytes: number) => Buffer = randomBytes):
     cliToken,
     tokens: {
       vault: { main: secret(), controller: secret(), media: secret(), cli: cliToken },
-      edge: { main: secret(), controller: secret() },
+      edge: { main: secret(), controller: secret(), cli: cliToken },
       media: { main: secret(), controller: secret() },
       controller: { main: secret(), cli: cliToken },
     },

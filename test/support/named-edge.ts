@@ -17,6 +17,7 @@ export async function namedEdge(server: NamedServer): Promise<Edge> {
     listeners,
     ...none,
     isDraining: false,
+    banned: 0,
     counters: new EdgeCounters().snapshot(),
   };
   return {
@@ -25,6 +26,10 @@ export async function namedEdge(server: NamedServer): Promise<Edge> {
     status: () => status,
     drain: () => {},
     setCertificate: () => {},
+    bans: () => [],
+    liftBan: () => false,
+    exempt: () => {},
+    trace: () => ({ [Symbol.dispose]: () => {} }),
     close: async () => {},
   };
 }

@@ -8,6 +8,7 @@ import type { EdgeCounters } from './counters.ts';
 import type { DialogTable } from './dialog.ts';
 import type { Ids } from './ids.ts';
 import type { EdgeLimits } from './limits.ts';
+import type { ListenerGuard } from './listener-guard.ts';
 import type { Targets } from './targets.ts';
 
 export interface EdgeContext {
@@ -17,6 +18,7 @@ export interface EdgeContext {
   readonly contacts: ContactFlows;
   readonly targets: Targets;
   readonly counters: EdgeCounters;
+  readonly guard: ListenerGuard;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly limits: EdgeLimits;

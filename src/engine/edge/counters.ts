@@ -7,6 +7,14 @@ export interface Counters {
   readonly framesOut: number;
   readonly serverTransactions: number;
   readonly clientTransactions: number;
+  /** Requests that came again. */
+  readonly retransmissionsIn: number;
+  /** What we sent again for want of an answer. */
+  readonly retransmissionsOut: number;
+  readonly bans: number;
+  /** Requests that got silence: of banned sources, and scanners' own. */
+  readonly droppedBanned: number;
+  readonly droppedScanner: number;
   /** What could not be parsed or was refused, by a stable word. */
   readonly faults: Readonly<Record<string, number>>;
 }
@@ -24,6 +32,11 @@ export class EdgeCounters {
     framesOut: 0,
     serverTransactions: 0,
     clientTransactions: 0,
+    retransmissionsIn: 0,
+    retransmissionsOut: 0,
+    bans: 0,
+    droppedBanned: 0,
+    droppedScanner: 0,
   };
   readonly #faults = new Map<string, number>();
 

@@ -1,83 +1,35 @@
 // The SIP edge: phones, carriers and the media server on one side, applications speaking drachtio's wire on the other.
 import { randomBytes } from 'node:crypto';
-import type { Clock } from '../../kernel/clock.ts';
 import { codeOf, WardlineError } from '../../kernel/errors.ts';
-import type { Logger } from '../../kernel/logger.ts';
 import { localAddressFor } from '../runtime/addresses.ts';
-import { type Resolver, systemResolver } from '../runtime/resolver.ts';
-import type { HostPort, ListenerSpec, SipStack, SipTransport, StackEvents } from '../runtime/sip-stack.ts';
+import type { StackObserver } from '../runtime/observer.ts';
+import { systemResolver } from '../runtime/resolver.ts';
+import type { HostPort, ListenerSpec, SipStack, StackEvents } from '../runtime/sip-stack.ts';
 import { createSipStack } from '../runtime/stack.ts';
 import { Answers } from './answers.ts';
 import { type AppConnection, AppPort, type AppSipMessage } from './app-port.ts';
 import { ClientDialogs } from './client-dialogs.ts';
 import { ContactFlows } from './contact-flows.ts';
 import type { EdgeContext } from './context.ts';
-import { type Counters, EdgeCounters } from './counters.ts';
+import { EdgeCounters } from './counters.ts';
 import { DialogTable } from './dialog.ts';
 import { DialogRequests } from './dialog-requests.ts';
+import type { Edge, EdgeListenerOptions, EdgeOptions, EdgeStatus, TlsPem } from './edge-options.ts';
+import type { Ban, ListenerProfile } from './guard.ts';
 import { createIds, type Random } from './ids.ts';
-import { defaultEdgeLimits, type EdgeLimits } from './limits.ts';
+import { defaultEdgeLimits } from './limits.ts';
+import { orSayWhy } from './listen-error.ts';
+import { ListenerGuard } from './listener-guard.ts';
 import { NewRequests } from './new-requests.ts';
 import { OutgoingTable } from './outgoing.ts';
+import { MAX_TRACES, type OnTraced, SipTraces } from './sip-trace.ts';
 import { policyName, Targets } from './targets.ts';
 import { UasSide } from './uas.ts';
 
+export type { Edge, EdgeListenerOptions, EdgeOptions, EdgeStatus, TlsPem } from './edge-options.ts';
+
 /** Stands for a peer that is elsewhere (RFC 5737), when an application asks where we listen. */
 const ANY_OUTSIDE = '192.0.2.1';
-
-export interface EdgeListenerOptions extends HostPort {
-  /** What policy calls it: `phones`, `carrier`, `inner`. Two listeners may share a name when their transports differ. */
-  readonly name: string;
-  readonly transport: SipTransport;
-}
-
-export interface TlsPem {
-  readonly certificate: string;
-  readonly key: string;
-}
-
-export interface EdgeOptions {
-  /** Where applications connect; port 0 lets the system choose. */
-  readonly admin: HostPort;
-  readonly secret: string;
-  readonly listeners: readonly EdgeListenerOptions[];
-  /** PEM, for TLS listeners. */
-  readonly tls?: TlsPem;
-  /** PEM certificates that outgoing TLS connections trust; Node's own list when absent. */
-  readonly trust?: string;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly random?: Random;
-  readonly limits?: Partial<EdgeLimits>;
-  readonly resolve?: Resolver;
-  /** A test may bring its own. */
-  readonly createStack?: (events: StackEvents) => SipStack;
-}
-
-export interface EdgeStatus {
-  readonly admin: HostPort;
-  readonly listeners: readonly EdgeListenerOptions[];
-  readonly applications: number;
-  /** How many applications take each method, by its name in lower case. */
-  readonly routes: Readonly<Record<string, number>>;
-  readonly dialogs: number;
-  readonly pendingIn: number;
-  readonly pendingOut: number;
-  readonly registeredConnections: number;
-  readonly isDraining: boolean;
-  readonly counters: Counters;
-}
-
-export interface Edge {
-  /** Bound, with the port that the system chose. */
-  readonly admin: HostPort;
-  readonly listeners: readonly EdgeListenerOptions[];
-  status(): EdgeStatus;
-  /** New calls get 503; those that stand go on. */
-  drain(): void;
-  setCertificate(tls: TlsPem): void;
-  close(): Promise<void>;
-}
 
 /**
  * Opens the listeners, then the admin port.
@@ -106,6 +58,9 @@ class RunningEdge implements Edge {
   readonly #newRequests: NewRequests;
   readonly #dialogRequests: DialogRequests;
   readonly #contacts: ContactFlows;
+  readonly #guard: ListenerGuard;
+  readonly #traces: SipTraces;
+  readonly #profiles = new Map<string, ListenerProfile>();
   readonly #context: EdgeContext;
   #apps: AppPort | undefined;
 
@@ -114,6 +69,16 @@ class RunningEdge implements Edge {
     const { clock, random = randomBytes, resolve = systemResolver } = options;
     const limits = { ...defaultEdgeLimits, ...options.limits };
     this.#stack = this.#createStack(random);
+    this.#traces = new SipTraces(clock);
+    this.#guard = new ListenerGuard(
+      {
+        clock,
+        limits: options.guard,
+        onBanned: (ban) => this.#banned(ban),
+        onDropped: (why) => this.#counters.add(why === 'banned' ? 'droppedBanned' : 'droppedScanner'),
+      },
+      this.#profiles,
+    );
     this.#contacts = new ContactFlows(clock, limits.contactFlows);
     const getApps = () => this.#getApps();
     this.#context = {
@@ -125,6 +90,7 @@ class RunningEdge implements Edge {
       contacts: this.#contacts,
       targets: new Targets(this.#stack, this.#contacts, resolve),
       counters: this.#counters,
+      guard: this.#guard,
       clock,
       ids: createIds(random, clock),
       limits,
@@ -151,9 +117,11 @@ class RunningEdge implements Edge {
   }
 
   async open(): Promise<void> {
-    const { listeners, tls, admin, secret, clock } = this.#options;
+    const { listeners, tls, admin, secret, clock, exempt = [] } = this.#options;
+    this.exempt(exempt);
     for (const [index, listener] of listeners.entries()) {
       const spec = { ...listener, name: `${listener.name}/${listener.transport}${index}` };
+      if (listener.profile !== undefined) this.#profiles.set(spec.name, listener.profile);
       const secured: ListenerSpec = listener.transport === 'tls' && tls !== undefined ? { ...spec, tls } : spec;
       await orSayWhy(listener, `SIP over ${listener.transport.toUpperCase()}`, this.#stack.listen(secured));
     }
@@ -185,8 +153,32 @@ class RunningEdge implements Edge {
       pendingOut: this.#outgoing.size,
       registeredConnections: this.#contacts.size,
       isDraining: this.#uas.isDraining,
+      banned: this.#guard.bans().length,
       counters: this.#counters.snapshot(),
     };
+  }
+
+  bans(): readonly Ban[] {
+    return this.#guard.bans();
+  }
+
+  liftBan(address: string): boolean {
+    return this.#guard.lift(address);
+  }
+
+  exempt(addresses: readonly string[]): void {
+    const bad = this.#guard.exempt(addresses);
+    if (bad.length > 0) {
+      const sentence = `${bad.length} of the addresses that are never banned cannot be read; write an IP address, or a network as 192.0.2.0/24.`;
+      throw new WardlineError('bad-address', sentence);
+    }
+  }
+
+  trace(aor: string, seconds: number, onTraced: OnTraced, onEnd: () => void): Disposable {
+    if (this.#traces.isFull) {
+      throw new WardlineError('too-many-traces', `There are ${MAX_TRACES} traces already; wait until one ends.`);
+    }
+    return this.#traces.start(aor, seconds, onTraced, onEnd);
   }
 
   drain(): void {
@@ -233,9 +225,20 @@ class RunningEdge implements Edge {
     }
   }
 
+  #banned(ban: Ban): void {
+    this.#counters.add('bans');
+    const { address, reason, listener, untilMs } = ban;
+    this.#options.logger.warn({ address, reason, listener, untilMs }, 'A source was banned.');
+    this.#options.onBanned?.(ban);
+  }
+
   #createStack(random: Random): SipStack {
     const { clock, trust, createStack } = this.#options;
-    const events: StackEvents = {
+    const events: StackEvents & StackObserver = {
+      admits: (request, flow) => this.#guard.lets(request, flow),
+      received: (message, flow) => this.#traces.received(message, flow),
+      sent: (bytes, flow) => this.#traces.sent(bytes, flow),
+      retransmitted: (direction) => this.#counters.add(direction === 'in' ? 'retransmissionsIn' : 'retransmissionsOut'),
       onRequest: (transaction) => this.#uas.onRequest(transaction),
       onCancel: (cancel, arrival, invite) => this.#uas.onCancel(cancel, arrival, invite),
       onAck: (ack, arrival) => this.#uas.onAck(ack, arrival),
@@ -251,20 +254,5 @@ class RunningEdge implements Edge {
   #getApps(): AppPort {
     if (this.#apps === undefined) throw new WardlineError('edge-not-open', 'The edge is still opening its ports.');
     return this.#apps;
-  }
-}
-
-async function orSayWhy<Result>({ host, port }: HostPort, what: string, work: Promise<Result>): Promise<Result> {
-  try {
-    return await work;
-  } catch (cause) {
-    const code = codeOf(cause);
-    const advice: Record<string, string> = {
-      EADDRINUSE: 'another program has it: stop that program, or give another port in the configuration',
-      EADDRNOTAVAIL: 'this machine has no such address: correct it in the configuration',
-      EACCES: 'this user may not open it: choose a port above 1023, or give the service the capability',
-    };
-    const why = advice[code] ?? `the system says ${code}: correct the listener in the configuration`;
-    throw new WardlineError('cannot-listen', `Cannot listen at ${host}:${port} for ${what}; ${why}.`, { cause });
   }
 }

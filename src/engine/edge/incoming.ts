@@ -133,7 +133,10 @@ export class IncomingTable {
 
   send(transaction: ServerTransaction, response: SipResponse): { readonly bytes: number } | undefined {
     const sent = transaction.respond(response);
-    if (sent !== undefined) this.#context.counters.add('messagesOut');
+    if (sent === undefined) return undefined;
+    const { counters, guard } = this.#context;
+    counters.add('messagesOut');
+    guard.relayed(transaction.request, response, transaction.arrival.flow);
     return sent;
   }
 

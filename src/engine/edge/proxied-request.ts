@@ -152,6 +152,7 @@ export class ProxiedRequest {
     const shown = withoutTopVia(response);
     const { context, transaction, request, onAnswered } = this.#parts;
     if (transaction.respond(shown) === undefined) context.counters.fault('late-answer');
+    context.guard.relayed(request, shown, transaction.arrival.flow);
     if (request.method === 'INVITE') {
       onAnswered(response);
       cdrStart(context, 'network', 'proxy-uac', response);
@@ -222,6 +223,7 @@ export class ProxiedRequest {
     const answer = isOutage ? buildResponse(transaction.request, 500, 'Server Internal Error', toTag) : best;
     if (transaction.respond(answer) === undefined) return;
     context.counters.add('messagesOut');
+    context.guard.relayed(request, answer, transaction.arrival.flow);
     if (request.method === 'INVITE' && !this.#isCancelled) cdrStop(context, 'application', 'call-rejected', answer);
   }
 

@@ -19,6 +19,8 @@ export interface ClientOwner {
   sendCancel(cancel: SipRequest, branch: string, flow: LiveFlow): void;
   /** A 2xx that was given before. */
   stray(response: SipResponse, arrival: Arrival): void;
+  /** Bytes are about to go on the wire, maybe not for the first time. */
+  sent(bytes: Uint8Array, flow: LiveFlow, isAgain: boolean): void;
   over(transaction: RunningClientTransaction): void;
 }
 
@@ -97,16 +99,20 @@ export class RunningClientTransaction implements ClientTransaction {
   }
 
   #perform(effect: Effect): void {
-    if (effect === 'send' || effect === 'resend') this.flow.send(this.#wire, this.transportFailed);
-    else if (effect === 'report-timeout') this.#events.onFailure('timeout');
+    if (effect === 'send' || effect === 'resend') {
+      this.#owner.sent(this.#wire, this.flow, effect === 'resend');
+      this.flow.send(this.#wire, this.transportFailed);
+    } else if (effect === 'report-timeout') this.#events.onFailure('timeout');
     // Who has the final answer is not told that its ACK could not leave.
     else if (effect === 'report-transport-error') {
       if (!this.#isAnswered) this.#events.onFailure('transport-error');
     } else if (this.#current !== undefined) {
       const { response, arrival } = this.#current;
-      if (effect === 'send-ack')
-        this.flow.send(serialise(buildFailureAck(this.request, response)), this.transportFailed);
-      else this.#pass(response, arrival);
+      if (effect === 'send-ack') {
+        const ack = serialise(buildFailureAck(this.request, response));
+        this.#owner.sent(ack, this.flow, false);
+        this.flow.send(ack, this.transportFailed);
+      } else this.#pass(response, arrival);
     }
   }
 

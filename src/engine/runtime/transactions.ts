@@ -10,6 +10,7 @@ import { clientKey, serverKey } from '../../protocol/sip/transaction/match.ts';
 import { RunningClientTransaction } from './client-transaction.ts';
 import type { LiveFlow } from './flow.ts';
 import type { StackLimits } from './limits.ts';
+import type { StackObserver } from './observer.ts';
 import { RunningServerTransaction } from './server-transaction.ts';
 import type { ClientEvents, HostPort, StackEvents } from './sip-stack.ts';
 
@@ -21,7 +22,7 @@ type LiveArrival = { readonly flow: LiveFlow; readonly bytes: number };
 export interface TransactionsOptions {
   readonly clock: Clock;
   readonly limits: StackLimits;
-  readonly events: StackEvents;
+  readonly events: StackEvents & StackObserver;
   readonly random: (count: number) => Uint8Array;
   readonly onThrow: ((thrown: unknown) => void) | undefined;
   /** A connection back to where a request came from, when its own is gone. */
@@ -48,6 +49,9 @@ export class Transactions {
   }
 
   receive(message: SipMessage, flow: LiveFlow, bytes: number): void {
+    const { events } = this.#options;
+    if (message.kind === 'request' && events.admits?.(message, flow) === false) return;
+    events.received?.(message, flow);
     const via = topVia(message);
     const cseq = cseqOf(message);
     const flaw = findFlaw(message);
@@ -82,6 +86,12 @@ export class Transactions {
     return { ...request, headers: request.headers.prepend('Via', formatVia(flow.transport, flow.sentBy, branch)) };
   }
 
+  /** Tells whoever looks on. */
+  sent(bytes: Uint8Array, flow: LiveFlow, isAgain = false): void {
+    this.#options.events.sent?.(bytes, flow);
+    if (isAgain) this.#options.events.retransmitted?.('out');
+  }
+
   newBranch(): string {
     return BRANCH_COOKIE + hex(this.#options.random(BRANCH_BYTES));
   }
@@ -109,8 +119,10 @@ export class Transactions {
         if (request.method === 'ACK') {
           if (known === undefined) this.#options.events.onAck(request, arrival);
           else known.receiveAck(request, arrival);
-        } else if (known !== undefined) known.receive();
-        else if (request.method === 'CANCEL')
+        } else if (known !== undefined) {
+          this.#options.events.retransmitted?.('in');
+          known.receive();
+        } else if (request.method === 'CANCEL')
           this.#receiveCancel(request, serverKey(request, via, cseq, 'INVITE'), key, arrival);
         else this.#accept(request, key, arrival);
       },
@@ -170,6 +182,7 @@ export class Transactions {
       clock: this.clock,
       sendCancel: (cancel, ofBranch, by) => this.#begin(this.#newClient(cancel, ofBranch, by, IGNORED)),
       stray: (response, arrival) => this.#options.events.onStrayResponse(response, arrival),
+      sent: (bytes, by, isAgain) => this.sent(bytes, by, isAgain),
       over: (ended) => this.#clients.delete(clientKey(ended.branch, ended.request.method)),
     });
   }
@@ -181,6 +194,7 @@ export class Transactions {
 
   /** RFC 3261 §18.2.2: by the connection the request came by; when that is gone, a new one to where its Via says. */
   #sendResponse(bytes: Uint8Array, { flow, request, transportFailed }: RunningServerTransaction): void {
+    this.sent(bytes, flow);
     if (flow.isOpen || !flow.isReliable) {
       flow.send(bytes, transportFailed);
       return;
@@ -198,7 +212,9 @@ export class Transactions {
 
   /** An answer outside any transaction. */
   #refuse(request: SipRequest, flow: LiveFlow, status: number, reason: string): void {
-    flow.send(serialise(buildResponse(request, status, reason, this.#newTag())));
+    const bytes = serialise(buildResponse(request, status, reason, this.#newTag()));
+    this.sent(bytes, flow);
+    flow.send(bytes);
   }
 
   /** What an owner throws ends its own request, never the process. */
