@@ -61,7 +61,7 @@ class RunningSipStack implements SipStack {
       onMessage: (message, flow, bytes) => this.#transactions.receive(message, flow, bytes),
       onFault: (reason, flow, request) => {
         events.onFault(reason, flow);
-        if (request !== undefined) this.#transactions.refuseBroken(request, reason, flow);
+        if (request !== undefined) this.#transactions.receiveBroken(request, reason, flow);
       },
       onClosed: (flow) => this.#transactions.flowClosed(flow),
     };
@@ -101,6 +101,7 @@ class RunningSipStack implements SipStack {
     const flow = (await this.#flowTo(target)) ?? this.#deadFlow(target);
     const request = this.#transactions.withVia(ack, flow, this.#transactions.newBranch());
     const bytes = serialise(request);
+    this.#transactions.sent(bytes, flow);
     flow.send(bytes);
     return { request, bytes: bytes.length, flow };
   }
