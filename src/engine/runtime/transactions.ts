@@ -57,15 +57,20 @@ export class Transactions {
     const flaw = findFlaw(message);
     if (via === undefined || cseq === undefined || flaw !== undefined) {
       this.#options.events.onFault(flaw ?? 'bad-message', flow);
-      if (message.kind === 'request') this.refuseBroken(message, flaw ?? 'bad-message', flow);
+      if (message.kind === 'request') this.#refuseBroken(message, flaw ?? 'bad-message', flow);
       return;
     }
     if (message.kind === 'response') this.#receiveResponse(message, via, cseq, { flow, bytes });
     else this.#receiveRequest(completeTopVia(message, via, flow.remote), via, cseq, { flow, bytes });
   }
 
+  /** A request that could be read in part: its sender is told, unless the guard turns it away. */
+  receiveBroken(request: SipRequest, reason: string, flow: LiveFlow): void {
+    if (this.#options.events.admits?.(request, flow) !== false) this.#refuseBroken(request, reason, flow);
+  }
+
   /** Tells the sender of a request that cannot be acted on, statelessly, when its Via leads back (RFC 3261 §21.4.1, §21.5.6). */
-  refuseBroken(request: SipRequest, reason: string, flow: LiveFlow): void {
+  #refuseBroken(request: SipRequest, reason: string, flow: LiveFlow): void {
     if (request.method === 'ACK' || !request.headers.has('via')) return;
     const via = topVia(request);
     const answered = via === undefined ? request : completeTopVia(request, via, flow.remote);
