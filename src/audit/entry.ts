@@ -53,7 +53,20 @@ export type AuditAction =
   | 'audit-searched'
   | 'audit-verified'
   | 'audit-exported'
-  | 'emergency-call';
+  | 'emergency-call'
+  | 'backup-started'
+  | 'backup-created'
+  | 'backup-verified'
+  | 'backup-forgotten'
+  | 'vault-restored'
+  | 'drill-run'
+  | 'disposal-completed'
+  | 'retention-changed'
+  | 'hold-placed'
+  | 'hold-released'
+  | 'call-disposed'
+  | 'epoch-destroyed'
+  | 'root-rotated';
 
 /** A row that the transaction wrote or deleted; `hash` is of its ciphertext, absent when it was deleted. */
 export interface RowChange {

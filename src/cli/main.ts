@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { sentenceOf } from '../kernel/errors.ts';
 import { closeQuestions } from './ask.ts';
 import { addAuditCommands } from './commands/audit.ts';
+import { addBackupCommands } from './commands/backup.ts';
 import { addCallCommands } from './commands/call.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addExtensionCommands } from './commands/extension.ts';
@@ -42,6 +43,7 @@ for (const add of [
   addVoicemailCommands,
   addAuditCommands,
   addVaultCommands,
+  addBackupCommands,
   addPathsCommand,
   addDoctorCommand,
 ]) {

@@ -13,6 +13,8 @@ export interface ArtifactRow {
   readonly row: string;
   readonly epoch: string;
   readonly body: Uint8Array;
+  /** The audit entry it was written with. */
+  readonly entry: number;
   readonly kind: ArtifactKind;
   readonly mailbox: Uint8Array | null;
   readonly encoding: AudioEncoding;

@@ -4,6 +4,7 @@ import { WardlineError } from '../kernel/errors.ts';
 import { type ArtifactId, newId } from '../kernel/id.ts';
 import { sampleRate } from '../seal/intake.ts';
 import { type ArtifactRow, ArtifactRows, type AudioSum, type Closing } from './artifact-rows.ts';
+import { noteDisposal } from './backup/targets.ts';
 import type { ArtifactHeader, ArtifactState, Caller } from './contract.ts';
 import { type InnerCore, VAULT_ACTOR } from './engine.ts';
 import { Intake } from './intake.ts';
@@ -188,9 +189,12 @@ export class Artifacts implements Disposable {
   }
 
   #dispose(entry: AuditEntry, artifact: ArtifactRow): void {
-    this.#core.transact(entry, (tx) => this.rows.dispose(tx, artifact.row));
+    this.#core.transact(entry, (tx) => {
+      this.rows.dispose(tx, artifact.row);
+      noteDisposal(this.#core, tx, artifact.row, artifact.entry);
+    });
     // What was deleted must not stay readable in the journal either.
-    this.#core.db.pragma('wal_checkpoint(TRUNCATE)');
+    this.#core.journal.scrub();
     this.mailboxChanged(artifact);
   }
 

@@ -29,6 +29,18 @@ export interface VaultStatus {
   readonly slots: readonly { readonly id: string; readonly kind: string; readonly opens: 'service' | 'both' }[];
 }
 
+export interface BackupTarget {
+  readonly id: string;
+  readonly path: string;
+  readonly lastAt: number;
+  readonly until: number;
+  readonly bytes: number;
+  /** Whether its folder can be seen now. */
+  readonly isThere: boolean;
+  /** Artifacts that were disposed of and whose keys its bundle still holds. */
+  readonly holdsDisposed: number;
+}
+
 /** Digest secrets of one phone: hex HA1 of username:realm:password. */
 export interface SipCredential {
   readonly username: string;
@@ -114,6 +126,24 @@ export interface VaultOperations {
   };
   /** Rejects `last-slot` when nothing would be left to start unattended with, or to open the records with. */
   'slot.remove': { ask: { caller: Caller; slotId: string }; answer: Record<string, never> };
+
+  // Backups: FORMAT.md §11. Progress comes as notices `backup.progress {bytes}`.
+  /** Backs up into the folder and registers it; from then on it is also written once a day. */
+  'backup.create': {
+    ask: { caller: Caller; target: string };
+    answer: { target: string; until: number; bytes: number; rows: number; files: number; completed: number };
+  };
+  'backup.status': {
+    ask: Record<string, never>;
+    answer: { targets: readonly BackupTarget[]; disposalsWaiting: number };
+  };
+  /** Compares every file of the backup with its manifest, and that with the vault's keys. */
+  'backup.verify': {
+    ask: { caller: Caller; target: string };
+    answer: { ok: boolean; problems: readonly string[]; until: number; createdAt: number; files: number };
+  };
+  /** Gives a target up that cannot be reached any more; disposals that waited for it stay incomplete. */
+  'backup.forget': { ask: { caller: Caller; targetId: string }; answer: Record<string, never> };
 
   // Settings: the service half.
   'clinic.get': { ask: Record<string, never>; answer: { clinic: Clinic; version: number } };

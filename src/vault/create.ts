@@ -89,13 +89,12 @@ function fill(db: Database, options: NewVault, { secret, recoveryCode, tls }: In
   const [recordsPublicKey, auditPublicKey] = [base64(records.publicKey), base64(signing.publicKey)];
   const createdAt = clock.now();
   writeIdentity(db, { format: FORMAT_VERSION, vaultId, createdAt, recordsPublicKey, auditPublicKey }, service);
-  const log = createLogger({ role: 'vault', level: 'silent' });
   const keyring = Keyring.made(
     db,
     { format: FORMAT_VERSION, vaultId, createdAt, recordsPublicKey, auditPublicKey },
     service,
   );
-  const core = buildEngine({ db, keyring, clock, log, notify: () => undefined });
+  const core = newCore(db, keyring, clock);
   putSlot(core, newSlot(vaultId, 'key-file', keyFileOpens, secret, halves));
   putSlot(core, newSlot(vaultId, 'recovery', 'both', recoveryCode, halves));
   const entry = { action: 'vault-created', actor: SYSTEM_ACTOR, address: '', outcome: 'ok', subject: vaultId } as const;
@@ -110,16 +109,28 @@ function fill(db: Database, options: NewVault, { secret, recoveryCode, tls }: In
   keyring[Symbol.dispose]();
 }
 
+/** The inner parts on a database that nobody uses yet. */
+export function newCore(db: Database, keyring: Keyring, clock: Clock): InnerCore {
+  const log = createLogger({ role: 'vault', level: 'silent' });
+  return buildEngine({ db, keyring, clock, log, notify: () => undefined });
+}
+
 function putSlot(core: InnerCore, slot: Slot): void {
   const entry = { action: 'slot-added', actor: SYSTEM_ACTOR, address: '', outcome: 'ok', subject: slot.id } as const;
   core.transact(entry, (tx) => tx.putSlot(slot));
 }
 
-function newSlot(vaultId: string, kind: SlotKind, opens: 'service' | 'both', secret: string, halves: RootHalves): Slot {
+export function newSlot(
+  vaultId: string,
+  kind: SlotKind,
+  opens: 'service' | 'both',
+  secret: string,
+  halves: RootHalves,
+): Slot {
   return wrapSlot(vaultId, { id: newId(), kind, opens, parameters: newParameters(kind) }, secret, halves);
 }
 
-function writeFirstHead({ keyring, trail, clock }: InnerCore, path: string, privateKey: Uint8Array): void {
+export function writeFirstHead({ keyring, trail, clock }: InnerCore, path: string, privateKey: Uint8Array): void {
   const onError = (cause: unknown) => {
     throw new WardlineError('folder-unwritable', `The file ${path} cannot be written; check its folder.`, { cause });
   };
@@ -127,7 +138,7 @@ function writeFirstHead({ keyring, trail, clock }: InnerCore, path: string, priv
 }
 
 /** The key file's text; makes it, readable by its owner alone, when there is none. */
-function keyFileText(path: string): string {
+export function keyFileText(path: string): string {
   try {
     if (existsSync(path)) return readFileSync(path, 'utf8');
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
@@ -141,6 +152,6 @@ function keyFileText(path: string): string {
   }
 }
 
-function removeDatabase(path: string): void {
+export function removeDatabase(path: string): void {
   for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(path + suffix, { force: true });
 }

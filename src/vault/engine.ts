@@ -7,6 +7,7 @@ import { sodium } from '../seal/sodium.ts';
 import { CapturedTable } from './captured-table.ts';
 import type { VaultCore } from './core.ts';
 import { Epochs } from './epochs.ts';
+import { Journal } from './journal.ts';
 import type { Keyring } from './keyring.ts';
 import { blindDigest } from './purpose-keys.ts';
 import { RecordKeys } from './record-keys.ts';
@@ -18,6 +19,7 @@ import { VolatileStore } from './volatile-records.ts';
 /** What the vault's own domains work with; `VaultCore` is the part that others plug into. */
 export interface InnerCore extends VaultCore {
   readonly db: Database;
+  readonly journal: Journal;
   readonly keyring: Keyring;
   readonly trail: Trail;
   readonly transactor: Transactor;
@@ -55,6 +57,7 @@ export function buildEngine({ db, keyring, clock, log, notify }: EngineOptions):
   const blind = (kind: string, value: string) => Buffer.from(blindBytes(kind, value)).toString('hex');
   return {
     db,
+    journal: new Journal(db),
     keyring,
     clock,
     log,

@@ -52,6 +52,11 @@ export class Heads implements Disposable {
     return signHead(fields, (message) => sodium.crypto_sign_detached(message, this.#privateKey));
   }
 
+  /** Ed25519 by the key that signs heads, for a backup's manifest. */
+  signature(message: Uint8Array): Uint8Array {
+    return sodium.crypto_sign_detached(message, this.#privateKey);
+  }
+
   /** Signs and appends, unless the last head says the same. */
   write(): void {
     if (this.#written === this.#trail.sequence) return;

@@ -89,6 +89,11 @@ export class Keyring {
     return this.#records;
   }
 
+  /** Keys that may have made a backup's manifest: today's root and those before it. */
+  manifestKeys(): Uint8Array[] {
+    return [this.service.manifest];
+  }
+
   /** The halves themselves, to be wrapped once more; the caller wipes them. @throws WardlineError `wrong-secret` */
   halves(kind: SlotKind, secret: string): RootHalves {
     const halves = openAny(this.#db, this.vaultId, kind, secret);

@@ -8,10 +8,12 @@ import type { Logger } from '../kernel/logger.ts';
 import { administrationHandlers } from './administration.ts';
 import { Adoption } from './adoption.ts';
 import { Artifacts } from './artifacts.ts';
+import { Backups } from './backup/targets.ts';
 import { bindingHandlers } from './bindings.ts';
 import { callHandlers } from './calls.ts';
 import type { AnswerTo, Ask, VaultOperation } from './contract.ts';
 import { DATABASE_NAME, lockFolder, openDatabase } from './database.ts';
+import { checkDeeply } from './deep-check.ts';
 import { buildEngine, type InnerCore, VAULT_ACTOR } from './engine.ts';
 import { compareHeads, Heads, readHeads } from './heads.ts';
 import type { Intake } from './intake.ts';
@@ -34,12 +36,18 @@ export interface VaultOptions {
   readonly log: Logger;
   /** Opens the service half only, whatever the slot gives. */
   readonly startLocked: boolean;
+  /** The key file's text when it is not to be read from the file: a drill. */
+  readonly keySecret?: string | undefined;
   /** The vault alone was restarted: captures that ran may be taken up again. */
   readonly canResume: boolean;
 }
 
 /** A trail up to this long is checked whole before the vault answers anything. */
 const CHECK_AT_ONCE_ENTRIES = 2_000;
+/** The first deep check after a start, those after it, and the rest between two slices: calls come first. */
+const DEEP_FIRST_MS = 2 * 60_000;
+const DEEP_EVERY_MS = 24 * 3_600_000;
+const DEEP_REST_MS = 20;
 
 export type NoticeListener = (notice: { readonly type: string; readonly payload: object }) => void;
 
@@ -49,12 +57,14 @@ export class OpenVault implements AsyncDisposable {
   readonly #handlers: Handlers;
   readonly #heads: Heads;
   readonly #adoption: Adoption;
+  readonly #backups: Backups;
   readonly #playout: PlayoutFolder;
   readonly #lock: Disposable;
   readonly #listeners: Set<NoticeListener>;
   readonly #problems: string[] = [];
   #checking: Promise<void> = Promise.resolve();
   #isClosing = false;
+  #deepTimer: Disposable | undefined;
 
   private constructor(core: InnerCore, options: VaultOptions, lock: Disposable, listeners: Set<NoticeListener>) {
     const { keyring, trail, clock, log } = core;
@@ -67,6 +77,7 @@ export class OpenVault implements AsyncDisposable {
     const privateKey = signingKey(core);
     const onError = (thrown: unknown) => log.error({ err: thrown }, 'the audit head could not be written');
     this.#heads = new Heads({ path: options.headsFile, keyring, trail, clock, privateKey, onError });
+    this.#backups = new Backups(core, this.#heads, () => this.#isClosing);
     const { headsFile, keyFile } = options;
     this.#handlers = {
       ...settingsHandlers(core),
@@ -84,6 +95,7 @@ export class OpenVault implements AsyncDisposable {
         adoption: this.#adoption,
         problems: this.#problems,
       }),
+      ...this.#backups.handlers(() => this.#flush()),
       ...people(core, () => getClinic(core).clinic.name),
     };
   }
@@ -94,7 +106,8 @@ export class OpenVault implements AsyncDisposable {
     try {
       const db = openDatabase(join(options.dataFolder, DATABASE_NAME), options.dataFolder);
       try {
-        const keyring = Keyring.open(db, 'key-file', readKeyFile(options.keyFile), options.startLocked);
+        const secret = options.keySecret ?? readKeyFile(options.keyFile);
+        const keyring = Keyring.open(db, 'key-file', secret, options.startLocked);
         const listeners = new Set<NoticeListener>();
         const notify = (type: string, payload: object) => {
           for (const listener of listeners) listener({ type, payload });
@@ -142,6 +155,16 @@ export class OpenVault implements AsyncDisposable {
     }
   }
 
+  /** All problems that are known, once every record and all audio was opened. */
+  async checkEverything() {
+    await this.#checking;
+    const isLocked = !this.#core.keyring.isUnlocked;
+    const counts = { calls: 0, artifacts: 0, problems: [] };
+    const deep = isLocked ? counts : await checkDeeply(this.#core, this.#artifacts, this.#pause);
+    const problems = [...new Set([...this.#problems, ...deep.problems])];
+    return { ...deep, problems, isLocked };
+  }
+
   onNotice(listener: NoticeListener): Disposable {
     this.#listeners.add(listener);
     return { [Symbol.dispose]: () => this.#listeners.delete(listener) };
@@ -150,6 +173,9 @@ export class OpenVault implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#isClosing) return;
     this.#isClosing = true;
+    this.#backups[Symbol.dispose]();
+    this.#deepTimer?.[Symbol.dispose]();
+    await this.#backups.idle();
     await this.#checking;
     const { db, volatile, keyring, epochs } = this.#core;
     this.#artifacts.intake.flush();
@@ -185,19 +211,44 @@ export class OpenVault implements AsyncDisposable {
     await renewLeaves(core);
     this.#heads.write();
     this.#heads.start();
+    this.#backups.schedule(() => this.#flush());
     core.transactor.onCommit = (sequence) => this.#heads.committed(sequence);
     if (core.keyring.isUnlocked) this.#adoption.start();
+    this.#checkDaily(clock, DEEP_FIRST_MS);
     core.log.info(
       { entries: core.trail.sequence, problems: this.#problems.length, at: clock.now() },
       'the vault is open',
     );
   }
 
+  /** Opens everything once a day, a little at a time, so that altered audio is named before somebody plays it. */
+  #checkDaily(clock: Clock, delayMs: number): void {
+    const rest = () =>
+      new Promise<boolean>((resolve) =>
+        clock.after(DEEP_REST_MS, () => resolve(!this.#isClosing && this.#core.keyring.isUnlocked)),
+      );
+    this.#deepTimer = clock.after(delayMs, () => {
+      if (!this.#core.keyring.isUnlocked) return this.#checkDaily(clock, DEEP_EVERY_MS);
+      const run = checkDeeply(this.#core, this.#artifacts, rest).then(({ problems }) => {
+        this.#problems.push(...problems.filter((problem) => !this.#problems.includes(problem)));
+        if (!this.#isClosing) this.#checkDaily(clock, DEEP_EVERY_MS);
+      });
+      run.catch((thrown) => this.#core.log.error({ err: thrown }, 'the check of all records failed'));
+    });
+  }
+
+  readonly #pause = () => new Promise<boolean>((resolve) => setImmediate(() => resolve(!this.#isClosing)));
+
+  /** What waits in memory goes to the database, for a snapshot to see it. */
+  #flush(): void {
+    this.#artifacts.intake.flush();
+    this.#core.volatile.flush();
+  }
+
   /** The whole trail and all immutable rows: at once when there are few, else beside the calls. */
   async #checkRest(heads: readonly { sequence: number; link: Uint8Array }[]): Promise<void> {
-    const pause = () => new Promise<boolean>((resolve) => setImmediate(() => resolve(!this.#isClosing)));
     const run = async () => {
-      const found = await checkTrail(this.#core, this.#artifacts, heads, pause);
+      const found = await checkTrail(this.#core, this.#artifacts, heads, this.#pause);
       this.#problems.push(...found.filter((problem) => !this.#problems.includes(problem)));
     };
     if (this.#core.trail.sequence <= CHECK_AT_ONCE_ENTRIES) await run();

@@ -28,7 +28,7 @@ export function slotHandlers(core: InnerCore): Pick<Handlers, 'slot.add' | 'slot
       mustLeaveEnough(slots.filter(({ id }) => id !== slotId));
       const entry = { action: 'slot-removed', ...caller, outcome: 'ok', subject: slotId, detail: slot.kind } as const;
       core.transact(entry, (tx) => tx.deleteSlot(slot));
-      core.db.pragma('wal_checkpoint(TRUNCATE)'); // the removed wrap must not stay readable in the journal
+      core.journal.scrub(); // the removed wrap must not stay readable in the journal
       return {};
     },
   };

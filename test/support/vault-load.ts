@@ -124,7 +124,7 @@ class Load {
   }
 
   async #backups(target: string): Promise<void> {
-    void target;
+    await this.#vault.ask('backup.create', { caller: CALLER, target });
     this.mark('backed-up');
     await new Promise((resolve) => setTimeout(resolve, 300));
   }

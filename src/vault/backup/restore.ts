@@ -1,0 +1,208 @@
+// Makes a vault out of a backup and one unlock secret, on a machine that has neither: verified before parsed. FORMAT.md §11.4.
+import { existsSync, readFileSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Database, Statement } from 'better-sqlite3';
+import type { Clock } from '../../kernel/clock.ts';
+import { WardlineError } from '../../kernel/errors.ts';
+import { blake2b, sodium, wipe } from '../../seal/sodium.ts';
+import type { Caller } from '../contract.ts';
+import { keyFileText, newCore, newSlot, removeDatabase, writeFirstHead } from '../create.ts';
+import { createDatabase, DATABASE_NAME, lockFolder } from '../database.ts';
+import { Keyring } from '../keyring.ts';
+import { deriveServiceKeys } from '../purpose-keys.ts';
+import { openSlot, type RootHalves, type SlotKind } from '../slots.ts';
+import { checkMutableRows } from '../verify.ts';
+import { damagedBackup, MANIFEST_NAME, type Manifest, manifestSignature, readManifest, readSlotsText, SLOTS_NAME } from './manifest.ts'; // biome-ignore format: one import
+import { readRows } from './row-file.ts';
+import { checkFiles, syncFolder } from './run.ts';
+import { IMMUTABLE_COLUMNS, REPLACED_COLUMNS } from './tables.ts';
+
+export interface RestoreOptions {
+  /** The folder of the backup. */
+  readonly from: string;
+  readonly dataFolder: string;
+  /** Used when it is there, else made: the vault then starts unattended with it. */
+  readonly keyFile: string;
+  readonly headsFile: string;
+  readonly unlock: { readonly slot: SlotKind; readonly secret: string };
+  readonly clock: Clock;
+  readonly caller: Caller;
+  readonly onProgress?: (phase: 'checking' | 'restoring', done: number, all: number) => void;
+}
+
+export interface Restored {
+  readonly createdAt: number;
+  /** The trail's length in the backup: what came after is lost. */
+  readonly until: number;
+  readonly rows: number;
+  /** Rows in old files that were disposed of since, and are not restored. */
+  readonly disposed: number;
+  readonly problems: readonly string[];
+}
+
+/** @throws WardlineError `backup-missing`, `backup-damaged`, `wrong-secret`, `vault-exists`, `vault-in-use`, `folder-unwritable` */
+export async function restoreVault(options: RestoreOptions): Promise<Restored> {
+  const { from, dataFolder } = options;
+  using _lock = lockFolder(dataFolder);
+  const path = join(dataFolder, DATABASE_NAME);
+  if (existsSync(path)) {
+    const sentence = `There is a vault in ${dataFolder} already; move it away first, or restore into another folder.`;
+    throw new WardlineError('vault-exists', sentence);
+  }
+  const { halves, manifest, slotId } = openBackup(options);
+  const progress = progressOf(options, manifest);
+  const problems = await checkFiles(from, manifest, progress('checking'));
+  if (problems[0] !== undefined) {
+    throw new WardlineError('backup-damaged', `${problems[0]} Nothing was restored; use another backup.`);
+  }
+  const draft = `${path}.restoring`;
+  removeDatabase(draft);
+  const db = createDatabase(draft, dataFolder);
+  try {
+    const counts = await fill(db, from, manifest, progress('restoring'));
+    const found = settle(db, { options, halves, manifest, slotId });
+    db.pragma('synchronous = FULL');
+    db.pragma('wal_checkpoint(TRUNCATE)');
+    db.pragma('journal_mode = DELETE');
+    db.close();
+    renameSync(draft, path);
+    syncFolder(dataFolder);
+    return { createdAt: manifest.createdAt, until: manifest.until, ...counts, problems: found };
+  } finally {
+    db.close();
+    removeDatabase(draft);
+    wipe(halves.service, halves.records);
+  }
+}
+
+/** Opens one slot, which proves itself, and with its root the manifest. */
+function openBackup({ from, unlock }: RestoreOptions): { halves: RootHalves; manifest: Manifest; slotId: string } {
+  const slotsText = readText(join(from, SLOTS_NAME));
+  const { vaultId, slots } = readSlotsText(slotsText);
+  for (const slot of slots.filter(({ kind }) => kind === unlock.slot)) {
+    const halves = openSlot(vaultId, slot, unlock.secret);
+    if (halves === undefined) continue;
+    const service = deriveServiceKeys(halves.service);
+    const manifest = readManifest(readText(join(from, MANIFEST_NAME)), [service.manifest]);
+    const slotsHash = Buffer.from(blake2b(Buffer.from(slotsText, 'utf8'))).toString('hex');
+    if (slotsHash !== manifest.slots || manifest.vaultId !== vaultId) throw damagedBackup();
+    return { halves, manifest, slotId: slot.id };
+  }
+  throw new WardlineError(
+    'wrong-secret',
+    `That ${unlock.slot} does not open this backup; use one that the vault had when the backup was made.`,
+  );
+}
+
+type Tick = (bytes: number) => Promise<void>;
+
+function progressOf({ onProgress }: RestoreOptions, { files, bundle }: Manifest) {
+  const all = [...files, bundle].reduce((sum, { bytes }) => sum + bytes, 0);
+  return (phase: 'checking' | 'restoring'): Tick => {
+    let done = 0;
+    return async (bytes) => {
+      done += bytes;
+      onProgress?.(phase, done, all);
+      await new Promise((next) => setImmediate(next));
+    };
+  };
+}
+
+/** The bundle first: a row of an older file whose key it does not hold was disposed of, and stays away. */
+async function fill(db: Database, from: string, { files, bundle }: Manifest, tick: Tick) {
+  db.pragma('synchronous = OFF'); // until it is whole it is nobody's vault
+  const insert = inserter(db);
+  let rows = 0;
+  for (const file of [bundle, ...files]) {
+    db.exec('BEGIN');
+    const isBundle = file === bundle;
+    for (const { table, columns, cells } of readRows(join(from, file.name))) {
+      const known = (isBundle ? REPLACED_COLUMNS : IMMUTABLE_COLUMNS)[table];
+      if (known === undefined || !columns.every((column) => known.includes(column))) throw damagedBackup();
+      insert(table, columns, cells);
+      rows++;
+    }
+    db.exec('COMMIT');
+    await tick(file.bytes);
+  }
+  const disposed = dropDisposed(db);
+  return { rows: rows - disposed, disposed };
+}
+
+function inserter(db: Database) {
+  const statements = new Map<string, Statement<unknown[]>>();
+  return (table: string, columns: readonly string[], cells: readonly unknown[]) => {
+    const key = `${table} ${columns.join()}`;
+    let statement = statements.get(key);
+    if (statement === undefined) {
+      const names = columns.map((column) => `"${column}"`).join(', ');
+      statement = db.prepare<unknown[]>(
+        `INSERT INTO ${table} (${names}) VALUES (${columns.map(() => '?').join(', ')})`,
+      );
+      statements.set(key, statement);
+    }
+    statement.run(...cells);
+  };
+}
+
+const WITHOUT_KEY = (table: string) =>
+  `DELETE FROM ${table} WHERE NOT EXISTS (SELECT 1 FROM record_keys k WHERE k.owner = '${table}' AND k.row = ${table}.row)`;
+const DISPOSED = [
+  "DELETE FROM call_numbers WHERE NOT EXISTS (SELECT 1 FROM calls c JOIN record_keys k ON k.owner = 'calls' AND k.row = c.row WHERE c.seq = call_numbers.seq)",
+  ...['calls', 'artifacts', 'artifact_marks'].map(WITHOUT_KEY),
+  ...['closings', 'read_marks', 'segments', 'chunks'].map(
+    (table) => `DELETE FROM ${table} WHERE artifact NOT IN (SELECT row FROM artifacts)`,
+  ),
+];
+
+function dropDisposed(db: Database): number {
+  return DISPOSED.reduce((sum, sql) => sum + db.prepare(sql).run().changes, 0);
+}
+
+interface Settling {
+  readonly options: RestoreOptions;
+  readonly halves: RootHalves;
+  readonly manifest: Manifest;
+  readonly slotId: string;
+}
+
+/** The restored vault gets a slot to start with, an entry that says so, and a head outside. */
+function settle(db: Database, { options, halves, manifest, slotId }: Settling): string[] {
+  const { clock, caller, keyFile, headsFile, unlock } = options;
+  using keyring = Keyring.open(db, unlock.slot, unlock.secret, true);
+  const core = newCore(db, keyring, clock);
+  mustBeSigned(options.from, keyring.identity.auditPublicKey);
+  const problems = checkMutableRows(core);
+  const fresh = { ...caller, address: '', outcome: 'ok' } as const;
+  if (unlock.slot !== 'key-file') {
+    const opens = halves.records === undefined ? 'service' : 'both';
+    const slot = newSlot(keyring.vaultId, 'key-file', opens, keyFileText(keyFile), halves);
+    core.transact({ action: 'slot-added', ...fresh, subject: slot.id, detail: 'restored' }, (tx) => tx.putSlot(slot));
+    for (const lost of keyring.slots().filter(({ id, kind }) => kind === 'key-file' && id !== slot.id)) {
+      const entry = { action: 'slot-removed', ...fresh, subject: lost.id, detail: 'of the machine before' } as const;
+      core.transact(entry, (tx) => tx.deleteSlot(lost));
+    }
+  }
+  const detail = `from a backup that ends at entry ${manifest.until}, by slot ${slotId}`;
+  core.record({ action: 'vault-restored', ...fresh, detail });
+  if (existsSync(headsFile)) renameSync(headsFile, `${headsFile}.before-restore-${clock.now()}`);
+  const signing = core.records.get<{ privateKey: string }>('keys', 'audit-signing');
+  if (signing !== undefined) writeFirstHead(core, headsFile, Buffer.from(signing.value.privateKey, 'base64'));
+  return problems;
+}
+
+function mustBeSigned(from: string, publicKey: string): void {
+  const { message, signature } = manifestSignature(readText(join(from, MANIFEST_NAME)));
+  const key = Buffer.from(publicKey, 'base64');
+  if (signature.length !== 64 || !sodium.crypto_sign_verify_detached(signature, message, key)) throw damagedBackup();
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new WardlineError('backup-missing', `${path} cannot be read; check that the folder holds a backup.`, {
+      cause,
+    });
+  }
+}

@@ -1,0 +1,243 @@
+// Backup targets, and which disposals are complete: an artifact is gone for good when no target's bundle holds its keys any more.
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { WardlineError } from '../../kernel/errors.ts';
+import { newId } from '../../kernel/id.ts';
+import type { Caller } from '../contract.ts';
+import type { Transaction, VaultCore } from '../core.ts';
+import { type InnerCore, VAULT_ACTOR } from '../engine.ts';
+import type { Heads } from '../heads.ts';
+import type { Handlers } from '../operations.ts';
+import { MANIFEST_NAME, type Manifest } from './manifest.ts';
+import { checkFiles, readTarget, runBackup } from './run.ts';
+
+const TARGETS = 'backup-targets';
+const DISPOSALS = 'disposals';
+const MAX_TARGETS = 16;
+/** A target that was not written for this long gets its run by itself. */
+const EVERY_MS = 24 * 3_600_000;
+const LOOK_MS = 15 * 60_000;
+const PROGRESS_BYTES = 16 * 1024 * 1024;
+
+interface TargetRecord {
+  readonly path: string;
+  readonly addedAt: number;
+  readonly lastAt: number;
+  readonly until: number;
+  /** Its bundle holds keys of what was written up to here: more than `until` while a run is under way. */
+  readonly mayHold: number;
+  readonly bytes: number;
+}
+
+interface DisposalRecord {
+  readonly at: number;
+  /** The entry that disposed of it. */
+  readonly entry: number;
+  /** Targets whose bundle still holds its keys. */
+  readonly waits: readonly string[];
+}
+
+export type BackupOperation = 'backup.create' | 'backup.status' | 'backup.verify' | 'backup.forget';
+
+/** Remembers, inside the transaction that disposes of it, which targets hold the keys of a row that was written at `writtenAt`. */
+export function noteDisposal(
+  core: VaultCore,
+  tx: Transaction & { entry: number },
+  row: string,
+  writtenAt: number,
+): void {
+  const targets = core.records.list<TargetRecord>(TARGETS);
+  const waits = targets.filter(({ value }) => value.mayHold >= writtenAt).map(({ row: id }) => id);
+  if (waits.length > 0) tx.put(DISPOSALS, row, { at: core.clock.now(), entry: tx.entry, waits });
+}
+
+export class Backups implements Disposable {
+  readonly #core: InnerCore;
+  readonly #heads: Heads;
+  readonly #isClosing: () => boolean;
+  #running: Promise<unknown> | undefined;
+  #timer: Disposable | undefined;
+
+  constructor(core: InnerCore, heads: Heads, isClosing: () => boolean) {
+    this.#core = core;
+    this.#heads = heads;
+    this.#isClosing = isClosing;
+  }
+
+  handlers(flush: () => void): Pick<Handlers, BackupOperation> {
+    return {
+      'backup.create': ({ caller, target }) => this.#exclusively(() => this.#create(caller, target, flush)),
+      'backup.status': () => this.#status(),
+      'backup.verify': ({ caller, target }) => this.#exclusively(() => this.#verify(caller, target)),
+      'backup.forget': ({ caller, targetId }) => this.#forget(caller, targetId),
+    };
+  }
+
+  /** Runs, from time to time, what is due. */
+  schedule(flush: () => void): void {
+    this.#timer = this.#core.clock.after(LOOK_MS, () => {
+      void this.#runDue(flush).finally(() => !this.#isClosing() && this.schedule(flush));
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#timer?.[Symbol.dispose]();
+  }
+
+  /** Settles when no run is under way; a run ends at its next pause when the vault is closing. */
+  async idle(): Promise<void> {
+    await this.#running?.catch(() => undefined);
+  }
+
+  async #runDue(flush: () => void): Promise<void> {
+    const caller = { actor: VAULT_ACTOR, address: '' };
+    for (const { row, value } of this.#core.records.list<TargetRecord>(TARGETS)) {
+      if (this.#running !== undefined || this.#core.clock.now() - value.lastAt < EVERY_MS) continue;
+      await this.#exclusively(() => this.#create(caller, value.path, flush)).catch((thrown: unknown) => {
+        this.#core.log.error({ err: thrown, target: row }, 'a backup failed');
+      });
+    }
+  }
+
+  async #exclusively<Answer>(work: () => Promise<Answer>): Promise<Answer> {
+    if (this.#running !== undefined) {
+      throw new WardlineError('backup-running', 'Another backup runs just now; try again when it is done.');
+    }
+    const running = work();
+    this.#running = running;
+    try {
+      return await running;
+    } finally {
+      this.#running = undefined;
+    }
+  }
+
+  async #create(caller: Caller, path: string, flush: () => void) {
+    const target = resolve(path);
+    const known = this.#find(target);
+    if (known === undefined && this.#core.records.count(TARGETS) >= MAX_TARGETS) {
+      throw new WardlineError('backup-target', 'There are too many backup targets; forget one first.');
+    }
+    flush();
+    const id = known?.row ?? newId();
+    this.#begin(caller, { id, target }, known?.value);
+    try {
+      const sign = (message: Uint8Array) => this.#heads.signature(message);
+      const { manifest, bytes, rows } = await runBackup({ core: this.#core, target, sign, pause: this.#pause() });
+      this.#register(caller, { id, target, manifest });
+      const completed = this.#complete(id, manifest.until);
+      return { target, until: manifest.until, bytes, rows, files: manifest.files.length, completed };
+    } catch (thrown) {
+      const detail = thrown instanceof WardlineError ? thrown.code : 'internal';
+      const entry = { action: 'backup-created', ...caller, outcome: 'failed', subject: id, detail } as const;
+      const isNew = known === undefined && !hasBackup(target);
+      if (!this.#isClosing()) this.#core.transact(entry, (tx) => isNew && tx.delete(TARGETS, id));
+      throw thrown;
+    }
+  }
+
+  /** From here on the target counts as holding the keys of all that is in the vault: the run's snapshot comes after this. */
+  #begin(caller: Caller, { id, target: path }: { id: string; target: string }, before: TargetRecord | undefined): void {
+    const addedAt = this.#core.clock.now();
+    const record = before ?? { path, addedAt, lastAt: 0, until: 0, bytes: 0 };
+    const entry = { action: 'backup-started', ...caller, outcome: 'ok', subject: id, detail: path } as const;
+    this.#core.transact(entry, (tx) => tx.put(TARGETS, id, { ...record, mayHold: tx.entry }));
+  }
+
+  #register(caller: Caller, { id, target, manifest }: { id: string; target: string; manifest: Manifest }): void {
+    const { clock, records } = this.#core;
+    const before = records.get<TargetRecord>(TARGETS, id)?.value;
+    const bytes = [...manifest.files, manifest.bundle].reduce((sum, file) => sum + file.bytes, 0);
+    const lastAt = clock.now();
+    const { until } = manifest;
+    const record = { path: target, addedAt: before?.addedAt ?? lastAt, lastAt, until, mayHold: until, bytes };
+    const detail = `${target}, up to entry ${manifest.until}`;
+    const entry = { action: 'backup-created', ...caller, outcome: 'ok', subject: id, detail } as const;
+    this.#core.transact(entry, (tx) => tx.put(TARGETS, id, record));
+  }
+
+  /** The target's bundle is of after these disposals: it no longer holds their keys. Answers how many are complete now. */
+  #complete(targetId: string, until: number): number {
+    const waiting = this.#core.records.list<DisposalRecord>(DISPOSALS);
+    const touched = waiting.filter(({ value }) => value.entry <= until && value.waits.includes(targetId));
+    if (touched.length === 0) return 0;
+    const done = touched.filter(({ value }) => value.waits.length === 1);
+    const detail = `${done.length} are gone from every backup, ${touched.length - done.length} wait for another target`;
+    const entry = { action: 'disposal-completed', actor: VAULT_ACTOR, address: '', outcome: 'ok', detail } as const;
+    this.#core.transact(entry, (tx) => {
+      for (const { row, value } of touched) {
+        const waits = value.waits.filter((id) => id !== targetId);
+        if (waits.length === 0) tx.delete(DISPOSALS, row);
+        else tx.put(DISPOSALS, row, { ...value, waits });
+      }
+    });
+    return done.length;
+  }
+
+  #status() {
+    const waiting = this.#core.records.list<DisposalRecord>(DISPOSALS);
+    const targets = this.#core.records.list<TargetRecord>(TARGETS).map(({ row, value }) => ({
+      ...{ id: row, path: value.path, lastAt: value.lastAt, until: value.until, bytes: value.bytes },
+      isThere: existsSync(value.path),
+      holdsDisposed: waiting.filter((disposal) => disposal.value.waits.includes(row)).length,
+    }));
+    return { targets, disposalsWaiting: waiting.length };
+  }
+
+  async #verify(caller: Caller, path: string) {
+    const target = resolve(path);
+    const manifest = readTarget(this.#core, target);
+    if (manifest === undefined)
+      throw new WardlineError('backup-missing', `There is no backup in ${target}; check the folder.`);
+    const problems = await checkFiles(target, manifest, this.#pause());
+    const outcome = problems.length === 0 ? 'ok' : 'failed';
+    this.#core.record({
+      action: 'backup-verified',
+      ...caller,
+      outcome,
+      detail: `${target}, ${problems.length} problems`,
+    });
+    const { until, createdAt, files } = manifest;
+    return { ok: problems.length === 0, problems, until, createdAt, files: files.length + 1 };
+  }
+
+  #forget(caller: Caller, targetId: string): Record<string, never> {
+    const found = this.#core.records.get<TargetRecord>(TARGETS, targetId);
+    if (found === undefined)
+      throw new WardlineError('backup-target', 'There is no such target; `wardline backup list` names them.');
+    const held = this.#status().targets.find(({ id }) => id === targetId)?.holdsDisposed ?? 0;
+    const detail = `${found.value.path}, given up while it held the keys of ${held} disposed artifacts`;
+    const entry = { action: 'backup-forgotten', ...caller, outcome: 'ok', subject: targetId, detail } as const;
+    this.#core.transact(entry, (tx) => tx.delete(TARGETS, targetId));
+    return {};
+  }
+
+  #find(path: string) {
+    return this.#core.records.list<TargetRecord>(TARGETS).find(({ value }) => value.path === path);
+  }
+
+  /** Tells how far a run is, and ends it when the vault is closing. */
+  #pause(): (bytes: number) => Promise<void> {
+    let done = 0;
+    let told = 0;
+    return async (bytes) => {
+      done += bytes;
+      if (done - told >= PROGRESS_BYTES) {
+        told = done;
+        this.#core.notify('backup.progress', { bytes: done });
+      }
+      await new Promise((next) => setImmediate(next));
+      if (this.#isClosing())
+        throw new WardlineError('vault-closing', 'The vault is closing; the backup was not finished.');
+    };
+  }
+}
+
+/** Whether a folder looks like a backup, without a secret. */
+export function hasBackup(folder: string): boolean {
+  try {
+    return readFileSync(resolve(folder, MANIFEST_NAME), 'utf8').startsWith('wardline-manifest-');
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,83 @@
+// The deep check: opens every captured record and every chunk of audio, in slices, and names what does not open.
+
+import type { ArtifactRow } from './artifact-rows.ts';
+import type { Artifacts } from './artifacts.ts';
+import { AudioReader } from './audio.ts';
+import type { CapturedRow, CapturedTable } from './captured-table.ts';
+import type { InnerCore } from './engine.ts';
+
+const SLICE_ROWS = 50;
+const MAX_PROBLEMS = 100;
+/** Samples that are opened before others get their turn: half a minute. */
+const SLICE_SAMPLES = 240_000;
+
+export interface DeepCheckResult {
+  readonly calls: number;
+  readonly artifacts: number;
+  readonly problems: readonly string[];
+}
+
+/** `pause` lets others have their turn and answers false when the check must end. Records must be unlocked. */
+export async function checkDeeply(
+  core: InnerCore,
+  artifacts: Artifacts,
+  pause: () => Promise<boolean>,
+): Promise<DeepCheckResult> {
+  const problems: string[] = [];
+  const name = (problem: string) => problems.length < MAX_PROBLEMS && problems.push(problem);
+  const calls = await walk(core, core.calls, pause, (row) => tryOpen(core.calls, row, name));
+  await walk(core, core.marks, pause, (row) => tryOpen(core.marks, row, name));
+  const found = await walk(core, core.artifacts, pause, async (row) => {
+    if (!tryOpen(core.artifacts, row, name)) return;
+    await listen(core, artifacts, row as ArtifactRow, pause, name);
+  });
+  return { calls, artifacts: found, problems };
+}
+
+async function walk(
+  core: InnerCore,
+  table: CapturedTable,
+  pause: () => Promise<boolean>,
+  look: (row: CapturedRow) => unknown,
+): Promise<number> {
+  const next = core.db.prepare(`SELECT * FROM ${table.name} WHERE seq > ? ORDER BY seq LIMIT ${SLICE_ROWS}`);
+  let count = 0;
+  for (let after = 0; ; ) {
+    const rows = next.all(after) as CapturedRow[];
+    for (const row of rows) await look(row);
+    count += rows.length;
+    if (rows.length === 0 || !(await pause())) return count;
+    after = rows.at(-1)!.seq;
+  }
+}
+
+function tryOpen(table: CapturedTable, row: CapturedRow, name: (problem: string) => unknown): boolean {
+  try {
+    table.open(row);
+    return true;
+  } catch {
+    name(`The row ${table.name}/${row.row} does not open.`);
+    return false;
+  }
+}
+
+async function listen(
+  core: InnerCore,
+  artifacts: Artifacts,
+  artifact: ArtifactRow,
+  pause: () => Promise<boolean>,
+  name: (problem: string) => unknown,
+): Promise<void> {
+  if (artifacts.rows.isOpen(artifact.row)) return; // still being written
+  const reader = new AudioReader(artifacts.rows, core.keys, (id) => artifacts.tampered.add(id));
+  try {
+    for (let from = 0; ; from += SLICE_SAMPLES) {
+      const { audio, totalSamples } = reader.read(artifact, from, SLICE_SAMPLES);
+      audio.fill(0);
+      if (from + SLICE_SAMPLES >= totalSamples || !(await pause())) return;
+      if (artifacts.rows.find(artifact.row) === undefined) return; // disposed of meanwhile
+    }
+  } catch {
+    if (artifacts.rows.find(artifact.row) !== undefined) name(`The audio of ${artifact.row} was altered.`);
+  }
+}
