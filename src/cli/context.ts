@@ -29,12 +29,13 @@ export type OpenVault = Vault & AsyncDisposable & { readonly isRunning: boolean 
 
 const RUNNING_PROBE_MS = 1_000;
 
-export function openContext(): CliContext {
+/** `whenMissing` is what a folder without a bootstrap file means: a mistyped name, or, for what makes appliances, a new one. */
+export function openContext(whenMissing: 'write' | 'refuse' = 'refuse'): CliContext {
   const checkout = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
   const environment = readEnvironment(process.env, checkout);
   return {
     checkout,
-    bootstrap: loadBootstrap(environment),
+    bootstrap: loadBootstrap(environment, whenMissing),
     runtimeFolder: openRuntimeFolder(environment),
     clock: systemClock,
     caller: { actor: { kind: 'local', user: userInfo().username }, address: '' },
@@ -81,7 +82,8 @@ async function answers(path: string, token: string, clock: Clock): Promise<boole
   }
 }
 
-function readToken(runtimeFolder: string): string | undefined {
+/** What the command line presents to the running appliance; undefined when none runs. */
+export function readToken(runtimeFolder: string): string | undefined {
   const file = join(runtimeFolder, 'cli-token');
   return existsSync(file) ? readFileSync(file, 'utf8') : undefined;
 }

@@ -1,4 +1,5 @@
 // How the command line prints: tables that fit the terminal, JSON for programs, local times.
+import { WardlineError } from '../kernel/errors.ts';
 
 export interface Column<Row> {
   readonly title: string;
@@ -9,6 +10,7 @@ export interface Column<Row> {
 
 const GAP = '  ';
 const LEAST_WIDTH = 8;
+const MOST_ROWS = 100;
 
 /** Rows under their titles, cut to `width` characters: columns that may shrink do so, with an ellipsis. */
 export function table<Row>(
@@ -59,4 +61,11 @@ export function localTime(utcMs: number, timeZone: string): string {
 export function duration(ms: number): string {
   const seconds = Math.round(ms / 1000);
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
+}
+
+/** The number of rows that `--limit` asks for. */
+export function rowLimit(text: string): number {
+  const limit = Number(text);
+  if (Number.isInteger(limit) && limit >= 1 && limit <= MOST_ROWS) return limit;
+  throw new WardlineError('limit-invalid', `--limit ${text} cannot be; give a number from 1 to ${MOST_ROWS}.`);
 }

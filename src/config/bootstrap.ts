@@ -76,11 +76,23 @@ folders: { data: data, keys: keys, logs: logs }
 log-level: info
 `;
 
-/** Reads the bootstrap file, writing it with its defaults when it is not there yet. */
-export function loadBootstrap(environment: Environment): Bootstrap {
+/** Reads the bootstrap file; when it is not there yet, writes it with its defaults, or says that there is no appliance. */
+export function loadBootstrap(environment: Environment, whenMissing: 'write' | 'refuse' = 'write'): Bootstrap {
   const file = join(environment.varFolder, 'wardline.yaml');
-  if (!existsSync(file)) writeFirst(file, template(environment));
+  if (!existsSync(file)) {
+    if (whenMissing === 'refuse') throw noAppliance(environment);
+    const first = template(environment);
+    check(file, parseYaml(file, first));
+    writeFirst(file, first);
+  }
   return toBootstrap(file, check(file, parseYaml(file, readFileSync(file, 'utf8'))));
+}
+
+function noAppliance({ varFolder }: Environment): WardlineError {
+  return new WardlineError(
+    'no-appliance',
+    `There is no appliance in ${varFolder}; name its folder with WARDLINE_VAR, or make one with \`wardline init\` or \`npm start\`.`,
+  );
 }
 
 function writeFirst(file: string, text: string): void {
@@ -108,13 +120,8 @@ function parseYaml(file: string, text: string): unknown {
 }
 
 function check(file: string, value: unknown): Static<typeof Schema> {
-  const fault = Value.Errors(Schema, value)[0];
-  if (fault !== undefined || !Value.Check(Schema, value)) {
-    const place = fault?.instancePath.slice(1).replaceAll('/', '.') || 'the file';
-    throw new WardlineError(
-      'bootstrap-invalid',
-      `${file}: ${place} ${fault?.message ?? 'is not understood'}. Correct it and start again.`,
-    );
+  if (!Value.Check(Schema, value)) {
+    throw new WardlineError('bootstrap-invalid', `${file}: ${faultIn(value)}. Correct it and start again.`);
   }
   for (const address of [value.address, value.console.host]) {
     if (isIP(address) === 0) {
@@ -131,6 +138,29 @@ function check(file: string, value: unknown): Static<typeof Schema> {
     );
   }
   return value;
+}
+
+/** What a person can do about a value that the schema's own words say poorly. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  'the file': 'must hold the settings of the appliance, one a line',
+  'host-name': 'must be a name of letters, digits, dots and hyphens',
+  'roles.edge': "must be 'embedded'; this version has no other",
+  'roles.media': "must be 'embedded'; this version has no other",
+  'log-level': 'must be error, warn, info or debug',
+};
+
+function faultIn(value: unknown): string {
+  const unknown = unknownKeyIn(value);
+  if (unknown !== undefined) return `there is no setting '${unknown}'; check its spelling`;
+  const fault = Value.Errors(Schema, value)[0];
+  const place = fault?.instancePath.slice(1).replaceAll('/', '.') || 'the file';
+  const isAbsent = fault?.keyword === 'required';
+  return `${place} ${(isAbsent ? undefined : REMEDIES[place]) ?? fault?.message ?? 'is not understood'}`;
+}
+
+function unknownKeyIn(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  return Object.keys(value).find((key) => !(key in Schema.properties));
 }
 
 function toBootstrap(file: string, value: Static<typeof Schema>): Bootstrap {

@@ -1,5 +1,6 @@
 // The log: JSON lines on standard error, for operators. Names, numbers, URIs and digits are Pii and print as `[pii]`.
-
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { Logger } from 'pino';
 import { pino } from 'pino';
 
@@ -14,8 +15,9 @@ export interface LogOptions {
 }
 
 export function createLogger({ role, level, file }: LogOptions): Logger {
+  if (file !== undefined) mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const destination = pino.destination(
-    file === undefined ? { dest: 2, sync: true } : { dest: file, sync: true, mkdir: true, mode: 0o600 },
+    file === undefined ? { dest: 2, sync: true } : { dest: file, sync: true, mode: 0o600 },
   );
   return pino({ level, base: { role }, timestamp: () => `,"time":"${new Date().toISOString()}"` }, destination);
 }

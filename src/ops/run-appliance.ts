@@ -36,8 +36,9 @@ export async function runAppliance(options: RunOptions): Promise<number> {
     const caller = { actor: { kind: 'local', user: userInfo().username }, address: '' } as const;
     const spoolFolder = join(runtimeFolder, 'spool');
     const secrets = await firstStart({ bootstrap, configFolder, spoolFolder, clock: systemClock, caller });
-    if (secrets !== undefined)
-      process.stdout.write(firstStartNotice(bootstrap, secrets, process.stdout.isTTY === true));
+    const isTerminal = process.stdout.isTTY === true;
+    if (secrets !== undefined) process.stdout.write(firstStartNotice(bootstrap, secrets, isTerminal));
+    const first = secrets === undefined ? {} : { first: isTerminal ? ('above' as const) : ('in-file' as const) };
     const supervisor = new Supervisor({
       bootstrap,
       runtimeFolder,
@@ -49,7 +50,7 @@ export async function runAppliance(options: RunOptions): Promise<number> {
       onFatal: () => signals.fatal(),
     });
     return await supervise(supervisor, signals, (running) =>
-      startScreen({ bootstrap, running, warnings: startWarnings(bootstrap), isFirst: secrets !== undefined }),
+      startScreen({ bootstrap, running, warnings: startWarnings(bootstrap), ...first }),
     );
   } catch (thrown) {
     process.stderr.write(`wardline: ${sentenceOf(thrown)}\n`);

@@ -9,11 +9,12 @@ export interface StartScreen {
   readonly bootstrap: Bootstrap;
   readonly running: Running;
   readonly warnings: readonly string[];
-  readonly isFirst: boolean;
+  /** Where the first start's secrets are, when this is the first start. */
+  readonly first?: 'above' | 'in-file';
 }
 
 /** The screen as text. It holds no secret. */
-export function startScreen({ bootstrap, running: { listeners, consoleUrl }, warnings, isFirst }: StartScreen): string {
+export function startScreen({ bootstrap, running: { listeners, consoleUrl }, warnings, first }: StartScreen): string {
   const at = (name: string, transport: string) =>
     listeners.find((l) => l.name === name && l.transport === transport)?.port;
   const lines = [
@@ -27,7 +28,7 @@ export function startScreen({ bootstrap, running: { listeners, consoleUrl }, war
     `  Key        ${bootstrap.keyFile}`,
     ...warnings.map((warning) => `  Note       ${warning}`),
     '',
-    ...nextSteps(isFirst),
+    ...nextSteps(first),
   ];
   return `${lines.join('\n')}\n`;
 }
@@ -53,11 +54,12 @@ export function firstStartNotice(bootstrap: Bootstrap, secrets: FirstStartSecret
   return `\nThis is the first start. Its secrets are in ${bootstrap.firstSecretsFile}; keep them elsewhere and delete that file.\n`;
 }
 
-function nextSteps(isFirst: boolean): string[] {
+function nextSteps(first: StartScreen['first']): string[] {
+  const link = first === 'above' ? 'the link above' : 'the link in that file';
   return [
-    ...(isFirst
-      ? ['  Next: open the link above, then `npm run demo` in a second terminal leaves a message through the menu.']
-      : []),
+    ...(first === undefined
+      ? []
+      : [`  Next: open ${link}, then \`npm run demo\` in a second terminal leaves a message through the menu.`]),
     '  A phone: `scripts/wardline extension phone 1001` prints its settings. Everything: `scripts/wardline --help`.',
     '  Ctrl-C waits for calls to end and stops; Ctrl-C again stops at once.',
   ];

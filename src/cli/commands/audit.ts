@@ -25,10 +25,34 @@ async function verify(options: { head?: string; json?: boolean }): Promise<void>
   const result = await vault.ask('audit.verify', { caller: context.caller, ...(head !== undefined && { head }) });
   show(options.json, result, () =>
     result.ok
-      ? `The trail holds: ${result.entries} entries, head ${result.head}.`
+      ? holds(result, head)
       : `The trail does NOT hold: entry ${result.firstBad?.sequence}: ${result.firstBad?.problem}. Keep the disk as it is and restore from a backup.`,
   );
   if (!result.ok) process.exitCode = 1;
+}
+
+function holds({ entries, head }: { entries: number; head: string }, given: string | undefined): string {
+  const { link, publicKey } = fieldsOf(head);
+  const against =
+    given === undefined
+      ? []
+      : [
+          `It runs through the given head, which was taken at entry ${fieldsOf(given).sequence}: nothing up to there was cut off.`,
+        ];
+  return [
+    `The trail holds: ${entries} ${entries === 1 ? 'entry' : 'entries'}, none altered, removed or reordered.`,
+    ...against,
+    `  Last link    ${link}`,
+    `  Signing key  ${publicKey}`,
+    ...(given === undefined
+      ? ['Whether its end was cut off is shown by a head that left this machine: --head <file>.']
+      : []),
+  ].join('\n');
+}
+
+/** A signed head is one line of JSON; its signature was checked by the vault. */
+function fieldsOf(head: string): { readonly sequence: number; readonly link: string; readonly publicKey: string } {
+  return JSON.parse(head) as ReturnType<typeof fieldsOf>;
 }
 
 function newestHead(file: string): string {

@@ -2,8 +2,8 @@
 import type { Command } from 'commander';
 import type { CallOutcome } from '../../model/cdr.ts';
 import { openContext, openVault } from '../context.ts';
-import { asPerson } from '../person.ts';
-import { duration, localTime, show, table } from '../print.ts';
+import { asPerson, mustBeAllowed } from '../person.ts';
+import { duration, localTime, rowLimit, show, table } from '../print.ts';
 
 interface Options {
   readonly limit: string;
@@ -18,7 +18,7 @@ export function addCallCommands(program: Command): void {
     .description('Call records.')
     .command('list')
     .description("List the newest calls, in local time. Asks for a person's login, password and code.")
-    .option('--limit <n>', 'how many', '25')
+    .option('--limit <n>', 'how many, 100 at most', '25')
     .option('--number <number>', 'only calls from or to this number')
     .option('--login <login>', 'who asks')
     .option('--json', 'print JSON')
@@ -26,15 +26,17 @@ export function addCallCommands(program: Command): void {
 }
 
 async function list(options: Options): Promise<void> {
+  const limit = rowLimit(options.limit);
   await using vault = await openVault(openContext());
   const { clinic } = await vault.ask('clinic.get', {});
-  const { rows } = await asPerson(vault, options.login, (caller) =>
-    vault.ask('calls.page', {
+  const { rows } = await asPerson(vault, options.login, ({ caller, user }) => {
+    mustBeAllowed('GET /api/calls', user);
+    return vault.ask('calls.page', {
       caller,
-      page: { limit: Number(options.limit) },
+      page: { limit },
       ...(options.number !== undefined && { number: options.number }),
-    }),
-  );
+    });
+  });
   show(options.json, rows, () =>
     table(rows, [
       { title: 'When', value: (cdr) => localTime(cdr.startedAt, clinic.timeZone) },

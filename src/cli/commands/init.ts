@@ -1,6 +1,7 @@
 // `wardline init`: the bootstrap file, the vault, the certificates and the sample clinic, without starting anything.
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import type { Bootstrap } from '../../config/bootstrap.ts';
 import { WardlineError } from '../../kernel/errors.ts';
 import { firstStart } from '../../ops/first-start.ts';
 import { firstStartNotice } from '../../ops/start-screen.ts';
@@ -29,7 +30,8 @@ export function addInitCommand(program: Command): void {
 async function init(options: Options): Promise<void> {
   if (options.address !== undefined) process.env.WARDLINE_ADDRESS = options.address;
   if (options.hostName !== undefined) process.env.WARDLINE_HOST_NAME = options.hostName;
-  const { bootstrap, checkout, runtimeFolder, clock, caller } = openContext();
+  const { bootstrap, checkout, runtimeFolder, clock, caller } = openContext('write');
+  refuseOther(bootstrap, options);
   const secrets = await firstStart({
     bootstrap,
     configFolder: join(checkout, 'config'),
@@ -49,5 +51,16 @@ async function init(options: Options): Promise<void> {
     options.json,
     { ...made, secrets: bootstrap.firstSecretsFile },
     () => `${notice}\nThe vault is in ${made.data}. Next: wardline start`,
+  );
+}
+
+/** A bootstrap file that was there before is the truth; an option that says otherwise would be lost unseen. */
+function refuseOther({ file, address, hostName }: Bootstrap, options: Options): void {
+  const isOther =
+    (options.address ?? address) !== address || (options.hostName ?? hostName).toLowerCase() !== hostName.toLowerCase();
+  if (!isOther) return;
+  throw new WardlineError(
+    'bootstrap-exists',
+    `${file} was there before and says host-name ${hostName}, address ${address}; change it there, then run \`wardline init\` without these options.`,
   );
 }

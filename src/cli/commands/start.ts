@@ -9,7 +9,7 @@ export function addStartCommand(program: Command): void {
     .command('start')
     .description('Run the appliance in this terminal until Ctrl-C.')
     .action(async () => {
-      const { checkout } = openContext();
+      const { checkout } = openContext('write');
       process.exitCode = await runAppliance({ env: process.env, checkout, sourceFolder: join(checkout, 'src') });
       process.exit();
     });

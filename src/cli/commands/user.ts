@@ -45,6 +45,12 @@ async function invite(login: string, options: InviteOptions): Promise<void> {
   const context = openContext();
   await using vault = await openVault(context);
   const { caller, bootstrap } = context;
+  const { clinic } = await vault.ask('clinic.get', {});
+  const absent = options.mailbox.find((mailbox) => !clinic.mailboxes.some(({ number }) => number === mailbox));
+  if (absent !== undefined) {
+    const all = clinic.mailboxes.map(({ number }) => number).join(', ');
+    throw new WardlineError('mailbox-unknown', `There is no mailbox ${absent}; the clinic has ${all || 'none'}.`);
+  }
   const { userId, token } = await vault.ask('users.invite', {
     caller,
     login,

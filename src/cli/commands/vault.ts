@@ -69,5 +69,5 @@ async function lock(): Promise<void> {
 
 async function ca(): Promise<void> {
   await using vault = await openVault(openContext());
-  process.stdout.write((await vault.ask('tls.get', { name: 'sip' })).ca);
+  process.stdout.write(`${(await vault.ask('tls.get', { name: 'sip' })).ca.trimEnd()}\n`);
 }

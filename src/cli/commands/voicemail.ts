@@ -1,8 +1,8 @@
 // `wardline voicemail list`: the newest messages; asks for a person's password and code.
 import type { Command } from 'commander';
 import { openContext, openVault } from '../context.ts';
-import { asPerson } from '../person.ts';
-import { duration, localTime, show, table } from '../print.ts';
+import { asPerson, mustBeAllowed, mustHear } from '../person.ts';
+import { duration, localTime, rowLimit, show, table } from '../print.ts';
 
 interface Options {
   readonly limit: string;
@@ -17,7 +17,7 @@ export function addVoicemailCommands(program: Command): void {
     .description('Voicemail messages.')
     .command('list')
     .description("List the newest messages, in local time. Asks for a person's login, password and code.")
-    .option('--limit <n>', 'how many', '25')
+    .option('--limit <n>', 'how many, 100 at most', '25')
     .option('--mailbox <number>', 'only this mailbox')
     .option('--login <login>', 'who asks')
     .option('--json', 'print JSON')
@@ -25,16 +25,20 @@ export function addVoicemailCommands(program: Command): void {
 }
 
 async function list(options: Options): Promise<void> {
+  const limit = rowLimit(options.limit);
   await using vault = await openVault(openContext());
   const { clinic } = await vault.ask('clinic.get', {});
-  const { rows } = await asPerson(vault, options.login, (caller) =>
-    vault.ask('artifacts.page', {
+  const { rows } = await asPerson(vault, options.login, ({ caller, user }) => {
+    mustBeAllowed('GET /api/voicemails', user);
+    const mailbox = options.mailbox ?? (user.roles.includes('admin') ? undefined : (user.mailboxes[0] ?? 'none'));
+    if (mailbox !== undefined) mustHear(user, mailbox);
+    return vault.ask('artifacts.page', {
       caller,
       kind: 'voicemail',
-      page: { limit: Number(options.limit) },
-      ...(options.mailbox !== undefined && { mailbox: options.mailbox }),
-    }),
-  );
+      page: { limit },
+      ...(mailbox !== undefined && { mailbox }),
+    });
+  });
   show(options.json, rows, () =>
     table(rows, [
       { title: 'When', value: (message) => localTime(message.startedAt, clinic.timeZone) },

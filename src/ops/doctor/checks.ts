@@ -94,7 +94,7 @@ export function checkCoreDumps(limits: string): Check {
   if (soft === '0') return ok('core dumps', 'Core dumps are off.');
   return warning(
     'core dumps',
-    'Core dumps are on and could hold clear audio; run `ulimit -c 0` before starting, or set LimitCORE=0 in the unit.',
+    'Core dumps are on in this shell: the processes turn them off for themselves, but their supervisor has this limit; run `ulimit -c 0` before starting, or set LimitCORE=0 in the unit.',
   );
 }
 
