@@ -1,8 +1,13 @@
 // What the stack does before it parses: flood limits by source, STUN and CRLF keep-alives, and TCP for what is too large for UDP.
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { connect } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import t from 'tap';
 import { SourceBuckets } from '../../src/engine/runtime/flood.ts';
+import { createSipStack } from '../../src/engine/runtime/stack.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { makeTestCertificate } from '../support/certificate.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import {
   answer,
@@ -117,3 +122,51 @@ t.test(
     t.equal(await send('small', true), 'udp');
   },
 );
+
+t.test('TLS: no more handshakes at once than the limit; when one is over the next may begin', async (t) => {
+  const { certificate, key, ca } = await makeTestCertificate(['127.0.0.1']);
+  await using server = recordingStack({ limits: { handshakes: 1 } }, (transaction) =>
+    transaction.respond(answer(transaction, 200)),
+  );
+  const tls = { certificate, key };
+  const { port } = await server.stack.listen({ name: 'phones', transport: 'tls', ...PLACE, tls });
+  const idle = connect(port, '127.0.0.1');
+  await once(idle, 'connect');
+  const turnedAway = connect(port, '127.0.0.1');
+  turnedAway.on('error', () => {});
+  await once(turnedAway, 'close');
+  t.strictSame(server.faults, ['too-many-handshakes']);
+  idle.destroy();
+  await once(idle, 'close');
+  while (server.stack.load.connections > 0) await new Promise((resolve) => setImmediate(resolve));
+  for (let phone = 0; phone < 3; phone++) {
+    const socket = connectTls({ port, host: '127.0.0.1', ca });
+    await once(socket, 'secureConnect');
+    await using peer = await streamPeer(socket);
+    peer.write(requestText({ via: `SIP/2.0/TLS 127.0.0.1;branch=z9hG4bK${phone}` }));
+    t.match(await peer.nth(1), { message: { status: 200 } }, 'secured connections do not count');
+  }
+});
+
+t.test('who is turned away hears nothing, whether its request is sound or broken', async (t) => {
+  const faults: string[] = [];
+  const events = {
+    onRequest() {},
+    onCancel() {},
+    onAck() {},
+    onStrayResponse() {},
+    onFault: (reason: string) => faults.push(reason),
+    admits: () => false,
+  };
+  await using stack = createSipStack(events, { clock: systemClock });
+  const { port } = await stack.listen({ name: 'phones', transport: 'udp', ...PLACE });
+  await using peer = await udpPeer();
+  const via = 'SIP/2.0/UDP 127.0.0.1;branch=z9hG4bKaway';
+  peer.send(requestText({ via }), port);
+  peer.send(requestText({ via }).replace('SIP/2.0\r\n', 'SIP/7.0\r\n'), port);
+  peer.send(requestText({ via }).replace('OPTIONS sip:', 'OPTIONS  sip:'), port);
+  peer.send('\0', port);
+  while (faults.length < 3) await new Promise((resolve) => setImmediate(resolve));
+  t.strictSame(faults, ['bad-version', 'bad-start-line', 'no-header-end']);
+  t.strictSame(peer.received, []);
+});
