@@ -25,6 +25,8 @@ export type AuditAction =
   | 'binding-removed'
   | 'registration-failed'
   | 'source-banned'
+  | 'ban-lifted'
+  | 'sip-trace-started'
   | 'artifact-opened'
   | 'artifact-closed'
   | 'artifact-recovered'

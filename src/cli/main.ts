@@ -6,10 +6,12 @@ import { addAuditCommands } from './commands/audit.ts';
 import { addBackupCommands } from './commands/backup.ts';
 import { addCallCommands } from './commands/call.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
+import { addEdgeCommand } from './commands/edge.ts';
 import { addExtensionCommands } from './commands/extension.ts';
 import { addImportCommands } from './commands/import.ts';
 import { addInitCommand } from './commands/init.ts';
 import { addPathsCommand } from './commands/paths.ts';
+import { addSipCommands } from './commands/sip.ts';
 import { addStartCommand } from './commands/start.ts';
 import { addUserCommands } from './commands/user.ts';
 import { addVaultCommands } from './commands/vault.ts';
@@ -44,6 +46,8 @@ for (const add of [
   addAuditCommands,
   addVaultCommands,
   addBackupCommands,
+  addSipCommands,
+  addEdgeCommand,
   addPathsCommand,
   addDoctorCommand,
 ]) {

@@ -1,0 +1,138 @@
+// `wardline edge`: the SIP edge alone, in the place of drachtio-server, for applications on drachtio-srf and their test suites.
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { createEdge, type Edge, type EdgeListenerOptions } from '../../engine/edge/edge.ts';
+import { systemClock } from '../../kernel/clock.ts';
+import { codeOf, WardlineError } from '../../kernel/errors.ts';
+import { isIP } from '../../kernel/ip.ts';
+import { createLogger } from '../../kernel/logger.ts';
+
+interface Options {
+  readonly admin: Place;
+  readonly secret: string;
+  readonly listen: readonly EdgeListenerOptions[];
+  readonly cert?: string;
+  readonly key?: string;
+  readonly trust?: string;
+  readonly exempt: readonly string[];
+  readonly log: 'silent' | 'error' | 'warn' | 'info' | 'debug';
+}
+
+interface Place {
+  readonly host: string;
+  readonly port: number;
+}
+
+const PROFILES = ['phones', 'carrier'] as const;
+const HELP = `
+Applications connect with \`srf.connect({ host: '127.0.0.1', port: 9022, secret: 'S' })\`, as to drachtio-server.
+
+A listener is [profile:]transport/address:port, and --listen may be given several times:
+  udp/127.0.0.1:5060            neutral: answers everybody and bans nobody, as drachtio-server does
+  tls/0.0.0.0:5061              SIP over TLS; needs --cert and --key
+  phones:tls/0.0.0.0:5061       for phones: scanners and guessers get silence and are banned for a growing time
+  carrier:udp/192.0.2.5:5060    the same for trunks; name their addresses with --exempt
+  tcp/[::1]:5060                IPv6 in brackets; port 0 lets the system choose
+
+It says what it listens at, one line each, and runs until Ctrl-C or SIGTERM.`;
+
+export function addEdgeCommand(program: Command): void {
+  program
+    .command('edge')
+    .description('Run the SIP edge alone, in the place of drachtio-server: SIP on one side, drachtio-srf on the other.')
+    .addOption(
+      new Option('--admin <address:port>', 'where applications connect')
+        .argParser(parsePlace)
+        .default({ host: '127.0.0.1', port: 9022 }, '127.0.0.1:9022'),
+    )
+    .requiredOption('--secret <secret>', 'what applications authenticate with')
+    .requiredOption('--listen <listener>', 'where SIP is listened for; may be given several times', collectListener)
+    .option('--cert <file>', 'certificate chain for TLS, PEM')
+    .option('--key <file>', 'its key, PEM')
+    .option('--trust <file>', 'certificates that outgoing TLS trusts beside the usual ones, PEM')
+    .option('--exempt <address>', 'an address or network that is never banned; may be given several times', collect, [])
+    .addOption(
+      new Option('--log <level>', 'what is logged to standard error')
+        .choices(['silent', 'error', 'warn', 'info', 'debug'])
+        .default('warn'),
+    )
+    .addHelpText('after', HELP)
+    .action(run);
+}
+
+async function run(options: Options): Promise<void> {
+  const edge = await createEdge({
+    admin: options.admin,
+    secret: options.secret,
+    listeners: options.listen,
+    exempt: options.exempt,
+    clock: systemClock,
+    logger: createLogger({ role: 'edge', level: options.log }),
+    ...tlsOf(options),
+    ...(options.trust !== undefined && { trust: readPem(options.trust) }),
+  });
+  tell(edge);
+  await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
+  await edge.close();
+  process.exit(0);
+}
+
+function tlsOf({ cert, key, listen }: Options): { tls?: { certificate: string; key: string } } {
+  if (cert !== undefined && key !== undefined) return { tls: { certificate: readPem(cert), key: readPem(key) } };
+  if (cert === undefined && key === undefined && listen.every(({ transport }) => transport !== 'tls')) return {};
+  throw new WardlineError('no-certificate', 'A TLS listener needs both --cert and --key.');
+}
+
+function tell({ admin, listeners }: Edge): void {
+  const lines = listeners.map(({ name, transport, host, port }) => {
+    const profile = name === 'neutral' ? '' : `${name}:`;
+    return `listens at ${profile}${transport}/${written(host)}:${port}`;
+  });
+  process.stdout.write(`${lines.join('\n')}\napplications connect at ${written(admin.host)}:${admin.port}\n`);
+}
+
+function written(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+function readPem(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new WardlineError('no-file', `${file} cannot be read (${codeOf(cause)}): name a PEM file.`, { cause });
+  }
+}
+
+function collect(value: string, all: readonly string[]): string[] {
+  return [...all, value];
+}
+
+function collectListener(text: string, all: readonly EdgeListenerOptions[] = []): EdgeListenerOptions[] {
+  const match = /^(?:(\w+):)?(udp|tcp|tls)\/(.+)$/.exec(text);
+  const transport = match?.[2];
+  const profile = PROFILES.find((each) => each === match?.[1]);
+  const isProfileKnown = match?.[1] === undefined || profile !== undefined;
+  if (!isProfileKnown || (transport !== 'udp' && transport !== 'tcp' && transport !== 'tls')) {
+    throw new InvalidArgumentError('Write it as udp/127.0.0.1:5060, with phones: or carrier: before it if you like.');
+  }
+  const place = parsePlace(match?.[3] ?? '');
+  const listener: EdgeListenerOptions = {
+    ...place,
+    transport,
+    name: profile ?? 'neutral',
+    ...(profile !== undefined && { profile }),
+  };
+  return [...all, listener];
+}
+
+function parsePlace(text: string): Place {
+  const match = /^(?:\[([0-9a-f:.]+)\]|([0-9.]+|localhost)):(\d{1,5})$/i.exec(text);
+  const given = match?.[1] ?? match?.[2] ?? '';
+  const host = given === 'localhost' ? '127.0.0.1' : given;
+  const port = Number(match?.[3]);
+  if (isIP(host) === 0 || port > 65_535) {
+    throw new InvalidArgumentError('Write an IP address and a port, as 127.0.0.1:9022 or [::1]:9022.');
+  }
+  return { host, port };
+}
