@@ -107,6 +107,8 @@ t.test('bridge: when one party goes the other stays, waits, and can be played to
   await using bench = await mediaBench();
   const [a, b] = [await bench.call(), await bench.call()];
   await a.endpoint.bridge(b.endpoint);
+  // FreeSWITCH loses the other party for good when the first leaves before its bridge runs.
+  await a.phone.wait(100);
   await a.endpoint.dialog.destroy();
   const playing = b.endpoint.play('tone_stream://%(300,0,650)');
   await b.phone.wait(100);
