@@ -17,7 +17,7 @@ const options = {
 t.test('20 recordings, reads, settings and backups: 30 cuts lose nothing that was acknowledged', options, async (t) => {
   const random = seeded();
   t.comment(`seed ${random.seed}`);
-  using load = await runLoggedLoad(library!, { calls: 20, milliseconds: 3_500 });
+  using load = await runLoggedLoad(library!, { calls: 20, milliseconds: 3_500, backupTo: join(folder, 'backup') });
   t.ok(load.operations > 500, `${load.operations} operations were logged`);
   await load.cut(30, random, (where, faults) => t.same(faults, [], where));
 });
