@@ -127,6 +127,15 @@ export interface VaultOperations {
   /** Rejects `last-slot` when nothing would be left to start unattended with, or to open the records with. */
   'slot.remove': { ask: { caller: Caller; slotId: string }; answer: Record<string, never> };
 
+  /**
+   * A new root, recovery code and key file: the old ones open nothing that is written from now on, and today's open no older
+   * backup. Passphrase slots go; add them again. `using` opens both halves. The code is answered once.
+   */
+  'root.rotate': {
+    ask: { caller: Caller; using: { slot: 'passphrase' | 'recovery' | 'key-file'; secret: string } };
+    answer: { recoveryCode: string; passphrasesRemoved: number };
+  };
+
   // Backups: FORMAT.md §11. Progress comes as notices `backup.progress {bytes}`.
   /** Backs up into the folder and registers it; from then on it is also written once a day. */
   'backup.create': {

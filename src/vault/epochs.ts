@@ -6,6 +6,7 @@ import { WardlineError } from '../kernel/errors.ts';
 import { blake2b, isEqual, sodium, wipe } from '../seal/sodium.ts';
 import { KEY_BYTES, rowHash } from './format.ts';
 import type { Keyring } from './keyring.ts';
+import type { RecordsKeyPair, ServiceKeys } from './purpose-keys.ts';
 import type { Transactor } from './transact.ts';
 
 export type RetentionClass = 'cdr' | 'voicemail' | 'recording' | 'greeting';
@@ -76,6 +77,31 @@ export class Epochs {
     if (secrets === undefined) throw epochDamaged();
     this.#secrets.set(id, secrets);
     return secrets;
+  }
+
+  /** Begins new epochs for all that this month has one for: what is captured from now on has keys that no old root knew. */
+  renew(): void {
+    const month = new Date(this.#clock.now()).toISOString().slice(0, 7);
+    this.#current.clear();
+    const classes = this.#db.prepare('SELECT DISTINCT class FROM epochs WHERE month = ?').pluck().all(month);
+    for (const retention of classes as RetentionClass[]) this.#create(retention, month);
+  }
+
+  /** Seals every epoch's secret to the records key of now, and MACs its public part; only inside a transaction. */
+  reseal({ service, pair }: { readonly service: ServiceKeys; readonly pair: RecordsKeyPair }): void {
+    const update = this.#db.prepare('UPDATE epochs SET mac = ?, secret = ? WHERE id = ?');
+    const recordsPublicKey = Buffer.from(this.#keyring.identity.recordsPublicKey, 'base64');
+    for (const row of this.#db.prepare('SELECT * FROM epochs').all() as EpochRow[]) {
+      const binding = bindingOf(row, this.#keyring.vaultId);
+      const isSound = isEqual(blake2b(canonicalBytes(binding), service.epochMac), row.mac);
+      const secrets = openSecret(row, binding, pair);
+      if (!isSound || secrets === undefined) continue; // damaged or destroyed: it stays that
+      const { privateKey, wrapKey } = secrets;
+      const plain = Buffer.concat([privateKey, wrapKey, blake2b(canonicalBytes(binding))]);
+      const mac = blake2b(canonicalBytes(binding), this.#keyring.service.epochMac);
+      update.run(mac, sodium.crypto_box_seal(plain, recordsPublicKey), row.id);
+      wipe(plain, privateKey, wrapKey);
+    }
   }
 
   /** Forgets what opens captured things. */

@@ -17,7 +17,7 @@ export class Heads implements Disposable {
   readonly #keyring: Keyring;
   readonly #trail: Trail;
   readonly #clock: Clock;
-  readonly #privateKey: Uint8Array;
+  #privateKey: Uint8Array;
   readonly #onError: (thrown: unknown) => void;
   #written = 0;
   #timer: Disposable | undefined;
@@ -50,6 +50,12 @@ export class Heads implements Disposable {
       publicKey: identity.auditPublicKey,
     };
     return signHead(fields, (message) => sodium.crypto_sign_detached(message, this.#privateKey));
+  }
+
+  /** Signs by the key of a new root from now on. */
+  rekey(privateKey: Uint8Array): void {
+    this.#privateKey = privateKey;
+    this.write();
   }
 
   /** Ed25519 by the key that signs heads, for a backup's manifest. */
@@ -116,8 +122,8 @@ export function compareHeads(heads: readonly TrailHead[], trail: Trail): string 
   return undefined;
 }
 
-function isOurs(head: TrailHead, { identity }: Keyring): boolean {
-  return head.vaultId === identity.vaultId && head.publicKey === identity.auditPublicKey;
+function isOurs(head: TrailHead, keyring: Keyring): boolean {
+  return head.vaultId === keyring.vaultId && keyring.isAuditKey(head.publicKey, head.sequence);
 }
 
 function checkSignature(signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array): boolean {

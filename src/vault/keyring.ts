@@ -5,6 +5,7 @@ import { WardlineError } from '../kernel/errors.ts';
 import { blake2b, isEqual, wipe } from '../seal/sodium.ts';
 import { FORMAT_VERSION } from './format.ts';
 import { deriveRecordsKeyPair, deriveServiceKeys, type RecordsKeyPair, type ServiceKeys } from './purpose-keys.ts';
+import { type FormerRoot, readFormerRoots } from './roots.ts';
 import { openSlot, type RootHalves, type Slot, type SlotKind, type SlotParameters } from './slots.ts';
 
 /** What `meta` says in clear; its MAC is under a service key. */
@@ -27,9 +28,10 @@ interface SlotRow {
 }
 
 export class Keyring {
-  readonly identity: VaultIdentity;
-  readonly service: ServiceKeys;
   readonly #db: Database;
+  #identity: VaultIdentity;
+  #service: ServiceKeys;
+  #former: readonly FormerRoot[];
   #records: RecordsKeyPair | undefined;
 
   private constructor(
@@ -39,8 +41,9 @@ export class Keyring {
     records: RecordsKeyPair | undefined,
   ) {
     this.#db = db;
-    this.identity = identity;
-    this.service = service;
+    this.#identity = identity;
+    this.#former = readFormerRoots(db, identity.vaultId, service.records);
+    this.#service = withFirstBlind(service, this.#former);
     this.#records = records;
   }
 
@@ -75,6 +78,58 @@ export class Keyring {
     return new Keyring(db, identity, service, undefined);
   }
 
+  get identity(): VaultIdentity {
+    return this.#identity;
+  }
+
+  get service(): ServiceKeys {
+    return this.#service;
+  }
+
+  /** Roots before this one, oldest first. */
+  get former(): readonly FormerRoot[] {
+    return this.#former;
+  }
+
+  /** The keys that sealed and MACed an entry of the trail. */
+  keysOfEntry(sequence: number): ServiceKeys {
+    return this.#former.find(({ untilEntry }) => sequence <= untilEntry)?.service ?? this.#service;
+  }
+
+  /** Whether a head of that entry may be signed by that key. */
+  isAuditKey(publicKey: string, sequence: number): boolean {
+    if (publicKey === this.#identity.auditPublicKey) return true;
+    return this.#former.some((root) => root.auditPublicKey === publicKey && sequence <= root.untilEntry);
+  }
+
+  /** Takes a new root in place of `old`; nothing of it is written yet. `restore` goes back. */
+  replaceRoot({ halves, old, untilEntry, auditKey }: NewRoot) {
+    const before = { identity: this.#identity, service: this.#service, former: this.#former, records: this.#records };
+    const { generation = 0 } = this.#former.at(-1) ?? {};
+    const { auditPublicKey } = this.#identity;
+    const serviceHalf = new Uint8Array(old.service);
+    const root = { generation: generation + 1, untilEntry, serviceHalf, service: this.#service, auditPublicKey };
+    const pair = deriveRecordsKeyPair(halves.records);
+    const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
+    this.#identity = { ...before.identity, recordsPublicKey: base64(pair.publicKey), auditPublicKey: base64(auditKey) };
+    this.#former = [...this.#former, root];
+    this.#service = withFirstBlind(deriveServiceKeys(halves.service), this.#former);
+    if (this.#records !== undefined) this.#records = pair;
+    const restore = () => {
+      this.#identity = before.identity;
+      this.#service = before.service;
+      this.#former = before.former;
+      this.#records = before.records;
+    };
+    return { service: before.service, pair: deriveRecordsKeyPair(old.records), restore };
+  }
+
+  /** Writes what `meta` says of the vault as it is now. */
+  writeIdentity(): void {
+    const update = this.#db.prepare("UPDATE meta SET value = ?, mac = ? WHERE name = 'vault'");
+    update.run(canonicalText({ ...this.#identity }), identityMac(this.#identity, this.#service));
+  }
+
   get vaultId(): string {
     return this.identity.vaultId;
   }
@@ -91,7 +146,7 @@ export class Keyring {
 
   /** Keys that may have made a backup's manifest: today's root and those before it. */
   manifestKeys(): Uint8Array[] {
-    return [this.service.manifest];
+    return [this.#service, ...this.#former.map(({ service }) => service)].map(({ manifest }) => manifest);
   }
 
   /** The halves themselves, to be wrapped once more; the caller wipes them. @throws WardlineError `wrong-secret` */
@@ -125,6 +180,21 @@ export class Keyring {
     this.lock();
     wipe(...Object.values(this.service));
   }
+}
+
+interface NewRoot {
+  readonly halves: Required<RootHalves>;
+  readonly old: Required<RootHalves>;
+  /** The last entry that the old root sealed. */
+  readonly untilEntry: number;
+  /** Ed25519, public. */
+  readonly auditKey: Uint8Array;
+}
+
+/** Blind digests stand in rows that are never updated and in row ids: their key is the first root's, for good. */
+function withFirstBlind(service: ServiceKeys, former: readonly FormerRoot[]): ServiceKeys {
+  const first = former[0];
+  return first === undefined ? service : { ...service, blind: new Uint8Array(first.service.blind) };
 }
 
 /** Writes the vault's identity; once, at its making. */

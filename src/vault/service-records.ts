@@ -70,6 +70,16 @@ export class ServiceRecordStore implements ServiceRecords {
     return this.#describe({ space, row, version, body });
   }
 
+  /** Seals every row anew, as its next version, under the keys of now; answers each as the trail will know it. */
+  *reseal(formerKey: Uint8Array): Generator<Required<RowChange>> {
+    for (const { space, row, version, body } of this.#statements.all.all() as Row[]) {
+      const value = openRecord<object>(formerKey, body, this.#place(space, row, version));
+      const next = sealRecord(this.#keyring.service.records, value, this.#place(space, row, version + 1));
+      this.#statements.put.run(space, row, version + 1, next);
+      yield this.#describe({ space, row, version: version + 1, body: next });
+    }
+  }
+
   delete(space: string, row: string): void {
     this.#statements.dropTerms.run(space, row);
     this.#statements.drop.run(space, row);

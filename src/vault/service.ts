@@ -1,6 +1,7 @@
 // The open vault: builds its parts in order, checks and recovers, answers operations, and closes cleanly.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Database } from 'better-sqlite3';
 import { positionOf } from '../audit/head.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { codeOf, WardlineError } from '../kernel/errors.ts';
@@ -11,6 +12,7 @@ import { Artifacts } from './artifacts.ts';
 import { Backups } from './backup/targets.ts';
 import { bindingHandlers } from './bindings.ts';
 import { callHandlers } from './calls.ts';
+import type { LeafNames } from './certificates.ts';
 import type { AnswerTo, Ask, VaultOperation } from './contract.ts';
 import { DATABASE_NAME, lockFolder, openDatabase } from './database.ts';
 import { checkDeeply } from './deep-check.ts';
@@ -22,6 +24,7 @@ import { type AskContext, type Handlers, WithBody } from './operations.ts';
 import { people } from './people/people.ts';
 import { PlayoutFolder } from './playout.ts';
 import { readingHandlers } from './reading.ts';
+import { nextKeyFile, rotationHandlers, settleKeyFile } from './rotation.ts';
 import { getClinic, settingsHandlers } from './settings.ts';
 import { slotHandlers } from './slot-operations.ts';
 import { renewLeaves, tlsHandlers } from './tls.ts';
@@ -40,6 +43,8 @@ export interface VaultOptions {
   readonly keySecret?: string | undefined;
   /** The vault alone was restarted: captures that ran may be taken up again. */
   readonly canResume: boolean;
+  /** What certificates are to name; what they named before when absent. */
+  readonly names?: LeafNames | undefined;
 }
 
 /** A trail up to this long is checked whole before the vault answers anything. */
@@ -82,6 +87,7 @@ export class OpenVault implements AsyncDisposable {
     this.#handlers = {
       ...settingsHandlers(core),
       ...slotHandlers(core),
+      ...rotationHandlers(core, this.#heads, keyFile),
       ...tlsHandlers(core),
       ...bindingHandlers(core),
       ...callHandlers(core),
@@ -106,8 +112,7 @@ export class OpenVault implements AsyncDisposable {
     try {
       const db = openDatabase(join(options.dataFolder, DATABASE_NAME), options.dataFolder);
       try {
-        const secret = options.keySecret ?? readKeyFile(options.keyFile);
-        const keyring = Keyring.open(db, 'key-file', secret, options.startLocked);
+        const keyring = openKeyring(db, options);
         const listeners = new Set<NoticeListener>();
         const notify = (type: string, payload: object) => {
           for (const listener of listeners) listener({ type, payload });
@@ -191,7 +196,7 @@ export class OpenVault implements AsyncDisposable {
     this.#lock[Symbol.dispose]();
   }
 
-  async #start({ headsFile, canResume, clock }: VaultOptions): Promise<void> {
+  async #start({ headsFile, canResume, clock, names }: VaultOptions): Promise<void> {
     const core = this.#core;
     const { heads, isMissing } = readHeads(headsFile, core.keyring);
     if (isMissing)
@@ -208,7 +213,7 @@ export class OpenVault implements AsyncDisposable {
     core.record({ action: 'vault-opened', actor: VAULT_ACTOR, address: '', outcome, detail });
     this.#artifacts.recover(canResume);
     this.#artifacts.sweep();
-    await renewLeaves(core);
+    await renewLeaves(core, names);
     this.#heads.write();
     this.#heads.start();
     this.#backups.schedule(() => this.#flush());
@@ -254,6 +259,22 @@ export class OpenVault implements AsyncDisposable {
     if (this.#core.trail.sequence <= CHECK_AT_ONCE_ENTRIES) await run();
     else
       this.#checking = run().catch((thrown) => this.#core.log.error({ err: thrown }, 'the check of the trail failed'));
+  }
+}
+
+/** Opens by the key file; when a rotation was cut off between its commit and the new file's getting its name, by that one. */
+function openKeyring(db: Database, { keyFile, keySecret, startLocked }: VaultOptions): Keyring {
+  if (keySecret !== undefined) return Keyring.open(db, 'key-file', keySecret, startLocked);
+  const next = nextKeyFile(keyFile);
+  try {
+    const keyring = Keyring.open(db, 'key-file', readKeyFile(keyFile), startLocked);
+    settleKeyFile(keyFile, false);
+    return keyring;
+  } catch (thrown) {
+    if (!existsSync(next) || !['wrong-secret', 'key-file-missing'].includes(codeOf(thrown))) throw thrown;
+    const keyring = Keyring.open(db, 'key-file', readKeyFile(next), startLocked);
+    settleKeyFile(keyFile, true);
+    return keyring;
   }
 }
 

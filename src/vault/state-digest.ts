@@ -7,7 +7,7 @@ import { blake2b } from '../seal/sodium.ts';
 const MASK = (1n << 256n) - 1n;
 
 export class StateDigest {
-  readonly #key: Uint8Array;
+  #key: Uint8Array;
   #sum = 0n;
 
   constructor(key: Uint8Array) {
@@ -24,6 +24,12 @@ export class StateDigest {
 
   set(value: bigint): void {
     this.#sum = value;
+  }
+
+  /** Begins again with the key of a new root. */
+  rekey(key: Uint8Array): void {
+    this.#key = key;
+    this.#sum = 0n;
   }
 
   add(row: Required<RowChange>): void {

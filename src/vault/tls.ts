@@ -1,4 +1,5 @@
 // TLS material in the vault: the private CA, the names it certifies, and a leaf for SIP and one for the console.
+import { canonicalText } from '../kernel/canonical.ts';
 import { WardlineError } from '../kernel/errors.ts';
 import { createCa, createLeaf, type KeyedCertificate, type LeafNames, mustRenew } from './certificates.ts';
 import type { Transaction, VaultCore } from './core.ts';
@@ -27,21 +28,30 @@ export function putTlsMaterial(tx: Transaction, { ca, names, leaves }: TlsMateri
   for (const name of LEAVES) tx.put(TLS, name, leaves[name]);
 }
 
-/** Makes new leaves when the old ones end soon; phones trust the CA, so nothing changes for them. */
-export async function renewLeaves(core: VaultCore): Promise<void> {
+/** Makes new leaves when the old ones end soon or name other `names`; phones trust the CA, so nothing changes for them. */
+export async function renewLeaves(core: VaultCore, names?: LeafNames): Promise<void> {
   const now = core.clock.now();
-  for (const name of LEAVES) {
+  const before = get<LeafNames>(core, 'names');
+  const current = names ?? before;
+  const isRenamed = canonicalText({ ...current }) !== canonicalText({ ...before });
+  for (const [index, name] of LEAVES.entries()) {
     const leaf = get<KeyedCertificate>(core, name);
-    if (!mustRenew(leaf, now)) continue;
-    const renewed = await createLeaf(get<KeyedCertificate>(core, 'ca'), get<LeafNames>(core, 'names'), now);
+    if (!isRenamed && !mustRenew(leaf, now)) continue;
+    const renewed = await createLeaf(get<KeyedCertificate>(core, 'ca'), current, now);
+    const isLast = index === LEAVES.length - 1;
     const entry = {
       action: 'certificate-renewed',
       actor: VAULT_ACTOR,
       address: '',
       outcome: 'ok',
       subject: name,
+      ...(isRenamed && { detail: `for ${[current.hostName, ...current.addresses].join(', ')}` }),
     } as const;
-    core.transact(entry, (tx) => tx.put(TLS, name, renewed));
+    core.transact(entry, (tx) => {
+      tx.put(TLS, name, renewed);
+      // Only with the last, so that a start that is cut off in between does the rest again.
+      if (isRenamed && isLast) tx.put(TLS, 'names', current);
+    });
   }
 }
 

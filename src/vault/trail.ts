@@ -72,7 +72,11 @@ export class Trail {
 
   /** @throws WardlineError `record-damaged` */
   open(entry: ChainEntry): TrailContent {
-    const plain = openBlob(this.#keyring.service.auditSeal, entry.sealed, this.#binding(entry.sequence));
+    const plain = openBlob(
+      this.#keyring.keysOfEntry(entry.sequence).auditSeal,
+      entry.sealed,
+      this.#binding(entry.sequence),
+    );
     if (plain === undefined) throw damaged('the audit trail');
     return JSON.parse(Buffer.from(plain).toString('utf8')) as TrailContent;
   }
@@ -88,7 +92,10 @@ export class Trail {
   }
 
   isMacGood(entry: ChainEntry): boolean {
-    return isEqual(blake2b(macInput(entry.sequence, entry.link), this.#keyring.service.auditMac), entry.mac);
+    return isEqual(
+      blake2b(macInput(entry.sequence, entry.link), this.#keyring.keysOfEntry(entry.sequence).auditMac),
+      entry.mac,
+    );
   }
 
   verifier(heads: readonly { sequence: number; link: Uint8Array }[]): ChainVerifier {

@@ -18,6 +18,8 @@ export interface InnerTransaction extends Transaction {
   /** An immutable row was written; `hash` is its `rowHash`. */
   wrote(table: string, row: string, hash: string): void;
   removed(table: string, row: string): void;
+  /** A mutable row was written by other means than `put`. */
+  wroteMutable(change: Required<RowChange>): void;
   putSlot(slot: Slot): void;
   deleteSlot(slot: Slot): void;
 }
@@ -78,6 +80,10 @@ export class Transactor {
       delete: (space, row) => this.#delete(rows, space, row),
       wrote: (table, row, hash) => rows.push({ table, row, version: 1, hash }),
       removed: (table, row) => rows.push({ table, row, version: 1 }),
+      wroteMutable: (change) => {
+        this.#state.add(change);
+        rows.push(change);
+      },
       putSlot: (slot) => this.#putSlot(rows, slot),
       deleteSlot: (slot) => this.#deleteSlot(rows, slot),
     };

@@ -71,6 +71,11 @@ export class VolatileStore implements VolatileRecords, Disposable {
     this.#dirty.clear();
   }
 
+  /** Writes every row anew under the keys of now; only inside a transaction. */
+  reseal(): void {
+    for (const [space, rows] of this.#spaces) for (const row of rows.keys()) this.#write(space, row);
+  }
+
   [Symbol.dispose](): void {
     this.flush();
   }

@@ -1,0 +1,144 @@
+// Rotation of the root: new halves, a new recovery code and a new key file; what the old ones opened elsewhere, today's do not. FORMAT.md §3.6.
+import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { codeOf, WardlineError } from '../kernel/errors.ts';
+import { newId } from '../kernel/id.ts';
+import { sodium, wipe } from '../seal/sodium.ts';
+import { syncFolder } from './backup/run.ts';
+import type { Ask } from './contract.ts';
+import type { InnerCore } from './engine.ts';
+import { KEY_BYTES } from './format.ts';
+import type { Heads } from './heads.ts';
+import type { Handlers } from './operations.ts';
+import { newRecoveryCode } from './recovery-code.ts';
+import { writeFormerRoots } from './roots.ts';
+import { newKeyFileText, newParameters, type RootHalves, type Slot, type SlotKind, wrapSlot } from './slots.ts';
+import type { InnerTransaction } from './transact.ts';
+
+export function rotationHandlers(core: InnerCore, heads: Heads, keyFile: string): Pick<Handlers, 'root.rotate'> {
+  return {
+    'root.rotate': (ask) => {
+      const old = mustOpenBoth(core, ask);
+      try {
+        return rotate(core, { ask, heads, keyFile, old });
+      } finally {
+        wipe(old.service, old.records);
+      }
+    },
+  };
+}
+
+/** The key file that a rotation has begun to put in place. */
+export function nextKeyFile(keyFile: string): string {
+  return `${keyFile}.new`;
+}
+
+interface Rotating {
+  readonly ask: Ask<'root.rotate'>;
+  readonly heads: Heads;
+  readonly keyFile: string;
+  readonly old: Required<RootHalves>;
+}
+
+function rotate(core: InnerCore, { ask, heads, keyFile, old }: Rotating) {
+  const halves = { service: sodium.randombytes_buf(KEY_BYTES), records: sodium.randombytes_buf(KEY_BYTES) };
+  const signing = sodium.crypto_sign_keypair();
+  const keyText = newKeyFileText();
+  const recoveryCode = newRecoveryCode();
+  const before = core.keyring.slots();
+  const opens = before.find(({ kind }) => kind === 'key-file')?.opens ?? 'both';
+  const slot = (kind: SlotKind, opening: Slot['opens'], secret: string) =>
+    wrapSlot(
+      core.keyring.vaultId,
+      { id: newId(), kind, opens: opening, parameters: newParameters(kind) },
+      secret,
+      halves,
+    );
+  const slots = [slot('key-file', opens, keyText), slot('recovery', 'both', recoveryCode)];
+  writeKeyFile(nextKeyFile(keyFile), keyText);
+  core.volatile.flush();
+  const undo = core.keyring.replaceRoot({ halves, old, untilEntry: core.trail.sequence, auditKey: signing.publicKey });
+  const stateBefore = core.transactor.state.value;
+  try {
+    const detail = `${before.length} slots were removed`;
+    core.transact({ action: 'root-rotated', ...ask.caller, outcome: 'ok', detail }, (tx) =>
+      writeAnew(core, tx, {
+        before,
+        slots,
+        signing: signing.privateKey,
+        formerRecordsKey: undo.service.records,
+        epochs: undo,
+      }),
+    );
+  } catch (thrown) {
+    undo.restore();
+    core.transactor.state.rekey(core.keyring.service.state);
+    core.transactor.state.set(stateBefore);
+    rmSync(nextKeyFile(keyFile), { force: true });
+    throw thrown;
+  } finally {
+    wipe(halves.service, halves.records);
+  }
+  renameSync(nextKeyFile(keyFile), keyFile);
+  syncFolder(dirname(keyFile));
+  heads.rekey(signing.privateKey);
+  core.journal.scrub(); // the old wraps must not stay readable in the journal
+  core.epochs.renew();
+  const passphrases = before.filter(({ kind }) => kind === 'passphrase').length;
+  return { recoveryCode, passphrasesRemoved: passphrases };
+}
+
+interface Anew {
+  readonly before: readonly Slot[];
+  readonly slots: readonly Slot[];
+  readonly signing: Uint8Array;
+  readonly formerRecordsKey: Uint8Array;
+  readonly epochs: Parameters<InnerCore['epochs']['reseal']>[0];
+}
+
+/** All that the old service half sealed, sealed by the new one; runs inside the transaction. */
+function writeAnew(
+  core: InnerCore,
+  tx: InnerTransaction,
+  { before, slots, signing, formerRecordsKey, epochs }: Anew,
+): void {
+  const { keyring, db } = core;
+  core.transactor.state.rekey(keyring.service.state);
+  for (const change of core.records.reseal(formerRecordsKey)) tx.wroteMutable(change);
+  tx.put('keys', 'audit-signing', { privateKey: Buffer.from(signing).toString('base64') });
+  for (const { id } of before) {
+    db.prepare('DELETE FROM keyring WHERE slot = ?').run(id);
+    tx.removed('keyring', id);
+  }
+  for (const slot of slots) tx.putSlot(slot);
+  core.epochs.reseal(epochs);
+  core.volatile.reseal();
+  keyring.writeIdentity();
+  writeFormerRoots(db, keyring.vaultId, keyring.service.records, keyring.former);
+}
+
+function mustOpenBoth({ keyring }: InnerCore, { using }: Ask<'root.rotate'>): Required<RootHalves> {
+  const { service, records } = keyring.halves(using.slot, using.secret);
+  if (records !== undefined) return { service, records };
+  wipe(service);
+  throw new WardlineError('wrong-secret', 'That opens the settings alone; use one that opens the records too.');
+}
+
+function writeKeyFile(path: string, text: string): void {
+  try {
+    rmSync(path, { force: true });
+    writeFileSync(path, text, { mode: 0o400, flag: 'wx', flush: true });
+    syncFolder(dirname(path));
+  } catch (cause) {
+    const sentence = `The new key file ${path} cannot be written (${codeOf(cause)}); nothing was changed. Check its folder.`;
+    throw new WardlineError('folder-unwritable', sentence, { cause });
+  }
+}
+
+/** After the vault was opened: a new key file that never came into use goes away, one that is in use gets its name. */
+export function settleKeyFile(keyFile: string, isNewInUse: boolean): void {
+  const next = nextKeyFile(keyFile);
+  if (!existsSync(next)) return;
+  if (isNewInUse) renameSync(next, keyFile);
+  else rmSync(next);
+}
