@@ -127,8 +127,12 @@ export class Replay {
 
   #compareText(trace: string, actual: string): string[] {
     const [expected, got] = [linesOf(trace), linesOf(actual)];
-    for (const [name, value] of expected.headers)
-      this.#learn(name, value, got.headers.find(([other]) => other === name)?.[1] ?? '');
+    const seen = new Map<string, number>();
+    for (const [name, value] of expected.headers) {
+      const nth = seen.get(name) ?? 0;
+      seen.set(name, nth + 1);
+      this.#learn(name, value, got.headers.filter(([other]) => other === name)[nth]?.[1] ?? '');
+    }
     const flaws = same('start line', this.#mapped(expected.start), got.start);
     flaws.push(...same(`headers of ${expected.start}`, names(expected), names(got)));
     for (const name of COMPARED) {
