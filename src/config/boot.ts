@@ -24,6 +24,8 @@ export interface VaultBoot extends BootBase {
   readonly headsFile: string;
   /** RAM-backed; play-out files go to `<spool>/out`. */
   readonly spoolFolder: string;
+  /** What the certificates are to name, beside loopback. */
+  readonly names?: { readonly hostName: string; readonly addresses: readonly string[] };
   /** For tests: open the service half only, whatever the slot gives. */
   readonly startLocked?: boolean;
 }
@@ -50,6 +52,8 @@ export interface MediaBoot extends BootBase {
   /** The address that phones and carriers send audio to. */
   readonly rtpHost: string;
   readonly rtpPorts: { readonly first: number; readonly last: number };
+  /** Codecs offered, in order; G.711 when absent. */
+  readonly codecs?: readonly ('PCMU' | 'PCMA' | 'G722')[];
   /** Relative names in playback commands are under this folder. */
   readonly soundsFolder: string;
   readonly spoolFolder: string;

@@ -95,6 +95,14 @@ function noAppliance({ varFolder }: Environment): WardlineError {
   );
 }
 
+/** What the certificates name, so that phones and browsers find it there. */
+export function certificateNames({ hostName, address, console }: Bootstrap): { hostName: string; addresses: string[] } {
+  return {
+    hostName,
+    addresses: [...new Set([address, console.host])].filter((each) => !/^(0\.0\.0\.0|::)$/.test(each)),
+  };
+}
+
 function writeFirst(file: string, text: string): void {
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Bootstrap } from '../config/bootstrap.ts';
+import { certificateNames } from '../config/bootstrap.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { WardlineError } from '../kernel/errors.ts';
 import type { Clinic } from '../model/clinic.ts';
@@ -35,8 +36,7 @@ export async function firstStart(options: FirstStartOptions): Promise<FirstStart
     keyFile,
     headsFile,
     clock,
-    hostName,
-    addresses: [bootstrap.address],
+    ...certificateNames(bootstrap),
     realm: hostName,
     clinic: readSampleClinic(options.configFolder),
   });

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Address, ControllerBoot, EdgeBoot, EdgeListener, MediaBoot, VaultBoot } from '../config/boot.ts';
 import type { Bootstrap } from '../config/bootstrap.ts';
+import { certificateNames } from '../config/bootstrap.ts';
 import type { ProcessRole, RunSecrets } from '../config/secrets.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/logger.ts';
@@ -134,8 +135,9 @@ export class Supervisor {
   }
 
   #vaultBoot(): Omit<VaultBoot, 'runtimeFolder' | 'tokens' | 'logLevel'> {
-    const { dataFolder, keyFile, headsFile } = this.#options.bootstrap;
-    return { dataFolder, keyFile, headsFile, spoolFolder: this.#spoolFolder };
+    const { bootstrap } = this.#options;
+    const { dataFolder, keyFile, headsFile } = bootstrap;
+    return { dataFolder, keyFile, headsFile, spoolFolder: this.#spoolFolder, names: certificateNames(bootstrap) };
   }
 
   #edgeBoot(

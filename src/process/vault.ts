@@ -25,10 +25,10 @@ async function main(): Promise<void> {
   const boot = await readBoot<VaultBoot>(needed, () => stop.resolve());
   const { logFile } = boot;
   const log = createLogger({ role: 'vault', level: boot.logLevel, ...(logFile !== undefined && { file: logFile }) });
-  const { dataFolder, keyFile, headsFile, spoolFolder, startLocked = false } = boot;
+  const { dataFolder, keyFile, headsFile, spoolFolder, names, startLocked = false } = boot;
   const canResume = isSameAppliance(boot);
   const vault = await OpenVault.open({
-    ...{ dataFolder, keyFile, headsFile, spoolFolder, startLocked, canResume },
+    ...{ dataFolder, keyFile, headsFile, spoolFolder, names, startLocked, canResume },
     clock: systemClock,
     log,
   });

@@ -2,8 +2,10 @@
 import { X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import type { Bootstrap } from '../../config/bootstrap.ts';
+import { certificateNames } from '../../config/bootstrap.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { sentenceOf } from '../../kernel/errors.ts';
+import { isIP } from '../../kernel/ip.ts';
 import type { Vault } from '../../vault/contract.ts';
 import type { Check } from './checks.ts';
 import { machineChecks, verdicts } from './checks.ts';
@@ -19,6 +21,8 @@ export interface DoctorOptions {
 const { ok, warning, problem } = verdicts;
 const DAY_MS = 86_400_000;
 const EXPIRES_SOON_DAYS = 30;
+/** A leaf is good for 397 days and must end before its CA. */
+const CA_ENDS_SOON_DAYS = 400;
 
 export async function runDoctor(options: DoctorOptions): Promise<Check[]> {
   const checks = machineChecks(options.bootstrap, options.runtimeFolder);
@@ -48,7 +52,7 @@ async function vaultChecks(
     status.records === 'unlocked'
       ? ok('records', 'The records are open.')
       : warning('records', 'The records are locked; `wardline vault unlock` opens them.'),
-    ...(await certificateChecks(vault, clock)),
+    ...(await certificateChecks(vault, bootstrap, clock)),
     clinic.trunks.some((trunk) => trunk.isSample)
       ? problem(
           'sample trunk',
@@ -59,32 +63,76 @@ async function vaultChecks(
   ];
 }
 
-async function certificateChecks(vault: Vault, clock: Clock): Promise<Check[]> {
+const RENEWAL = 'the vault makes a new one at each start within the last 60 days';
+
+async function certificateChecks(vault: Vault, bootstrap: Bootstrap, clock: Clock): Promise<Check[]> {
   const names = ['sip', 'console'] as const;
-  return Promise.all(
-    names.map(async (name) => {
-      const { certificate } = await vault.ask('tls.get', { name });
-      const days = Math.floor((new X509Certificate(certificate).validToDate.getTime() - clock.now()) / DAY_MS);
-      const title = `certificate ${name}`;
-      if (days < 0)
-        return problem(
-          title,
-          'It has expired; phones and browsers refuse it. Renew it with `wardline init` on a new folder, or ask support.',
-        );
-      return days < EXPIRES_SOON_DAYS
-        ? warning(title, `It expires in ${days} days.`)
-        : ok(title, `It is good for ${days} days.`);
-    }),
+  const leaves = names.map(async (name) => {
+    const { certificate } = await vault.ask('tls.get', { name });
+    return checkLeaf(`certificate ${name}`, new X509Certificate(certificate), bootstrap, clock);
+  });
+  const { ca } = await vault.ask('tls.get', { name: 'sip' });
+  return [...(await Promise.all(leaves)), checkCa(new X509Certificate(ca), clock)];
+}
+
+export function checkLeaf(title: string, leaf: X509Certificate, bootstrap: Bootstrap, clock: Clock): Check {
+  const days = daysLeft(leaf, clock);
+  if (days < 0) {
+    return problem(title, `It has expired; phones and browsers refuse it. Restart the appliance: ${RENEWAL}.`);
+  }
+  const { hostName, addresses } = certificateNames(bootstrap);
+  const missing = [
+    ...(isNamed(leaf, hostName) ? [] : [hostName]),
+    ...addresses.filter((address) => !isNamed(leaf, address)),
+  ];
+  if (missing.length > 0) {
+    const sentence = `It does not name ${missing.join(' and ')}, as the bootstrap file does; restart the appliance, which makes a new one.`;
+    return problem(title, sentence);
+  }
+  return days < EXPIRES_SOON_DAYS
+    ? warning(title, `It expires in ${days} days; restart the appliance: ${RENEWAL}.`)
+    : ok(title, `It is good for ${days} days.`);
+}
+
+function isNamed(leaf: X509Certificate, name: string): boolean {
+  return (isIP(name) === 0 ? leaf.checkHost(name) : leaf.checkIP(name)) !== undefined;
+}
+
+function checkCa(ca: X509Certificate, clock: Clock): Check {
+  const days = daysLeft(ca, clock);
+  if (days >= CA_ENDS_SOON_DAYS) return ok('private CA', `It is good for ${days} days.`);
+  return warning(
+    'private CA',
+    `It ends in ${days} days, and every phone trusts it; plan a new vault and put its CA into the phones before that.`,
   );
+}
+
+function daysLeft(certificate: X509Certificate, clock: Clock): number {
+  return Math.floor((certificate.validToDate.getTime() - clock.now()) / DAY_MS);
 }
 
 /** What is newer than the last head that left could be cut off by root unseen; this says how much that is. */
 function checkHeads({ headsFile }: Bootstrap, sequence: number): Check {
   if (!existsSync(headsFile)) return warning('audit heads', `No signed head has been written to ${headsFile} yet.`);
-  const last = readFileSync(headsFile, 'utf8').trimEnd().split('\n').at(-1) ?? '{}';
-  const covered = Number((JSON.parse(last) as { sequence?: number }).sequence ?? 0);
+  const covered = newestSequence(readFileSync(headsFile, 'utf8'));
+  if (covered === undefined) {
+    return problem(
+      'audit heads',
+      `The last line of ${headsFile} is no head; keep the file, and restart the appliance.`,
+    );
+  }
+  const newer = Math.max(0, sequence - covered);
   return ok(
     'audit heads',
-    `${Math.max(0, sequence - covered)} entries are newer than the last head that left; copy ${headsFile} off this machine regularly.`,
+    `${newer} ${newer === 1 ? 'entry is' : 'entries are'} newer than the last head in ${headsFile}; copy that file off this machine regularly.`,
   );
+}
+
+function newestSequence(heads: string): number | undefined {
+  try {
+    const { sequence } = JSON.parse(heads.trimEnd().split('\n').at(-1) ?? '') as { sequence?: number };
+    return typeof sequence === 'number' ? sequence : undefined;
+  } catch {
+    return undefined;
+  }
 }
