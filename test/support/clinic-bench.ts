@@ -1,7 +1,5 @@
-// A whole clinic on loopback in this process: the embedded edge and media server, call control, and a vault in memory.
+// A whole clinic on loopback: the embedded edge and media server and call control in this process, and the real vault in one of its own.
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
@@ -11,32 +9,39 @@ import type { MediaServer, MediaServerOptions } from '../../src/engine/media-ser
 import { createMediaServer } from '../../src/engine/media-server/media-server.ts';
 import type { Clock } from '../../src/kernel/clock.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
+import type { Cdr } from '../../src/model/cdr.ts';
 import type { Clinic, Extension, Trunk } from '../../src/model/clinic.ts';
 import type { Listener } from '../../src/pbx/leg/sip-arrival.ts';
 import type { Pbx } from '../../src/pbx/pbx.ts';
 import { createPbx } from '../../src/pbx/pbx.ts';
 import { makeTestCertificate } from './certificate.ts';
-import { FakeVault } from './fake-vault.ts';
+import { ClinicVault } from './clinic-vault.ts';
 import { TestPhone } from './phone.ts';
+import { CALLER } from './vault-bench.ts';
 
 export const PASSWORD = 'a-test-password';
 export const soundsFolder = join(dirname(dirname(dirname(fileURLToPath(import.meta.url)))), 'config/prompts/en');
 
 export class ClinicBench implements AsyncDisposable {
-  readonly vault: FakeVault;
+  readonly vault: ClinicVault;
   edge: Edge;
   media: MediaServer;
   readonly pbx: Pbx;
+  #clinic: Clinic;
+  readonly #loads: () => number;
   readonly #ca: string;
   readonly #stack: AsyncDisposableStack;
   readonly #edgeOptions: EdgeOptions;
   readonly #mediaOptions: MediaServerOptions;
 
   private constructor(parts: {
-    readonly vault: FakeVault;
+    readonly vault: ClinicVault;
     readonly edge: Edge;
     readonly media: MediaServer;
     readonly pbx: Pbx;
+    readonly clinic: Clinic;
+    /** How often call control has read the clinic. */
+    readonly loads: () => number;
     readonly ca: string;
     readonly stack: AsyncDisposableStack;
     readonly edgeOptions: EdgeOptions;
@@ -46,6 +51,8 @@ export class ClinicBench implements AsyncDisposable {
     this.edge = parts.edge;
     this.media = parts.media;
     this.pbx = parts.pbx;
+    this.#clinic = parts.clinic;
+    this.#loads = parts.loads;
     this.#ca = parts.ca;
     this.#stack = parts.stack;
     this.#edgeOptions = parts.edgeOptions;
@@ -66,18 +73,16 @@ export class ClinicBench implements AsyncDisposable {
     this.edge = await createEdge({ ...this.#edgeOptions, admin, listeners });
   }
 
-  /** Starts everything; `pbxClock` may be moved apart from the engines' time. */
+  /** Starts everything; `pbxClock` may run ahead of the engines' time, and the vault's records may be locked. */
   static async start(
     clinic: Clinic,
-    { pbxClock = systemClock }: { readonly pbxClock?: Clock } = {},
+    { pbxClock = systemClock, isLocked = false }: { readonly pbxClock?: Clock; readonly isLocked?: boolean } = {},
   ): Promise<ClinicBench> {
     const stack = new AsyncDisposableStack();
     const logger = pino({ level: process.env.TEST_LOG ?? 'silent' }, pino.destination(2));
-    const folder = await mkdtemp(join(tmpdir(), 'wardline-test-'));
-    stack.defer(() => rm(folder, { recursive: true, force: true }));
-    const tls = await makeTestCertificate();
-    const vault = new FakeVault(clinic);
-    for (const { username } of clinic.phones) vault.setPassword(username, PASSWORD);
+    const tls = await testCertificate();
+    const vault = await ClinicVault.lend(clinic, PASSWORD, { isLocked });
+    stack.use(vault);
     const edgeOptions: EdgeOptions = {
       admin: { host: '127.0.0.1', port: 0 },
       secret: 'test-edge',
@@ -99,7 +104,7 @@ export class ClinicBench implements AsyncDisposable {
       rtpHost: '127.0.0.1',
       rtpPorts: { first: 0, last: 0 },
       soundsFolder,
-      spoolFolder: folder,
+      spoolFolder: vault.spoolFolder,
       intake: vault.intake,
       clock: systemClock,
       random: randomBytes,
@@ -107,20 +112,36 @@ export class ClinicBench implements AsyncDisposable {
     };
     const media = await createMediaServer(mediaOptions);
     stack.defer(() => media.close());
+    let loads = 0;
     const pbx = await createPbx({
       edge: { ...edge.admin, secret: 'test-edge' },
       media: { ...media.eventSocket, secret: 'test-media' },
       listeners: edge.listeners as readonly Listener[],
       vault,
-      loadClinic: async () => vault.clinic,
+      loadClinic: async () => {
+        const { clinic: current } = await vault.ask('clinic.get', {});
+        loads++;
+        return current;
+      },
       promptPath: (prompt) => ('file' in prompt ? `${prompt.file}.wav` : 'call/please-hold.wav'),
-      spoolFolder: folder,
+      spoolFolder: vault.spoolFolder,
       clock: pbxClock,
       random: randomBytes,
       logger,
     });
     stack.defer(() => pbx.close());
-    return new ClinicBench({ vault, edge, media, pbx, ca: tls.ca, stack, edgeOptions, mediaOptions });
+    return new ClinicBench({
+      vault,
+      edge,
+      media,
+      pbx,
+      clinic,
+      loads: () => loads,
+      ca: tls.ca,
+      stack,
+      edgeOptions,
+      mediaOptions,
+    });
   }
 
   listener(name: string): { readonly host: string; readonly port: number } {
@@ -161,10 +182,38 @@ export class ClinicBench implements AsyncDisposable {
     return carrier;
   }
 
-  async until(holds: () => boolean, deadlineMs = 5_000): Promise<boolean> {
+  /** Changes the clinic as an import does; call control knows it when this resolves. */
+  async change(changes: Partial<Clinic>): Promise<void> {
+    const before = this.#loads();
+    this.#clinic = { ...this.#clinic, ...changes };
+    await this.vault.ask('clinic.put', { caller: CALLER, clinic: this.#clinic, summary: 'a test' });
+    await this.until(() => this.#loads() > before);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  /** A carrier that the clinic has a trunk to. */
+  async trunk(changes: Partial<Trunk> = {}): Promise<TestPhone> {
+    const carrier = await this.carrier();
+    await this.change({ trunks: [{ ...trunkTo(carrier.local), ...changes }] });
+    return carrier;
+  }
+
+  /** The one record of the one call there was. @throws when there is none, or more */
+  async onlyCall(): Promise<Cdr> {
+    await this.until(() => this.pbx.status().calls === 0);
+    await this.until(async () => (await this.vault.calls()).length > 0);
+    const [cdr, ...more] = await this.vault.calls();
+    if (cdr === undefined || more.length > 0) throw new Error(`${more.length} more records than the one expected`);
+    return cdr;
+  }
+
+  async until(holds: () => boolean | Promise<boolean>, deadlineMs = 5_000): Promise<boolean> {
     const end = systemClock.monotonic() + deadlineMs;
-    while (!holds() && systemClock.monotonic() < end) await new Promise((resolve) => setTimeout(resolve, 10));
-    return holds();
+    while (!(await holds())) {
+      if (systemClock.monotonic() > end) return false;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    return true;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -172,6 +221,13 @@ export class ClinicBench implements AsyncDisposable {
     // Those that were restarted; call control is closed by now and reconnects to nothing.
     await Promise.all([this.edge.close(), this.media.close()]);
   }
+}
+
+/** Made once: its key costs more than a bench. */
+let certificate: ReturnType<typeof makeTestCertificate> | undefined;
+function testCertificate(): ReturnType<typeof makeTestCertificate> {
+  certificate ??= makeTestCertificate();
+  return certificate;
 }
 
 /** A small clinic; every part can be replaced. */

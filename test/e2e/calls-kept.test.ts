@@ -1,0 +1,166 @@
+// What calls leave in the vault: messages, recordings and records, all of it captured with the records locked as well.
+import t from 'tap';
+import { ClinicBench, testClinic } from '../support/clinic-bench.ts';
+import { hears, hearsPrompt, hearsTone, LOUD, talk } from '../support/heard.ts';
+import { toneLevel } from '../support/listen.ts';
+import { ulawTone } from '../support/ulaw-tone.ts';
+import { CALLER } from '../support/vault-bench.ts';
+
+t.jobs = 4;
+
+const MAILBOXES = [
+  { number: '1001', name: 'Box 1001', greeting: { file: 'call/no-answer' }, maxSeconds: 30 },
+  { number: '1002', name: 'Box 1002', greeting: { file: 'call/no-answer' }, maxSeconds: 30 },
+];
+/** With a short greeting. */
+const clinic = () => testClinic({ mailboxes: MAILBOXES as never });
+
+t.test('nobody answers: the extension’s mailbox takes a message, and the lamp is lit', async (t) => {
+  await using bench = await ClinicBench.start(testClinic());
+  const alice = await bench.registered('1001');
+  const bob = await bench.registered('1002');
+  bob.manner = 'busy';
+  const call = await alice.call('1002');
+  t.ok(await hearsPrompt(call, 'voicemail/record-after-tone', 15_000), 'the greeting');
+  t.ok(await hearsTone(call), 'the tone');
+  call.say(440);
+  await talk(call, 2_200);
+  call.say(undefined);
+  call.press('#');
+  t.ok(await hearsPrompt(call, 'voicemail/message-saved'), 'told that it is saved');
+  t.ok(await call.until(() => call.hasEnded, 8_000), 'and let go');
+  const [message, ...more] = await bench.vault.artifacts('voicemail');
+  if (message === undefined) throw new Error('nothing was kept');
+  t.same(more, []);
+  t.match(message, { state: 'complete', mailbox: '1002', from: '1001' });
+  const audio = await bench.vault.audioOf(message.id);
+  t.ok(toneLevel(audio.subarray(8_000, 12_000), 8000, 440) > LOUD, 'the caller’s own tone is in it');
+  t.ok(await bench.until(() => bob.notifies.some((body) => /Voice-Message: 1\/0/.test(body))), 'message waiting');
+  t.match(await bench.onlyCall(), { outcome: { ended: 'answered' }, artifacts: [message.id] });
+});
+
+t.test('a recorded call: both hear the notice first, and both voices are kept on their own channels', async (t) => {
+  await using bench = await ClinicBench.start(testClinic());
+  const alice = await bench.registered('1001');
+  const carol = await bench.registered('1003');
+  const incoming = carol.nextCall();
+  const call = await alice.call('1003');
+  const answered = await incoming;
+  t.ok(await hearsPrompt(call, 'call/recording-notice'), 'Alice hears the notice');
+  t.ok(await hearsPrompt(answered, 'call/recording-notice'), 'Carol hears it too');
+  call.say(440);
+  answered.say(620);
+  t.ok((await hears(call, 620)) && (await hears(answered, 440)));
+  await talk(call, 600);
+  await call.hangUp();
+  const cdr = await bench.onlyCall();
+  const [recording] = await bench.vault.artifacts('recording');
+  if (recording === undefined) throw new Error('nothing was recorded');
+  t.match(recording, { state: 'complete', channels: 2, from: '1001', to: '1003' });
+  t.ok(
+    (await bench.vault.trail()).some(({ action, subject }) => action === 'artifact-marked' && subject === recording.id),
+  );
+  const tail = async (channel: number) => (await bench.vault.audioOf(recording.id, channel)).subarray(-4_000);
+  const [left, right] = [await tail(0), await tail(1)];
+  t.ok(toneLevel(left, 8000, 440) > LOUD && toneLevel(left, 8000, 620) < -50, 'Alice on the left alone');
+  t.ok(toneLevel(right, 8000, 620) > LOUD && toneLevel(right, 8000, 440) < -50, 'Carol on the right alone');
+  t.same(cdr.artifacts, [recording.id]);
+});
+
+t.test('one’s own mailbox: counts, the message itself, deletion', async (t) => {
+  await using bench = await ClinicBench.start(testClinic());
+  const bob = await bench.registered('1002');
+  const id = await bench.vault.leaveMessage('1002', '1001', ulawTone(523, 2));
+  const call = await bob.call('*97');
+  t.ok(await hearsPrompt(call, 'voicemail/new-message'), 'one new message');
+  call.press('1');
+  t.ok(await hears(call, 523), 'as it was left');
+  t.ok(await hearsPrompt(call, 'voicemail/after-message-options'));
+  t.same(await bench.vault.ask('mailbox.counts', { mailbox: '1002' }), { unread: 0, read: 1 });
+  call.press('3');
+  t.ok(await hearsPrompt(call, 'voicemail/message-deleted'));
+  t.same(await bench.vault.artifacts('voicemail'), []);
+  await call.hangUp();
+  const trail = await bench.vault.trail();
+  const byPhone = { actor: { kind: 'phone', username: '1002' }, address: '127.0.0.1', subject: id };
+  t.match(
+    trail.find(({ action }) => action === 'artifact-played-to-phone'),
+    byPhone,
+  );
+  t.match(
+    trail.find(({ action }) => action === 'artifact-disposed'),
+    byPhone,
+  );
+});
+
+t.test('records locked: everything is captured, nothing is read; the recovery code opens all of it', async (t) => {
+  await using bench = await ClinicBench.start(clinic(), { isLocked: true });
+  t.equal((await bench.vault.ask('status', {})).records, 'locked');
+  const carrier = await bench.trunk();
+  const alice = await bench.registered('1001');
+  const bob = await bench.registered('1002');
+  const carol = await bench.registered('1003');
+
+  await t.test('a call that is recorded', async (t) => {
+    const incoming = carol.nextCall();
+    const call = await alice.call('1003');
+    const answered = await incoming;
+    t.ok(await hearsPrompt(call, 'call/recording-notice'));
+    call.say(440);
+    answered.say(620);
+    t.ok((await hears(call, 620)) && (await hears(answered, 440)));
+    await talk(call, 800);
+    await call.hangUp();
+  });
+
+  await t.test('a message, and its lamp', async (t) => {
+    bob.manner = 'busy';
+    const call = await alice.call('1002');
+    t.ok(await hearsTone(call));
+    call.say(523);
+    await talk(call, 2_000);
+    call.say(undefined);
+    call.press('#');
+    t.ok(await hearsPrompt(call, 'voicemail/message-saved'), 'told that it is saved');
+    t.ok(await bench.until(() => bob.notifies.some((body) => /Voice-Message: 1\/0/.test(body))), 'message waiting');
+    await call.hangUp();
+  });
+
+  await t.test('911', async (t) => {
+    const leaving = carrier.nextCall();
+    const call = await bob.call('911');
+    t.ok(await leaving);
+    t.ok(await bench.until(() => alice.messages.some((body) => /EMERGENCY/.test(body))));
+    await call.hangUp();
+  });
+
+  await t.test('lists and playback say that they are locked', async (t) => {
+    const locked = { code: 'records-locked' };
+    await t.rejects(bench.vault.calls(), locked);
+    await t.rejects(bench.vault.artifacts('voicemail'), locked);
+    await t.rejects(bench.vault.artifacts('recording'), locked);
+    const call = await bob.call('*97');
+    t.ok(await hearsPrompt(call, 'voicemail/new-message'), 'the count is told');
+    call.press('1');
+    t.ok(await hearsPrompt(call, 'voicemail/unavailable-locked'));
+    await call.hangUp();
+  });
+
+  await bench.until(() => bench.pbx.status().calls === 0);
+  await t.rejects(bench.vault.ask('unlock', { caller: CALLER, slot: 'key-file', secret: '' }), 'its file opens it not');
+  await bench.vault.unlock();
+  await bench.until(async () => (await bench.vault.calls()).length === 4);
+  t.same(
+    (await bench.vault.calls()).map(({ direction, from, to }) => `${direction} ${from} ${to}`),
+    ['internal 1002 *97', 'emergency 1002 911', 'internal 1001 1002', 'internal 1001 1003'],
+    'one record a call, newest first',
+  );
+  const [message] = await bench.vault.artifacts('voicemail');
+  const [recording] = await bench.vault.artifacts('recording');
+  if (message === undefined || recording === undefined) throw new Error('something was not kept');
+  const spoken = (await bench.vault.audioOf(message.id)).subarray(6_000, 10_000);
+  t.ok(toneLevel(spoken, 8000, 523) > LOUD, 'the message');
+  const left = (await bench.vault.audioOf(recording.id, 0)).subarray(-4_000);
+  const right = (await bench.vault.audioOf(recording.id, 1)).subarray(-4_000);
+  t.ok(toneLevel(left, 8000, 440) > LOUD && toneLevel(right, 8000, 620) > LOUD, 'and both sides of the call');
+});
