@@ -1,7 +1,7 @@
 // A new INVITE: who calls, by which listener, and where the dial plan sends it. From here on it is one Call with one ending.
 import { codeOf } from '../../kernel/errors.ts';
 import type { CallOutcome } from '../../model/cdr.ts';
-import type { Clinic, Did, Extension, Phone, Slug, Trunk } from '../../model/clinic.ts';
+import type { Clinic, Extension, Phone, Slug, Trunk } from '../../model/clinic.ts';
 import type { RoutingDecision } from '../dialplan/route.ts';
 import { route } from '../dialplan/route.ts';
 import { visitMailbox } from '../feature/mailbox.ts';
@@ -9,6 +9,7 @@ import { CallerLeg } from '../leg/caller-leg.ts';
 import { secureMediaOf } from '../leg/contact-target.ts';
 import { isLegEnded } from '../leg/ending.ts';
 import type { Refusal } from '../leg/faults.ts';
+import { statusOf } from '../leg/faults.ts';
 import type { SipArrival } from '../leg/sip-arrival.ts';
 import type { Authenticator } from '../registrar/authenticator.ts';
 import { announceEmergency } from '../trunk/emergency.ts';
@@ -50,14 +51,16 @@ async function fromPhone(arrival: SipArrival, options: IncomingOptions): Promise
   const { services, authenticator } = options;
   const username = authenticator.authenticate(arrival);
   if (username === undefined) return;
-  // RFC 3261 §22.4 leaves From to policy: a phone speaks for itself alone.
-  if (arrival.from?.uri.user !== username) return arrival.reply(403);
   const clinic = services.clinic();
   const phone = clinic.phones.find((candidate) => candidate.username === username);
   const extension = clinic.extensions.find(({ number }) => number === phone?.extension);
   const dialled = dialledBy(arrival);
   const decision = route({ from: { phone: username }, dialled }, clinic, services.clock.now());
-  if (decision.kind !== 'emergency' && isFull(options)) return arrival.reply(503, { headers: { 'Retry-After': '10' } });
+  if (decision.kind !== 'emergency') {
+    // RFC 3261 §22.4 leaves From to policy: a phone speaks for itself alone. Who hides their name reaches 911 all the same.
+    if (arrival.from?.uri.user !== username) return arrival.reply(403);
+    if (isFull(options)) return arrival.reply(503, { headers: { 'Retry-After': '10' } });
+  }
   const caller = new CallerLeg(arrival, secureMediaOf(arrival.listener?.transport ?? 'tls'), services.legs);
   const from = { username, phone, extension, address: arrival.source.host };
   const call = new Call(caller, phoneFacts(dialled, decision, from), services);
@@ -133,9 +136,13 @@ async function fromCarrier(arrival: SipArrival, options: IncomingOptions): Promi
   if (isFull(options)) return arrival.reply(503, { headers: { 'Retry-After': '10' } });
   const dialled = arrival.dialledUser ?? '';
   const decision = route({ from: { trunk: trunk.id }, dialled }, clinic, services.clock.now());
-  if (decision.kind !== 'did') return arrival.reply(404);
-  const { did, destination, steps } = decision;
   const caller = new CallerLeg(arrival, trunk.srtp, services.legs);
+  if (decision.kind !== 'did') {
+    // On record: a number that a carrier sends and the import forgot is found in the list of calls.
+    const facts = carrierFacts(arrival, { number: shown(dialled), isRecorded: false });
+    return await run(new Call(caller, facts, services), options, async (call) => refuse(call, 'not-found'));
+  }
+  const { did, destination, steps } = decision;
   const call = new Call(caller, carrierFacts(arrival, did), services);
   await run(call, options, () => {
     call.step('did', did.number);
@@ -144,9 +151,9 @@ async function fromCarrier(arrival: SipArrival, options: IncomingOptions): Promi
   });
 }
 
-function carrierFacts(arrival: SipArrival, did: Did): CallFacts {
-  const user = arrival.from?.uri.user ?? '';
-  const isWithheld = /^anonymous$/i.test(user) || !/^[+0-9*#.-]{1,40}$/.test(user);
+function carrierFacts(arrival: SipArrival, did: { readonly number: string; readonly isRecorded: boolean }): CallFacts {
+  const user = shown(arrival.from?.uri.user ?? '');
+  const isWithheld = user === '';
   return {
     direction: 'inbound',
     from: isWithheld ? '' : user,
@@ -156,20 +163,29 @@ function carrierFacts(arrival: SipArrival, did: Did): CallFacts {
   };
 }
 
+/** A number as a carrier sent it; nothing when it is none. */
+function shown(user: string): string {
+  return /^[+0-9*#.-]{1,40}$/.test(user) ? user : '';
+}
+
 function isFull({ calls, isDraining }: IncomingOptions): boolean {
   return isDraining() || calls.size >= MAX_CALLS;
 }
 
 function refuse(call: Call, refusal: Refusal): CallOutcome {
   call.caller.refuse(refusal);
-  return { ended: 'failed', fault: 'caller' };
+  return { ended: 'failed', fault: 'caller', sipStatus: statusOf(refusal) };
 }
 
 /** Whatever happens inside, the call ends once, its caller is let go, and nothing reaches the process. */
-async function run(call: Call, { calls, services }: IncomingOptions, work: () => Promise<CallOutcome>): Promise<void> {
+async function run(
+  call: Call,
+  { calls, services }: IncomingOptions,
+  work: (call: Call) => Promise<CallOutcome>,
+): Promise<void> {
   calls.add(call);
   try {
-    call.end(await work());
+    call.end(await work(call));
   } catch (error) {
     call.end(faultOutcome(call, error));
     if (!isLegEnded(error)) services.logger.error({ code: codeOf(error), callId: call.id }, 'a call failed');

@@ -9,10 +9,14 @@ const CHECK_MS = 60_000;
 const ANSWER_MS = 34_000;
 /** RFC 3261 §12.2.1.2: these end the dialog. */
 const GONE: ReadonlySet<number> = new Set([408, 481]);
+/** RFC 3261 §8.1.3.1, RFC 5626 §5.3: the edge's words for a party that no connection reaches; it may be signing in again. */
+const UNREACHABLE: ReadonlySet<number> = new Set([430, 503]);
+const MAX_UNREACHABLE = 2;
 
 /** Asks the party from time to time whether it is still there; calls `onGone` once when it is not. */
 export function watchParty(dialog: SrfDialog, media: Media, { clock }: LegContext, onGone: () => void): void {
   let packetsBefore = -1;
+  let unreachable = 0;
   const check = async () => {
     const isThere = await isAlive();
     if (media.ending.hasEnded) return;
@@ -26,7 +30,9 @@ export function watchParty(dialog: SrfDialog, media: Media, { clock }: LegContex
     if (isHeard) return true;
     try {
       const asked = dialog.request({ method: 'OPTIONS' });
-      return !GONE.has((await within(asked, { clock, ms: ANSWER_MS, what: 'asking a party' })).status);
+      const { status } = await within(asked, { clock, ms: ANSWER_MS, what: 'asking a party' });
+      unreachable = UNREACHABLE.has(status) ? unreachable + 1 : 0;
+      return !GONE.has(status) && unreachable < MAX_UNREACHABLE;
     } catch (error) {
       // The edge was restarted and knows no dialog any more, or is away; the party is silent as well.
       return codeOf(error) === 'leg-timeout';
