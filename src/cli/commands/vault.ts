@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { ask } from '../ask.ts';
 import { openContext, openVault } from '../context.ts';
 import { show, table } from '../print.ts';
+import { addSlotCommands } from './slot.ts';
 
 export function addVaultCommands(program: Command): void {
   const vault = program.command('vault').description('The sealed store of everything that the appliance keeps.');
@@ -24,6 +25,7 @@ export function addVaultCommands(program: Command): void {
     .command('ca')
     .description('Print the certificate of the private CA (PEM), for phones and browsers to trust.')
     .action(ca);
+  addSlotCommands(vault);
 }
 
 async function status(options: { json?: boolean }): Promise<void> {

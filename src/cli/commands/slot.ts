@@ -1,0 +1,171 @@
+// `wardline vault slot`: the ways to open the vault, one more, one less, one replaced, or all of them with a new root.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import { codeOf, WardlineError } from '../../kernel/errors.ts';
+import { newKeyFileText } from '../../vault/slots.ts';
+import { ask, confirm } from '../ask.ts';
+import { type CliContext, type OpenVault, openContext, openVault } from '../context.ts';
+import { show } from '../print.ts';
+
+type Kind = 'recovery' | 'passphrase' | 'key-file';
+
+interface Flags {
+  readonly serviceOnly?: boolean;
+  readonly file?: string;
+  readonly keyFile?: boolean;
+  readonly passphrase?: boolean;
+  readonly all?: boolean;
+  readonly yes?: boolean;
+  readonly json?: boolean;
+}
+
+export function addSlotCommands(vault: Command): void {
+  const slot = vault.command('slot').description('The ways to open the vault; they change while it runs.');
+  withUsing(slot.command('add <kind>'))
+    .description('Add a way: recovery, passphrase or key-file (with --file).')
+    .option('--file <file>', 'where the new key file is written')
+    .option('--service-only', 'it opens the settings, not the records')
+    .action((kind: string, options: Flags) => add(parseKind(kind), options));
+  slot
+    .command('remove <slot>')
+    .description('Remove a way (its id is in `wardline vault status`).')
+    .option('--yes', 'do not ask')
+    .action(remove);
+  withUsing(slot.command('rotate [slot]'))
+    .description('Replace one way by a new one of its kind, or with --all the root itself with every way to open it.')
+    .option('--all', 'a new root, recovery code and key file; passphrases must be added again')
+    .option('--file <file>', 'where a new key file is written')
+    .action((slotId: string | undefined, options: Flags) => rotate(slotId, options));
+}
+
+function withUsing(command: Command): Command {
+  return command
+    .option('--key-file', "prove yourself with the appliance's key file instead of the recovery code")
+    .option('--passphrase', 'prove yourself with a passphrase instead')
+    .option('--yes', 'do not ask')
+    .option('--json', 'print JSON');
+}
+
+async function add(kind: Kind, options: Flags): Promise<void> {
+  const context = openContext();
+  await using vault = await openVault(context);
+  const { recoveryCode, slotId } = await addSlot(context, vault, kind, options);
+  show(options.json, { slotId, recoveryCode }, () =>
+    [`The slot ${slotId} is there.`, ...codeLines(recoveryCode)].join('\n'),
+  );
+}
+
+async function addSlot(context: CliContext, vault: OpenVault, kind: Kind, options: Flags) {
+  const given = await proof(context, options);
+  const opens = options.serviceOnly ? 'service' : 'both';
+  const secret = await newSecret(kind, options.file);
+  const { caller } = context;
+  const made = await vault.ask('slot.add', {
+    caller,
+    using: given,
+    kind,
+    opens,
+    ...(secret !== undefined && { secret }),
+  });
+  if (kind === 'key-file' && options.file !== undefined) keep(options.file, secret ?? '');
+  return made;
+}
+
+async function remove(slotId: string, options: Flags): Promise<void> {
+  const context = openContext();
+  await using vault = await openVault(context);
+  if (!(await confirm(`Remove the slot ${slotId}? Its secret will not open this vault any more.`, options.yes)))
+    throw new WardlineError('not-confirmed', 'Nothing was changed.');
+  await vault.ask('slot.remove', { caller: context.caller, slotId });
+  process.stdout.write('The slot is gone. Destroy its secret: it still opens backups of before.\n');
+}
+
+async function rotate(slotId: string | undefined, options: Flags): Promise<void> {
+  if (options.all) return rotateAll(options);
+  const context = openContext();
+  await using vault = await openVault(context);
+  const old = (await vault.ask('status', {})).slots.find(({ id }) => id === slotId);
+  if (old === undefined)
+    throw new WardlineError('slot-unknown', 'Name a slot of `wardline vault status`, or --all for every one.');
+  const serviceOnly = old.opens === 'service';
+  const { recoveryCode, slotId: newId } = await addSlot(context, vault, parseKind(old.kind), {
+    ...options,
+    serviceOnly,
+  });
+  await vault.ask('slot.remove', { caller: context.caller, slotId: old.id });
+  show(options.json, { slotId: newId, recoveryCode }, () =>
+    [
+      `The slot ${newId} is in its place. Destroy the old secret: it still opens backups of before.`,
+      ...codeLines(recoveryCode),
+    ].join('\n'),
+  );
+}
+
+async function rotateAll(options: Flags): Promise<void> {
+  const context = openContext();
+  await using vault = await openVault(context);
+  const question =
+    'Make a new root? The recovery code and key file of now open nothing any more but old backups; passphrases go.';
+  if (!(await confirm(question, options.yes))) throw new WardlineError('not-confirmed', 'Nothing was changed.');
+  const given = await proof(context, options);
+  const made = await vault.ask('root.rotate', { caller: context.caller, using: given });
+  show(options.json, made, () =>
+    [
+      `The vault has a new root, and ${context.bootstrap.keyFile} is the new key file.`,
+      ...codeLines(made.recoveryCode),
+      ...(made.passphrasesRemoved > 0 ? [`${made.passphrasesRemoved} passphrase slots are gone; add them again.`] : []),
+      'Now: destroy the old recovery code and copies of the old key file, and run `wardline backup create` for every target.',
+    ].join('\n'),
+  );
+}
+
+/** A secret that opens as much as is to be given on. */
+async function proof(
+  { bootstrap }: CliContext,
+  { keyFile, passphrase }: Flags,
+): Promise<{ slot: Kind; secret: string }> {
+  if (keyFile) return { slot: 'key-file', secret: readKey(bootstrap.keyFile) };
+  if (passphrase) return { slot: 'passphrase', secret: await ask('Passphrase: ', { isSecret: true }) };
+  return { slot: 'recovery', secret: await ask('Recovery code of now: ', { isSecret: true }) };
+}
+
+async function newSecret(kind: Kind, file: string | undefined): Promise<string | undefined> {
+  if (kind === 'recovery') return undefined;
+  if (kind === 'passphrase') {
+    const first = await ask('New passphrase: ', { isSecret: true });
+    if (first === (await ask('Once more: ', { isSecret: true }))) return first;
+    throw new WardlineError('mistyped', 'The two passphrases differ; nothing was changed.');
+  }
+  if (file === undefined || existsSync(file))
+    throw new WardlineError('file-needed', 'Say with --file where the new key file goes; it must not be there yet.');
+  return newKeyFileText();
+}
+
+function keep(file: string, text: string): void {
+  try {
+    writeFileSync(file, text, { mode: 0o400, flag: 'wx', flush: true });
+  } catch (cause) {
+    throw new WardlineError(codeOf(cause), `${file} cannot be written (${codeOf(cause)}); remove the new slot again.`, {
+      cause,
+    });
+  }
+}
+
+function readKey(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new WardlineError('key-file-missing', `The key file ${file} cannot be read; check its owner.`, { cause });
+  }
+}
+
+function parseKind(kind: string): Kind {
+  if (kind === 'recovery' || kind === 'passphrase' || kind === 'key-file') return kind;
+  throw new WardlineError('slot-kind', `'${kind}' is no kind of slot; use recovery, passphrase or key-file.`);
+}
+
+function codeLines(recoveryCode: string | undefined): string[] {
+  return recoveryCode === undefined
+    ? []
+    : ['', `  Recovery code  ${recoveryCode}`, '  Shown once: write it on paper and keep it elsewhere.', ''];
+}
