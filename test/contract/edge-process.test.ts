@@ -24,7 +24,7 @@ async function boot(adminPort: number) {
   const exited = once(child, 'exit');
   const message = {
     runtimeFolder,
-    tokens: { main: 'main-token' },
+    tokens: { main: 'main-token', controller: 'controller-token', cli: 'cli-token' },
     logLevel: 'silent',
     admin: { host: '127.0.0.1', port: adminPort },
     adminSecret: 'secret',
@@ -75,6 +75,44 @@ t.test('it tells its bound ports, takes a new certificate, and ends when told to
   await link.request('shutdown');
   t.same(await exited, [0, null]);
 });
+
+t.test(
+  'bans: the controller is told, the command line sees and lifts them; a trace goes to whoever asked',
+  async (t) => {
+    const { socket } = await boot(0);
+    const status = (await connect(socket).request('status')).payload as unknown as Status;
+    const told = Promise.withResolvers<unknown>();
+    const controller = new LinkClient({
+      ...{ path: socket, role: 'controller', token: 'controller-token', clock: systemClock },
+      onNotice: ({ payload }, _link, type) => type === 'source-banned' && told.resolve(payload),
+    });
+    const traced = Promise.withResolvers<unknown>();
+    const cli = new LinkClient({
+      ...{ path: socket, role: 'cli', token: 'cli-token', clock: systemClock },
+      onNotice: ({ payload }, _link, type) => type === 'trace.line' && traced.resolve(payload),
+    });
+    t.teardown(() => {
+      for (const link of [controller, cli]) link[Symbol.dispose]();
+    });
+    await controller.request('status');
+    const port = status.listeners.find(({ name }) => name === 'carrier')?.port ?? 0;
+    const peer = await SipPeer.udp(port);
+    t.teardown(() => peer[Symbol.asyncDispose]());
+    await cli.request('trace.start', { aor: 'peer', seconds: 10 });
+    peer.send(peer.request('OPTIONS'));
+    t.match(await traced.promise, { line: /OPTIONS sip:person-1@/ });
+    peer.send(peer.request('OPTIONS', { headers: [['User-Agent', 'friendly-scanner']] }));
+    t.match(await told.promise, { address: '127.0.0.1', reason: 'scanner', listener: 'carrier' });
+    t.match((await cli.request('bans.list')).payload, [{ address: '127.0.0.1', covers: 'udp' }]);
+    t.same((await cli.request('bans.lift', { address: '127.0.0.1' })).payload, { wasBanned: true });
+    t.same((await cli.request('bans.list')).payload, []);
+    await t.rejects(cli.request('trace.start', { aor: 'peer', seconds: 0 }), { code: 'bad-seconds' });
+    await t.rejects(controller.request('bans.exempt', { addresses: ['x'] }), { code: 'bad-address' });
+    await controller.request('bans.exempt', { addresses: ['127.0.0.1'] });
+    peer.send(peer.request('OPTIONS', { headers: [['User-Agent', 'friendly-scanner']] }));
+    await peer.takeResponse(503, 'OPTIONS');
+  },
+);
 
 t.test('it ends when its supervisor does', async (t) => {
   const { child, exited, socket } = await boot(0);

@@ -26,8 +26,8 @@ import type { Route } from './targets.ts';
 
 export class ClientDialogs {
   readonly #context: EdgeContext;
-  /** Ids of INVITEs that failed a moment ago; srf acknowledges those too and is to be told so. */
-  readonly #failed = new Set<string>();
+  /** INVITEs that failed a moment ago: srf acknowledges those too and is to be told so, and an answer may yet come. */
+  readonly #failed = new Map<string, Dialog>();
 
   constructor(context: EdgeContext) {
     this.#context = context;
@@ -89,12 +89,23 @@ export class ClientDialogs {
     if (cseq?.method !== 'INVITE' || response.status < 200 || response.status >= 300) return;
     const from = tagOf(response.headers.get('from')) ?? '';
     const dialog = this.#context.dialogs.find(dialogIdOf(response.headers.get('call-id') ?? '', from));
+    if (dialog === undefined) this.#answeredTooLate(response, cseq.number, arrival);
     if (dialog === undefined || dialog.clientInvite?.cseq !== cseq.number) return;
     if (dialog.remoteTag !== toTag(response)) this.#dropFork(dialog, response, arrival);
     else if (dialog.clientInvite.ack !== undefined) {
       const { request, target } = dialog.clientInvite.ack;
       void this.#context.stack.sendAck(request, target);
     }
+  }
+
+  /** RFC 3261 §13.2.2.4: whoever answers after our time-out is acknowledged and hung up, for nobody talks to them. */
+  #answeredTooLate(response: SipResponse, cseq: number, arrival: Arrival): void {
+    const from = tagOf(response.headers.get('from')) ?? '';
+    const failed = this.#failed.get(dialogIdOf(response.headers.get('call-id') ?? '', from));
+    if (failed === undefined || failed.clientInvite?.cseq !== cseq) return;
+    this.#failed.delete(failed.id);
+    this.#context.counters.fault('late-answer');
+    this.#hangUpFork(failed, response, arrival);
   }
 
   #progress(dialog: Dialog, response: SipResponse, arrival: Arrival): boolean {
@@ -122,15 +133,19 @@ export class ClientDialogs {
     this.#context.dialogs.remove(dialog);
     if (method !== 'INVITE') return;
     if (this.#failed.size >= this.#context.limits.failedInvites) {
-      const oldest = this.#failed.values().next().value;
+      const oldest = this.#failed.keys().next().value;
       if (oldest !== undefined) this.#failed.delete(oldest);
     }
-    this.#failed.add(dialog.id);
+    this.#failed.set(dialog.id, dialog);
   }
 
   /** RFC 3261 §13.2.2.4: a second branch that answered is acknowledged and ended, for the application talks to the first. */
   #dropFork(dialog: Dialog, response: SipResponse, arrival: Arrival): void {
     this.#context.counters.fault('second-answer');
+    this.#hangUpFork(dialog, response, arrival);
+  }
+
+  #hangUpFork(dialog: Dialog, response: SipResponse, arrival: Arrival): void {
     const fork: Dialog = {
       ...dialog,
       id: `${dialog.id};fork`,
