@@ -44,6 +44,7 @@ const server = await createMediaServer({
   rtpPorts: boot.rtpPorts,
   soundsFolder: boot.soundsFolder,
   spoolFolder: boot.spoolFolder,
+  ...(boot.codecs === undefined ? {} : { codecs: boot.codecs }),
   intake,
   clock: systemClock,
   random: randomBytes,

@@ -16,7 +16,7 @@ import { createMediaPorts } from '../../src/engine/runtime/media-socket.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { createLogger } from '../../src/kernel/logger.ts';
 import { steadyTone, ToneGenerator } from '../../src/protocol/rtp/tone.ts';
-import type { SecurePolicy } from '../../src/protocol/sdp/audio.ts';
+import type { AudioCodec, SecurePolicy } from '../../src/protocol/sdp/audio.ts';
 import { createAudioNegotiation } from '../../src/protocol/sdp/negotiation.ts';
 import { FacadeSrf } from './media-facade.ts';
 import { namedMediaServer } from './named-media.ts';
@@ -69,6 +69,7 @@ export interface BenchOptions {
   readonly intake?: Intake;
   readonly spoolFolder?: string;
   readonly quirks?: Quirks;
+  readonly codecs?: readonly AudioCodec[];
 }
 
 export interface MediaBench extends AsyncDisposable {
@@ -77,9 +78,9 @@ export interface MediaBench extends AsyncDisposable {
   readonly srf: FacadeSrf;
   /** Sounds, spool and scratch files. */
   readonly folder: string;
-  phone(secure?: SecurePolicy): Promise<FarPhone>;
+  phone(secure?: SecurePolicy, codecs?: readonly AudioCodec[]): Promise<FarPhone>;
   /** A phone in a call with an endpoint of its own. */
-  call(secure?: SecurePolicy): Promise<{ phone: FarPhone; endpoint: FsmrfEndpoint }>;
+  call(secure?: SecurePolicy, codecs?: readonly AudioCodec[]): Promise<{ phone: FarPhone; endpoint: FsmrfEndpoint }>;
   writeSound(name: string, bytes: Uint8Array): string;
 }
 
@@ -96,6 +97,7 @@ export function startMediaServer(folder: string, options: BenchOptions = {}): Pr
     soundsFolder: folder,
     spoolFolder: options.spoolFolder ?? join(folder, 'spool'),
     ...(options.intake === undefined ? {} : { intake: options.intake }),
+    ...(options.codecs === undefined ? {} : { codecs: options.codecs }),
     ...(options.quirks === undefined ? {} : { quirks: options.quirks }),
     clock: systemClock,
     random: randomBytes,
@@ -110,8 +112,8 @@ export async function mediaBench(options: BenchOptions = {}): Promise<MediaBench
   const { port } = server.eventSocket;
   const ms = await new Mrf(srf).connect({ address: '127.0.0.1', port, secret: SECRET, listenAddress: '127.0.0.1' });
   const phones: FarPhone[] = [];
-  const phone = async (secure: SecurePolicy = 'forbidden') => {
-    const made = await FarPhone.open(secure);
+  const phone = async (secure: SecurePolicy = 'forbidden', codecs?: readonly AudioCodec[]) => {
+    const made = await FarPhone.open(secure, codecs);
     phones.push(made);
     return made;
   };
@@ -121,8 +123,8 @@ export async function mediaBench(options: BenchOptions = {}): Promise<MediaBench
     srf,
     folder,
     phone,
-    async call(secure) {
-      const far = await phone(secure);
+    async call(secure, codecs) {
+      const far = await phone(secure, codecs);
       const endpoint = await ms.createEndpoint({ remoteSdp: disguise(far.offer()) });
       if (NAMED !== undefined) await endpoint.set('sound_prefix', folder);
       far.accept(endpoint.local.sdp);
@@ -153,21 +155,22 @@ export class FarPhone implements Disposable {
   readonly digits: string[] = [];
   readonly #negotiation;
   readonly #ticker: MediaClock;
-  readonly #out = new Int16Array(TICK_SAMPLES);
+  #out = new Int16Array(TICK_SAMPLES);
   #voice: ToneGenerator | undefined;
   #heard: Int16Array[] = [];
   readonly #ticks = new EventEmitter();
 
-  private constructor(leg: AudioLeg, secure: SecurePolicy) {
+  private constructor(leg: AudioLeg, secure: SecurePolicy, codecs: readonly AudioCodec[]) {
     this.leg = leg;
-    this.#negotiation = createAudioNegotiation({ local: leg.local, sessionId: 1, secure, random: randomBytes });
+    this.#negotiation = createAudioNegotiation({ local: leg.local, sessionId: 1, secure, codecs, random: randomBytes });
     this.#ticker = new MediaClock(systemClock, () => this.#tick());
     leg.onDigit = (digit) => this.digits.push(digit);
   }
 
-  static async open(secure: SecurePolicy): Promise<FarPhone> {
+  static async open(secure: SecurePolicy, codecs: readonly AudioCodec[] = ['PCMU', 'PCMA']): Promise<FarPhone> {
     const ports = createMediaPorts({ address: '127.0.0.1', first: 0, last: 0, clock: systemClock });
-    return new FarPhone(await openAudioLeg({ ports, clock: systemClock, random: randomBytes, nat: 'strict' }), secure);
+    const leg = await openAudioLeg({ ports, clock: systemClock, random: randomBytes, nat: 'strict' });
+    return new FarPhone(leg, secure, codecs);
   }
 
   offer(direction: 'sendrecv' | 'inactive' = 'sendrecv'): string {
@@ -181,7 +184,7 @@ export class FarPhone implements Disposable {
   }
 
   say(hz: number | undefined, levelDbfs = -12): void {
-    this.#voice = hz === undefined ? undefined : new ToneGenerator(steadyTone([hz], levelDbfs));
+    this.#voice = hz === undefined ? undefined : new ToneGenerator(steadyTone([hz], levelDbfs), this.leg.rate);
   }
 
   press(digit: string): void {
@@ -193,8 +196,9 @@ export class FarPhone implements Disposable {
     this.#heard = [];
     await this.wait(ms);
     const heard = this.#heard;
-    const all = new Int16Array(heard.length * TICK_SAMPLES);
-    for (const [i, frame] of heard.entries()) all.set(frame, i * TICK_SAMPLES);
+    const size = this.leg.rate / 50;
+    const all = new Int16Array(heard.length * size);
+    for (const [i, frame] of heard.entries()) all.set(frame, i * size);
     return all;
   }
 
@@ -204,7 +208,9 @@ export class FarPhone implements Disposable {
   }
 
   #tick(): void {
-    this.#heard.push(this.leg.read().slice());
+    const heard = this.leg.read();
+    if (heard.length !== this.#out.length) this.#out = new Int16Array(heard.length);
+    this.#heard.push(heard.slice());
     if (this.#voice === undefined) this.#out.fill(0);
     else this.#voice.read(this.#out);
     this.leg.write(this.#out);

@@ -13,6 +13,7 @@ export function mediaHost(clock: Clock, parts: Partial<MediaHost> = {}): MediaHo
     spoolFolder: undefined,
     intake: undefined,
     supervise: (work) => void work,
+    codecs: ['PCMU', 'PCMA'],
     quirks: {},
     coreUuid: 'core',
     address: '127.0.0.1',

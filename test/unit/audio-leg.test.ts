@@ -14,7 +14,7 @@ import type { SrtpSuite } from '../../src/protocol/rtp/suite.ts';
 import { masterBytes } from '../../src/protocol/rtp/suite.ts';
 import { steadyTone, ToneGenerator } from '../../src/protocol/rtp/tone.ts';
 import type { NegotiatedAudio, SrtpSession } from '../../src/protocol/sdp/audio.ts';
-import { dominantFrequency, isSilent, toneLevel } from '../support/listen.ts';
+import { dominantFrequency, isSilent, toneLevel, totalLevel } from '../support/listen.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { seeded } from '../support/seeded.ts';
 
@@ -457,3 +457,118 @@ t.test('loss that the peer reports is heard of, and lowers the score of what it 
   t.ok(b.stats.mos < 3, `and says so itself: ${b.stats.mos.toFixed(2)}`);
   t.ok(a.stats.mos > 4);
 });
+
+/** Runs two legs of which each says a tone at its own rate; answers what each heard. */
+async function converseWide(clock: ManualClock, legs: [AudioLeg, AudioLeg], hz: [number, number], ticks: number) {
+  const heard: [number[], number[]] = [[], []];
+  const say = legs.map((leg, i) => new ToneGenerator(steadyTone([hz[i] ?? 0], -20), leg.rate));
+  for (let tick = 0; tick < ticks; tick++) {
+    clock.advance(20);
+    for (const [i, leg] of legs.entries()) {
+      heard[i]?.push(...leg.read());
+      const frame = new Int16Array(leg.rate / 50);
+      say[i]?.read(frame);
+      leg.write(frame);
+    }
+    await arrive();
+  }
+  return heard.map((samples) => Int16Array.from(samples.slice(samples.length / 3))) as [Int16Array, Int16Array];
+}
+
+const G722 = { codec: 'G722', payloadTypes: { send: 9, receive: 9 } } as const;
+
+t.test('G.722 carries what G.711 cannot: 5 kHz both ways, in packets of every length, encrypted', async (t) => {
+  for (const packetMs of [10, 20, 30, 40, 60]) {
+    const { clock, leg } = bench(t);
+    const [a, b] = [await leg(), await leg()];
+    const [aKeys, bKeys] = keyPair('AES_CM_128_HMAC_SHA1_80');
+    a.configure(plain(b, { ...G722, srtp: aKeys, packetMs }));
+    b.configure(plain(a, { ...G722, srtp: bKeys, packetMs }));
+    t.equal(a.rate, 16_000);
+    const [atA, atB] = await converseWide(clock, [a, b], [5000, 3000], 90);
+    t.ok(Math.abs(toneLevel(atB, 16_000, 5000) + 20) < 1, `${packetMs} ms: ${toneLevel(atB, 16_000, 5000)} dBFS`);
+    t.ok(Math.abs(toneLevel(atA, 16_000, 3000) + 20) < 1);
+    t.equal(a.stats.packetsSent, Math.floor((90 * 20) / packetMs));
+    t.equal(b.stats.lost + b.stats.late + b.stats.unknownPayload, 0);
+  }
+});
+
+t.test('G.711 in packets of 10 to 60 ms: timestamps tell each one its place, digits go between them', async (t) => {
+  for (const packetMs of [10, 30, 50, 60]) {
+    const { clock, leg } = bench(t);
+    const [a, b] = [await leg(), await leg()];
+    a.configure(plain(b, { packetMs }));
+    b.configure(plain(a, { packetMs }));
+    const pressed: string[] = [];
+    b.onDigit = (digit) => pressed.push(digit);
+    const [, before] = await converse(clock, [a, b], [440, 1000], 60);
+    t.ok(Math.abs(toneLevel(before.subarray(2400), 8000, 440) + 20) < 0.5, `${packetMs} ms`);
+    a.sendDigit('5', 100);
+    await converse(clock, [a, b], [440, 1000], 20);
+    const [, after] = await converse(clock, [a, b], [440, 1000], 60);
+    t.same(pressed, ['5']);
+    t.ok(Math.abs(toneLevel(after.subarray(2400), 8000, 440) + 20) < 0.5);
+    t.equal(b.stats.lost + b.stats.late, 0);
+  }
+});
+
+t.test('a re-INVITE that changes the codec changes the rate, and both sides hear each other again', async (t) => {
+  const { clock, leg } = bench(t);
+  const [a, b] = [await leg(), await leg()];
+  for (const codec of [{}, G722, {}]) {
+    a.configure(plain(b, codec));
+    b.configure(plain(a, codec));
+    const [atA, atB] = await converseWide(clock, [a, b], [700, 1900], 60);
+    t.equal(dominantFrequency(atB, b.rate), 700);
+    t.equal(dominantFrequency(atA, a.rate), 1900);
+  }
+});
+
+t.test('audio of the other rate is converted as it is said', async (t) => {
+  const { clock, leg } = bench(t);
+  const [wide, narrow] = [await leg(), await leg()];
+  wide.configure(plain(narrow, G722));
+  narrow.configure(plain(wide, G722));
+  const tone = new ToneGenerator(steadyTone([1300], -20));
+  const [frame, heard] = [new Int16Array(160), [] as number[]];
+  for (let tick = 0; tick < 60; tick++) {
+    clock.advance(20);
+    heard.push(...narrow.read());
+    wide.read();
+    tone.read(frame);
+    wide.write(frame);
+    await arrive();
+  }
+  const level = toneLevel(Int16Array.from(heard.slice(6400)), 16_000, 1300);
+  t.ok(Math.abs(level + 20) < 0.5, `${level.toFixed(2)} dBFS`);
+});
+
+t.test(
+  'RFC 3389: while the peer sends no silence its comfort noise is heard, at its level, until it speaks',
+  async (t) => {
+    const { clock, leg } = bench(t);
+    const b = await leg();
+    const sender = createSocket('udp4');
+    t.teardown(() => sender.close());
+    await new Promise<void>((resolve) => sender.bind(0, HOST, resolve));
+    b.configure({ ...plain(b), remote: { host: HOST, port: sender.address().port } });
+    const heard: Int16Array[] = [];
+    for (let tick = 0; tick < 100; tick++) {
+      const packet = Buffer.alloc(172);
+      const isNoise = tick === 20;
+      writeRtpHeader(packet, false, isNoise ? 13 : 0, tick > 20 ? tick - 49 : tick, tick * 160, 1);
+      packet.fill(isNoise ? 50 : 0xff, 12);
+      if (tick <= 20 || tick >= 70) sender.send(packet.subarray(0, isNoise ? 13 : 172), b.local.port, HOST);
+      await arrive();
+      clock.advance(20);
+      heard.push(b.read().slice());
+    }
+    const level = (from: number, to: number) =>
+      totalLevel(Int16Array.from(heard.slice(from, to).flatMap((f) => [...f])));
+    t.ok(level(5, 18) < -90, 'silence before');
+    // -50 dBov is the power of a full-scale square wave less 50 dB; the ear of this test counts a full-scale sine as 0.
+    t.ok(Math.abs(level(30, 65) - -47) < 1, `${level(30, 65).toFixed(1)} dBFS of noise`);
+    t.ok(level(80, 100) < -90, 'and silence when it is said');
+    t.equal(b.stats.unknownPayload, 0);
+  },
+);

@@ -70,6 +70,7 @@ function fakeLeg(heard: Int16Array): AudioLeg {
   const quality = { peerLoss: 0, peerJitterMs: 0, bufferMs: 0, mos: 4.4, peerMos: 4.4 };
   return {
     local: { host: '127.0.0.1', port: 4000 },
+    rate: 8000,
     configure: () => undefined,
     read: () => heard,
     write: () => undefined,

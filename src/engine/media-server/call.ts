@@ -1,5 +1,6 @@
 // One INVITE's life: audio leg, offer and answer, dialog, channel, and the event socket toward whoever controls it.
 import { randomInt } from 'node:crypto';
+import type { AudioCodec } from '../../protocol/sdp/audio.ts';
 import type { AudioNegotiation, Negotiated } from '../../protocol/sdp/negotiation.ts';
 import { createAudioNegotiation } from '../../protocol/sdp/negotiation.ts';
 import type { SipRequest } from '../../protocol/sip/message.ts';
@@ -17,6 +18,8 @@ import { EventSocket } from './event-socket.ts';
 import type { MediaHost } from './host.ts';
 import { PROFILE } from './status-text.ts';
 
+/** What is not offered is still taken from a peer that offers nothing else. */
+const ALL_CODECS: readonly AudioCodec[] = ['PCMU', 'PCMA', 'G722'];
 /** How long a controller may take to be reached. */
 const CONNECT_TIMEOUT_MS = 2_000;
 
@@ -60,6 +63,8 @@ export class Call {
       name: 'mrf',
       sessionId: randomInt(1_000_000_000, 2_000_000_000),
       secure: 'optional',
+      codecs: [...new Set([...host.codecs, ...ALL_CODECS])],
+      offered: host.codecs,
       random: host.random,
     });
     const { remote } = invite.arrival.flow;

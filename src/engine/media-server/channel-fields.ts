@@ -83,7 +83,7 @@ function stateFields(facts: ChannelFacts): Fields {
 function codecFields(prefix: string, codec: string): Fields {
   return [
     [`${prefix}-Name`, codec],
-    [`${prefix}-Rate`, '8000'],
+    [`${prefix}-Rate`, codec === 'G722' ? '16000' : '8000'],
     [`${prefix}-Bit-Rate`, '64000'],
   ];
 }

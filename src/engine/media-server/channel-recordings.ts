@@ -23,7 +23,7 @@ export class ChannelRecordings {
     const { host, variables } = this.#channel;
     if (this.#byPath.has(path) || this.#byPath.size >= MAX_RECORDINGS) return false;
     const layout: RecordingLayout = variables.isTrue('RECORD_STEREO') ? 'stereo' : layoutOf(variables);
-    const recording = Recording.start(host, path, layout, limitSeconds);
+    const recording = Recording.start(host, { path, layout, limitSeconds, rate: this.#channel.recordingRate });
     if (recording === undefined) {
       variables.set('record_completion_cause', 'uri-failure');
       return false;

@@ -75,9 +75,11 @@ export function mediaVariables(
   return { ...base, ...codecVariables(audio), ...remoteVariables(audio, local), ...secureVariables(audio) };
 }
 
-function codecVariables({ codec, payloadTypes, telephoneEvent, direction }: NegotiatedAudio): Values {
+function codecVariables({ codec, payloadTypes, telephoneEvent, direction, packetMs = 20 }: NegotiatedAudio): Values {
+  const rate = codec === 'G722' ? 16_000 : 8000;
+  const module = codec === 'G722' ? 'mod_spandsp' : 'CORE_PCM_MODULE';
   return {
-    ep_codec_string: `CORE_PCM_MODULE.${codec}@8000h@20i@64000b`,
+    ep_codec_string: `${module}.${codec}@8000h@${packetMs}i@64000b`,
     rtp_use_codec_string: 'PCMU,PCMA',
     remote_video_media_flow: 'inactive',
     remote_text_media_flow: 'inactive',
@@ -86,15 +88,15 @@ function codecVariables({ codec, payloadTypes, telephoneEvent, direction }: Nego
     rtp_audio_recv_pt: payloadTypes.receive,
     rtp_use_codec_name: codec,
     rtp_use_codec_rate: 8000,
-    rtp_use_codec_ptime: 20,
+    rtp_use_codec_ptime: packetMs,
     rtp_use_codec_channels: 1,
-    rtp_last_audio_codec_string: `${codec}@8000h@20i@1c`,
+    rtp_last_audio_codec_string: `${codec}@8000h@${packetMs}i@1c`,
     read_codec: codec,
     original_read_codec: codec,
-    read_rate: 8000,
-    original_read_rate: 8000,
+    read_rate: rate,
+    original_read_rate: rate,
     write_codec: codec,
-    write_rate: 8000,
+    write_rate: rate,
     dtmf_type: telephoneEvent === undefined ? 'info' : 'rfc2833',
     rtp_use_timer_name: 'soft',
     rtp_use_pt: payloadTypes.send,

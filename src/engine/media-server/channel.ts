@@ -5,7 +5,6 @@ import type { StartApplication } from './application.ts';
 import type { Run } from './application-stack.ts';
 import { ApplicationStack, executeFields, publishComplete } from './application-stack.ts';
 import type { AudioLeg } from './audio/leg.ts';
-import { TICK_SAMPLES } from './audio/leg.ts';
 import type { Bridge } from './bridge.ts';
 import type { CallState, ChannelFacts, ChannelState } from './channel-fields.ts';
 import { basicFields, CALL_STATE_NUMBERS, dataFields, dumpFields, variableFields } from './channel-fields.ts';
@@ -50,8 +49,8 @@ export class Channel {
   /** What was heard from the party in this tick. */
   heard: Int16Array;
   readonly #options: ChannelOptions;
-  readonly #out = new Int16Array(TICK_SAMPLES);
-  readonly #silence = new Int16Array(TICK_SAMPLES);
+  #out: Int16Array;
+  #silence: Int16Array;
   readonly #createdAt: number;
   #answeredAt = 0;
   #hungUpAt = 0;
@@ -72,8 +71,20 @@ export class Channel {
     this.#createdAt = options.host.clock.now();
     this.recordings = new ChannelRecordings(this);
     this.applications = new ApplicationStack(this, options.applications, () => this.#endIfAlone());
+    this.#out = new Int16Array(this.#tickSamples);
+    this.#silence = new Int16Array(this.#tickSamples);
     this.heard = this.#silence;
     this.leg.onDigit = (digit, ticks) => this.receiveDigit(digit, ticks, 'RTP');
+  }
+
+  /** Samples of 20 ms at the rate of the party's codec. */
+  get #tickSamples(): number {
+    return this.leg.rate / 50;
+  }
+
+  /** What a recording is made at where its format leaves a choice: `record_sample_rate`, else the codec's own. */
+  get recordingRate(): number {
+    return Number(this.variables.get('record_sample_rate')) || this.leg.rate;
   }
 
   get isHungUp(): boolean {
@@ -224,6 +235,10 @@ export class Channel {
   /** First half of a tick: what the party says. */
   listen(): void {
     const heard = this.leg.read();
+    if (heard.length !== this.#silence.length) {
+      this.#out = new Int16Array(heard.length);
+      this.#silence = new Int16Array(heard.length);
+    }
     this.heard = this.isReadMuted ? this.#silence : heard;
   }
 

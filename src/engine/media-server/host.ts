@@ -1,6 +1,7 @@
 // What every part of the media server stands on: time, randomness, folders and the log, in one value without globals.
 import type { Clock } from '../../kernel/clock.ts';
 import type { Logger } from '../../kernel/logger.ts';
+import type { AudioCodec } from '../../protocol/sdp/audio.ts';
 import type { Intake } from './recording/sink.ts';
 
 /** What real FreeSWITCH does at times and a controller has to survive; switched on by tests alone (contract §9). */
@@ -24,6 +25,8 @@ export interface MediaHost {
   readonly intake: Intake | undefined;
   /** Watches over work that nobody awaits: its failure is logged, and closing the server waits for it. */
   readonly supervise: (work: Promise<unknown>) => void;
+  /** What is offered, and taken in this order. */
+  readonly codecs: readonly AudioCodec[];
   readonly quirks: Quirks;
   /** This server's identity in events. */
   readonly coreUuid: string;

@@ -2,6 +2,8 @@
 import { performance } from 'node:perf_hooks';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Logger } from '../../kernel/logger.ts';
+import type { AudioCodec } from '../../protocol/sdp/audio.ts';
+import { DEFAULT_CODECS } from '../../protocol/sdp/negotiation.ts';
 import type { MediaPorts } from '../runtime/media-socket.ts';
 import { createMediaPorts } from '../runtime/media-socket.ts';
 import type { HostPort } from '../runtime/sip-stack.ts';
@@ -30,6 +32,8 @@ export interface MediaServerOptions {
   readonly spoolFolder?: string;
   readonly intake?: Intake;
   readonly maxChannels?: number;
+  /** Offered, and taken in this order; PCMU and PCMA when absent. */
+  readonly codecs?: readonly AudioCodec[];
   /** For tests. */
   readonly quirks?: Quirks;
   readonly clock: Clock;
@@ -87,9 +91,9 @@ export async function createMediaServer(options: MediaServerOptions): Promise<Me
 }
 
 function hostOf(options: MediaServerOptions, { supervise }: WorkInHand): MediaHost {
-  const { clock, random, logger, soundsFolder, spoolFolder, intake, quirks = {} } = options;
+  const { clock, random, logger, soundsFolder, spoolFolder, intake, quirks = {}, codecs = DEFAULT_CODECS } = options;
   const identity = { coreUuid: newUuid(random), address: options.rtpHost };
-  return { clock, random, logger, soundsFolder, spoolFolder, intake, quirks, supervise, ...identity };
+  return { clock, random, logger, soundsFolder, spoolFolder, intake, codecs, quirks, supervise, ...identity };
 }
 
 interface Parts {

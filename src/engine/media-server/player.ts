@@ -1,27 +1,32 @@
 // Plays a playback argument to a channel: its parts in order with a pause between, START and STOP events, variables, break and time-out.
+import { RateMatch } from '../../protocol/rtp/rate-match.ts';
 import type { Channel } from './channel.ts';
 import type { Fields } from './event-hub.ts';
 import type { Opened } from './sources/open-source.ts';
 import { openSource, splitParts } from './sources/open-source.ts';
-import { RATE_KHZ } from './sources/source.ts';
+import type { AudioSource } from './sources/source.ts';
 
 export type PlayResult = 'FILE PLAYED' | 'FILE NOT FOUND' | 'PLAYBACK ERROR';
 
 /** FreeSWITCH reads a source in blocks of so many samples and counts what it read. */
 const READ_BLOCK = 16_384;
 const DEFAULT_PAUSE_MS = 250;
+const TICK_MS = 20;
 
 export class Player {
   readonly #channel: Channel;
   readonly #parts: readonly string[];
   readonly #onDone: (result: PlayResult) => void;
   readonly #isEndless: boolean;
-  readonly #limitSamples: number;
+  readonly #limitMs: number;
+  readonly #rates = new RateMatch();
+  /** For a source that was opened at another rate than the party has now. */
+  #ticks: Int16Array | undefined;
   #next = 0;
   #current: Opened | undefined;
   #played = 0;
-  #elapsed = 0;
-  #pauseSamples = 0;
+  #elapsedMs = 0;
+  #pauseMs = 0;
   #result: PlayResult = 'FILE NOT FOUND';
   #isOpening = false;
   #isOver = false;
@@ -32,7 +37,7 @@ export class Player {
     this.#onDone = onDone;
     this.#isEndless = isEndless;
     const timeout = Number(channel.variables.get('playback_timeout_sec') ?? 0);
-    this.#limitSamples = timeout > 1 ? timeout * 1000 * RATE_KHZ : Number.POSITIVE_INFINITY;
+    this.#limitMs = timeout > 1 ? timeout * 1000 : Number.POSITIVE_INFINITY;
   }
 
   start(): void {
@@ -42,10 +47,10 @@ export class Player {
   /** Puts the next 20 ms into `out`, which holds silence. */
   tick(out: Int16Array): void {
     if (this.#isOver) return;
-    this.#elapsed += out.length;
+    this.#elapsedMs += TICK_MS;
     if (this.#current !== undefined) this.#play(this.#current, out);
-    else if (!this.#isOpening) this.#pause(out.length);
-    if (!this.#isOver && this.#elapsed >= this.#limitSamples) this.#stop('done', 'PLAYBACK ERROR');
+    else if (!this.#isOpening) this.#pause();
+    if (!this.#isOver && this.#elapsedMs >= this.#limitMs) this.#stop('done', 'PLAYBACK ERROR');
   }
 
   break(): void {
@@ -58,19 +63,29 @@ export class Player {
   }
 
   #play(current: Opened, out: Int16Array): void {
-    const count = current.source.read(out);
+    const { source } = current;
+    const size = source.rateKhz * TICK_MS;
+    const count = size === out.length ? source.read(out) : this.#readMatched(source, size, out);
     this.#played += count;
-    if (count < out.length) {
-      out.fill(0, count);
+    if (count < size) {
+      if (size === out.length) out.fill(0, count);
       this.#closePart('done');
       this.#result = 'FILE PLAYED';
       this.#goOn();
     }
   }
 
-  #pause(samples: number): void {
-    this.#pauseSamples -= samples;
-    if (this.#pauseSamples <= 0) this.#openNext();
+  #readMatched(source: AudioSource, size: number, out: Int16Array): number {
+    if (this.#ticks?.length !== size) this.#ticks = new Int16Array(size);
+    const count = source.read(this.#ticks);
+    this.#ticks.fill(0, count);
+    out.set(this.#rates.match(this.#ticks, out.length));
+    return count;
+  }
+
+  #pause(): void {
+    this.#pauseMs -= TICK_MS;
+    if (this.#pauseMs <= 0) this.#openNext();
   }
 
   #goOn(): void {
@@ -79,8 +94,8 @@ export class Player {
       return;
     }
     const pause = Number(this.#channel.variables.get('playback_sleep_val') ?? DEFAULT_PAUSE_MS);
-    this.#pauseSamples = this.#parts.length > 1 ? Math.max(0, pause) * RATE_KHZ : 0;
-    if (this.#pauseSamples === 0) this.#openNext();
+    this.#pauseMs = this.#parts.length > 1 ? Math.max(0, pause) : 0;
+    if (this.#pauseMs === 0) this.#openNext();
   }
 
   #openNext(): void {
@@ -90,7 +105,7 @@ export class Player {
       this.#finish();
       return;
     }
-    const opened = openSource(part, this.#channel.host.soundsFolder);
+    const opened = openSource(part, this.#channel.host.soundsFolder, this.#channel.leg.rate / 1000);
     if (!(opened instanceof Promise)) {
       this.#begin(opened);
       return;
@@ -125,8 +140,8 @@ export class Player {
     const read = Math.min(current.source.totalSamples, Math.ceil(this.#played / READ_BLOCK) * READ_BLOCK);
     this.#channel.variables.setAll({
       playback_last_offset_pos: this.#played,
-      playback_seconds: Math.floor(read / (RATE_KHZ * 1000)),
-      playback_ms: Math.floor(read / RATE_KHZ),
+      playback_seconds: Math.floor(read / (current.source.rateKhz * 1000)),
+      playback_ms: Math.floor(read / current.source.rateKhz),
       playback_samples: read,
     });
     this.#channel.publish('PLAYBACK_STOP', [...fileFields(current), ['Playback-Status', status]]);

@@ -1,6 +1,4 @@
 // G.711 µ-law and A-law (ITU-T G.711), both ways by table: 8 bits to 16-bit linear and back.
-import type { AudioCodec } from '../sdp/audio.ts';
-
 export interface G711 {
   /** RFC 3551 §6: its static payload type. */
   readonly payloadType: number;
@@ -14,7 +12,6 @@ export interface G711 {
 
 export const pcmu: G711 = fromTables(0, 0xff, decodeTable(muLawToLinear), encodeTable(linearToMuLaw));
 export const pcma: G711 = fromTables(8, 0xd5, decodeTable(aLawToLinear), encodeTable(linearToALaw));
-export const G711_CODECS: Readonly<Record<AudioCodec, G711>> = { PCMU: pcmu, PCMA: pcma };
 
 function fromTables(payloadType: number, silence: number, linear: Int16Array, coded: Uint8Array): G711 {
   return {

@@ -41,6 +41,8 @@ export class JitterBuffer {
   #windowReads = 0;
   #leastLead = Number.POSITIVE_INFINITY;
   #mostLead = 0;
+  /** What stands for a sample that never came, in a step of which others did. */
+  gap = 0;
   /** Packets that came too late to be heard. */
   late = 0;
   /** Steps in which nothing was there to be heard, while the stream ran. */
@@ -141,7 +143,7 @@ export class JitterBuffer {
     for (let i = 0; i < STEP_SAMPLES; i++) {
       const at = (this.#at + i) & RING_MASK;
       found += this.#filled[at] ?? 0;
-      into[i] = this.#filled[at] === 1 ? (this.#ring[at] ?? 0) : 0;
+      into[i] = this.#filled[at] === 1 ? (this.#ring[at] ?? 0) : this.gap;
       this.#filled[at] = 0;
     }
     this.#advance();

@@ -1,7 +1,7 @@
 // What an offer and its answer agreed on for one audio stream: the words that media code needs (RFC 3264).
 import type { SrtpSuite } from '../rtp/suite.ts';
 
-export type AudioCodec = 'PCMU' | 'PCMA';
+export type AudioCodec = 'PCMU' | 'PCMA' | 'G722';
 
 /** From our side: `sendonly` means that we send and do not listen. */
 export type MediaDirection = 'sendrecv' | 'sendonly' | 'recvonly' | 'inactive';
@@ -41,6 +41,8 @@ export interface NegotiatedAudio {
   readonly remote: MediaAddress | undefined;
   readonly codec: AudioCodec;
   readonly payloadTypes: PayloadTypes;
+  /** Of what we send, in milliseconds: 10 to 60; 20 when absent. */
+  readonly packetMs?: number;
   /** RFC 4733 at 8 kHz; undefined when the peer does not speak it (then FreeSWITCH's `dtmf_type` is `info`). */
   readonly telephoneEvent: PayloadTypes | undefined;
   readonly direction: MediaDirection;

@@ -4,7 +4,7 @@ import type { SdpMedia } from './session.ts';
 import { attributeValues } from './session.ts';
 
 /** RFC 3551 §6: these need no rtpmap. */
-const STATIC_TYPES: Readonly<Record<AudioCodec, number>> = { PCMU: 0, PCMA: 8 };
+const STATIC_TYPES: Readonly<Record<AudioCodec, number>> = { PCMU: 0, PCMA: 8, G722: 9 };
 
 export function staticType(codec: AudioCodec): number {
   return STATIC_TYPES[codec];

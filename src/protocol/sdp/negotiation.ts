@@ -17,7 +17,15 @@ import { staticType, telephoneEventType } from './codecs.ts';
 import type { CryptoLine } from './crypto.ts';
 import { formatCrypto, isSameKey } from './crypto.ts';
 import type { ChosenMedia, Taste } from './offer-answer.ts';
-import { answerDirection, chooseMedia, controlOf, isMuxed, isSecureProfile, remoteOf } from './offer-answer.ts';
+import {
+  answerDirection,
+  chooseMedia,
+  controlOf,
+  isMuxed,
+  isSecureProfile,
+  packetMsOf,
+  remoteOf,
+} from './offer-answer.ts';
 import type { SdpAttribute, SdpMedia, SdpSession } from './session.ts';
 import { directionOf, formatSdp, parseSdp } from './session.ts';
 
@@ -28,8 +36,10 @@ export interface NegotiationOptions {
   readonly name?: string;
   readonly sessionId: number;
   readonly secure: SecurePolicy;
-  /** Our order wins; PCMU, PCMA when absent. */
+  /** What we take, our order wins; PCMU, PCMA when absent. */
   readonly codecs?: readonly AudioCodec[];
+  /** What we offer, when that is less. */
+  readonly offered?: readonly AudioCodec[];
   readonly suites?: readonly SrtpSuite[];
   /** Key material: `count` random bytes. */
   readonly random: (count: number) => Uint8Array;
@@ -56,7 +66,7 @@ export function createAudioNegotiation(options: NegotiationOptions): AudioNegoti
 }
 
 const EVENT_TYPE = 101;
-const DEFAULT_CODECS: readonly AudioCodec[] = ['PCMU', 'PCMA'];
+export const DEFAULT_CODECS: readonly AudioCodec[] = ['PCMU', 'PCMA'];
 
 interface OpenOffer {
   readonly sdp: string;
@@ -95,7 +105,7 @@ class Negotiation implements AudioNegotiation {
       payloadTypes: { send: chosen.type, receive: chosen.type },
       telephoneEvent: event === undefined ? undefined : { send: event, receive: event },
       direction: answerDirection(directionOf(session, chosen.media), direction),
-      ...withControl(controlOf(chosen)),
+      ...optional(chosen),
       srtp: chosen.crypto === undefined ? undefined : this.#keysFor(chosen.crypto),
     };
     const sdp = this.#describe(
@@ -110,7 +120,7 @@ class Negotiation implements AudioNegotiation {
   makeOffer(options: { readonly secure?: boolean; readonly direction?: MediaDirection } = {}): string {
     const { secure = this.#options.secure === 'required', direction = 'sendrecv' } = options;
     const keys = secure ? this.#taste.suites.map((suite, i) => this.#freshLine(String(i + 1), suite)) : [];
-    const media = offerMedia(this.#options.local.port, this.#taste.codecs, direction, keys);
+    const media = offerMedia(this.#options.local.port, this.#options.offered ?? this.#taste.codecs, direction, keys);
     const sdp = this.#describe([media]);
     this.#offer = { sdp, secure, direction, keys };
     this.localSdp = sdp;
@@ -134,7 +144,7 @@ class Negotiation implements AudioNegotiation {
       payloadTypes: { send: chosen.type, receive: staticType(chosen.codec) },
       telephoneEvent: event === undefined ? undefined : { send: event, receive: EVENT_TYPE },
       direction: answerDirection(directionOf(session, chosen.media), offer.direction),
-      ...withControl(controlOf(chosen)),
+      ...optional(chosen),
       srtp,
     };
     if (remote !== undefined) this.#offer = undefined;
@@ -184,8 +194,9 @@ class Negotiation implements AudioNegotiation {
   }
 }
 
-function withControl(control: MediaAddress | 'mux' | undefined): Pick<NegotiatedAudio, 'control'> {
-  return control === undefined ? {} : { control };
+function optional(chosen: ChosenMedia): Pick<NegotiatedAudio, 'control' | 'packetMs'> {
+  const [control, packetMs] = [controlOf(chosen), packetMsOf(chosen.media)];
+  return { ...(control === undefined ? {} : { control }), ...(packetMs === undefined ? {} : { packetMs }) };
 }
 
 function sessionOf(theirs: CryptoLine, local: SrtpKey): SrtpSession {
@@ -199,6 +210,7 @@ function answerMedia(options: NegotiationOptions, chosen: ChosenMedia, audio: Ne
     [[audio.codec, audio.payloadTypes.receive]],
     audio.telephoneEvent,
     audio.direction,
+    audio.packetMs,
   );
   if (isMuxed(media)) attributes.push({ name: 'rtcp-mux', value: undefined });
   if (crypto !== undefined && audio.srtp !== undefined) {
@@ -242,6 +254,7 @@ function audioAttributes(
   codecs: readonly (readonly [AudioCodec, number])[],
   event: PayloadTypes | undefined,
   direction: MediaDirection,
+  packetMs = 20,
 ): SdpAttribute[] {
   const attributes: SdpAttribute[] = codecs.map(([codec, type]) => ({
     name: 'rtpmap',
@@ -251,7 +264,7 @@ function audioAttributes(
     attributes.push({ name: 'rtpmap', value: `${event.receive} telephone-event/8000` });
     attributes.push({ name: 'fmtp', value: `${event.receive} 0-15` });
   }
-  attributes.push({ name: 'ptime', value: '20' });
+  attributes.push({ name: 'ptime', value: String(packetMs) });
   if (direction !== 'sendrecv') attributes.push({ name: direction, value: undefined });
   return attributes;
 }

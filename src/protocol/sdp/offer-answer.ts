@@ -113,6 +113,18 @@ export function controlOf({ media, address }: ChosenMedia): MediaAddress | 'mux'
   return host !== undefined && !isUnicast(host) ? undefined : { host: host ?? address, port };
 }
 
+/** Packet times that we send in, in milliseconds. */
+const PACKET_MS: readonly number[] = [10, 20, 30, 40, 50, 60];
+
+/** What they would like to get: `a=ptime`, held below `a=maxptime`; undefined for the usual 20 ms. */
+export function packetMsOf(media: SdpMedia): number | undefined {
+  const [wanted = 20] = attributeValues(media, 'ptime').map(Number);
+  const [most = 60] = attributeValues(media, 'maxptime').map(Number);
+  const allowed = PACKET_MS.filter((ms) => ms <= most);
+  const ms = allowed.includes(wanted) ? wanted : (allowed.findLast((each) => each <= wanted) ?? allowed[0] ?? 20);
+  return ms === 20 || !Number.isFinite(wanted) ? undefined : ms;
+}
+
 export function isMuxed(media: SdpMedia): boolean {
   return media.attributes.some(({ name }) => name === 'rtcp-mux');
 }

@@ -11,7 +11,12 @@ const DEFAULT_SILENCE_SECONDS = 3;
 export function record({ channel, argument, complete }: Execution): RunningApplication | undefined {
   const [path = '', limit, threshold, hits] = splitWords(argument);
   channel.variables.setAll({ playback_terminator_used: '', silence_hits_exhausted: 'false' });
-  const recording = Recording.start(channel.host, path, 'heard', Number(limit) || 0);
+  const recording = Recording.start(channel.host, {
+    path,
+    layout: 'heard',
+    limitSeconds: Number(limit) || 0,
+    rate: channel.recordingRate,
+  });
   if (recording === undefined) {
     channel.variables.set('record_completion_cause', 'uri-failure');
     channel.hangup('DESTINATION_OUT_OF_ORDER');

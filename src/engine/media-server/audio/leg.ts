@@ -4,6 +4,7 @@ import { isRtcp } from '../../../protocol/rtp/packet.ts';
 import type { NegotiatedAudio } from '../../../protocol/sdp/audio.ts';
 import type { MediaPorts, MediaSocket } from '../../runtime/media-socket.ts';
 import type { HostPort } from '../../runtime/sip-stack.ts';
+import { rateOf } from './codec.ts';
 import { ControlAudio } from './control.ts';
 import type { Counters } from './counters.ts';
 import { noCounts } from './counters.ts';
@@ -58,9 +59,11 @@ export interface AudioLeg extends Disposable {
   readonly local: HostPort;
   /** After each offer and answer. Unchanged keys keep their SRTP state; before the first call nothing is sent or heard. */
   configure(session: NegotiatedAudio): void;
-  /** The next 20 ms heard: `TICK_SAMPLES` at 8 kHz, silence when nothing came. The array is reused by the next `read`. */
+  /** Of what `read` gives: 8000, or 16000 while the codec is G.722. */
+  readonly rate: number;
+  /** The next 20 ms heard: 160 samples at 8 kHz, 320 at 16 kHz; silence when nothing came. The array is reused by the next `read`. */
   read(): Int16Array;
-  /** Sends 20 ms (`TICK_SAMPLES` at 8 kHz) now, or a digit's event packet in its place while one is being sent. */
+  /** Sends 20 ms (160 samples at 8 kHz, or 320 at 16 kHz, whatever the codec) now, or a digit's event packet in its place while one is being sent. */
   write(samples: Int16Array): void;
   /** Queues a digit (0-9 * # A-D) as RFC 4733; false when the peer lacks it, the digit is none, or the queue is full. */
   sendDigit(digit: string, durationMs: number): boolean;
@@ -150,6 +153,10 @@ class RtpLeg implements AudioLeg {
 
   sendDigit(digit: string, durationMs: number): boolean {
     return !this.#isClosed && this.#outbound.sendDigit(digit, durationMs);
+  }
+
+  get rate(): number {
+    return rateOf(this.#session?.codec ?? 'PCMU');
   }
 
   get isSendingDigits(): boolean {

@@ -1,9 +1,7 @@
-// What one leg says: 20 ms of audio, or a step of a digit, as one RTP or SRTP packet.
+// What one leg says: audio in packets of 10 to 60 ms, or steps of a digit, as RTP or SRTP; from samples of either rate.
 
-import type { G711 } from '../../../protocol/rtp/g711.ts';
-import { G711_CODECS } from '../../../protocol/rtp/g711.ts';
-import { STEP_SAMPLES } from '../../../protocol/rtp/jitter-buffer.ts';
 import { writeRtpHeader } from '../../../protocol/rtp/packet.ts';
+import { RateMatch } from '../../../protocol/rtp/rate-match.ts';
 import { SrtpSender } from '../../../protocol/rtp/srtp.ts';
 import { DigitSender, EVENT_PAYLOAD_BYTES } from '../../../protocol/rtp/telephone-event.ts';
 import type { NegotiatedAudio, SrtpSession } from '../../../protocol/sdp/audio.ts';
@@ -11,12 +9,18 @@ import { isSameKey } from '../../../protocol/sdp/crypto.ts';
 import { sendsIn } from '../../../protocol/sdp/offer-answer.ts';
 import type { MediaSocket } from '../../runtime/media-socket.ts';
 import type { HostPort } from '../../runtime/sip-stack.ts';
+import type { StepEncoder } from './codec.ts';
+import { encoderFor, STEP_BYTES, samplesOf } from './codec.ts';
 import type { Counters } from './counters.ts';
 
 /** A packet must stay untouched until the system took it: each is written into the next of these. */
 const BUFFERS = 16;
-/** Header, 160 bytes, and the longest tag, with room to spare. */
-const BUFFER_BYTES = 256;
+/** Header, 60 ms, and the longest tag, with room to spare. */
+const BUFFER_BYTES = 576;
+/** Bytes of one millisecond. */
+const BYTES_A_MS = 8;
+/** One step more than the longest packet but one. */
+const MAX_PENDING = 3 * STEP_BYTES + STEP_BYTES;
 const RTP_HEADER_BYTES = 12;
 
 export class OutboundAudio {
@@ -25,13 +29,20 @@ export class OutboundAudio {
   readonly #digits = new DigitSender();
   readonly #buffers = Array.from({ length: BUFFERS }, () => Buffer.alloc(BUFFER_BYTES));
   readonly ssrc: number;
+  readonly #event = Buffer.alloc(RTP_HEADER_BYTES + EVENT_PAYLOAD_BYTES);
   #next = 0;
   #sequence: number;
   #timestamp: number;
   #isSpurtStart = true;
   #hasWritten = true;
   #session: NegotiatedAudio | undefined;
-  #codec: G711 = G711_CODECS.PCMU;
+  #encoder: StepEncoder = encoderFor('PCMU');
+  #samples = STEP_BYTES;
+  readonly #rates = new RateMatch();
+  #packetBytes = STEP_BYTES;
+  /** Encoded, not yet enough for a packet. */
+  readonly #pending = Buffer.alloc(MAX_PENDING);
+  #pendingBytes = 0;
   #srtp: SrtpSender | undefined;
 
   constructor(socket: MediaSocket, counters: Counters, random: (count: number) => Uint8Array) {
@@ -47,7 +58,12 @@ export class OutboundAudio {
   configure(session: NegotiatedAudio): void {
     const before = this.#session;
     this.#session = session;
-    this.#codec = G711_CODECS[session.codec];
+    if (before?.codec !== session.codec) {
+      this.#encoder = encoderFor(session.codec);
+      this.#samples = samplesOf(session.codec);
+    }
+    this.#packetBytes = (session.packetMs ?? 20) * BYTES_A_MS;
+    this.#pendingBytes = 0;
     if (!isSameSendKey(before?.srtp, session.srtp)) this.#srtp = senderFor(session.srtp);
     if (session.telephoneEvent === undefined) this.#digits.clear();
   }
@@ -71,7 +87,7 @@ export class OutboundAudio {
     this.#hasWritten = false;
   }
 
-  /** Says 20 ms to `to`. */
+  /** Says 20 ms, at 8 or 16 kHz, to `to`. */
   write(samples: Int16Array, to: HostPort | undefined): void {
     this.#hasWritten = true;
     const session = this.#session;
@@ -79,31 +95,54 @@ export class OutboundAudio {
       this.#pass();
       return;
     }
-    const buffer = this.#buffers[this.#next] ?? Buffer.alloc(BUFFER_BYTES);
-    this.#next = (this.#next + 1) % BUFFERS;
-    const isEvent = this.#digits.step(buffer, 12, this.#timestamp);
-    const length = isEvent ? this.#writeEvent(buffer, session) : this.#writeAudio(buffer, samples, session);
-    this.#timestamp = (this.#timestamp + STEP_SAMPLES) >>> 0;
-    this.#send(buffer, length, to);
+    if (this.#digits.step(this.#event, RTP_HEADER_BYTES, this.#timestamp)) this.#sayEvent(session, to);
+    else this.#sayAudio(samples, session, to);
+    this.#timestamp = (this.#timestamp + STEP_BYTES) >>> 0;
   }
 
   #pass(): void {
-    this.#timestamp = (this.#timestamp + STEP_SAMPLES) >>> 0;
+    this.#timestamp = (this.#timestamp + STEP_BYTES) >>> 0;
     this.#isSpurtStart = true;
+    this.#pendingBytes = 0;
   }
 
-  #writeAudio(into: Buffer, samples: Int16Array, session: NegotiatedAudio): number {
-    const start = writeRtpHeader(
-      into,
-      this.#isSpurtStart,
-      session.payloadTypes.send,
-      this.#sequence,
-      this.#timestamp,
-      this.ssrc,
-    );
+  #nextBuffer(): Buffer {
+    const buffer = this.#buffers[this.#next] ?? Buffer.alloc(BUFFER_BYTES);
+    this.#next = (this.#next + 1) % BUFFERS;
+    return buffer;
+  }
+
+  #sayAudio(samples: Int16Array, session: NegotiatedAudio, to: HostPort): void {
+    const fitting = this.#rates.match(samples, this.#samples);
+    this.#encoder.encode(fitting, this.#samples, this.#pending, this.#pendingBytes);
+    this.#pendingBytes += STEP_BYTES;
+    const first = this.#timestamp + STEP_BYTES - this.#pendingBytes;
+    let sent = 0;
+    while (this.#pendingBytes - sent >= this.#packetBytes) {
+      this.#sendAudio(sent, this.#packetBytes, first + sent, session, to);
+      sent += this.#packetBytes;
+    }
+    this.#pending.copyWithin(0, sent, this.#pendingBytes);
+    this.#pendingBytes -= sent;
+  }
+
+  /** `bytes` of what is pending, from `from` on. */
+  #sendAudio(from: number, bytes: number, timestamp: number, session: NegotiatedAudio, to: HostPort): void {
+    const buffer = this.#nextBuffer();
+    const { send } = session.payloadTypes;
+    const start = writeRtpHeader(buffer, this.#isSpurtStart, send, this.#sequence, timestamp, this.ssrc);
     this.#isSpurtStart = false;
-    this.#codec.encode(samples, STEP_SAMPLES, into, start);
-    return start + STEP_SAMPLES;
+    this.#pending.copy(buffer, start, from, from + bytes);
+    this.#send(buffer, start + bytes, to);
+  }
+
+  #sayEvent(session: NegotiatedAudio, to: HostPort): void {
+    const pending = this.#pendingBytes;
+    this.#pendingBytes = 0;
+    if (pending > 0) this.#sendAudio(0, pending, this.#timestamp - pending, session, to);
+    const buffer = this.#nextBuffer();
+    this.#event.copy(buffer, RTP_HEADER_BYTES, RTP_HEADER_BYTES, RTP_HEADER_BYTES + EVENT_PAYLOAD_BYTES);
+    this.#send(buffer, this.#writeEvent(buffer, session), to);
   }
 
   #writeEvent(into: Buffer, session: NegotiatedAudio): number {

@@ -21,11 +21,11 @@ const FORMATS: Readonly<Record<string, FileFormat>> = {
 };
 
 /** Opens the file at once, truncating it; undefined when it cannot be written or its ending is not known. */
-export function fileSink(path: string, channels: 1 | 2): RecordingSink | undefined {
+export function fileSink(path: string, channels: 1 | 2, rate = 8000): RecordingSink | undefined {
   const format = FORMATS[extname(path).toLowerCase()];
   if (format === undefined) return undefined;
   try {
-    return new FileSink(openSync(path, 'w', 0o600), format, channels);
+    return new FileSink(openSync(path, 'w', 0o600), format, channels, rate);
   } catch {
     return undefined;
   }
@@ -36,6 +36,7 @@ class FileSink implements RecordingSink {
   readonly #file: number;
   readonly #format: FileFormat;
   readonly #channels: 1 | 2;
+  readonly #rate: number;
   #bytes = 0;
   #position = 0;
   #waiting: Buffer[] = [];
@@ -44,11 +45,12 @@ class FileSink implements RecordingSink {
   #hasFailed = false;
   #ended: (() => void) | undefined;
 
-  constructor(file: number, format: FileFormat, channels: 1 | 2) {
+  constructor(file: number, format: FileFormat, channels: 1 | 2, rate: number) {
     this.#file = file;
     this.#format = format;
     this.#channels = channels;
-    if (format === 'wav') this.#append(wavHeader(0, channels));
+    this.#rate = rate;
+    if (format === 'wav') this.#append(wavHeader(0, channels, rate));
   }
 
   get bytes(): number {
@@ -110,7 +112,7 @@ class FileSink implements RecordingSink {
     this.#ended = undefined;
     const done = () => close(this.#file, () => ended());
     if (this.#format !== 'wav' || this.#hasFailed) done();
-    else write(this.#file, wavHeader(this.#bytes, this.#channels), 0, WAV_HEADER_BYTES, 0, done);
+    else write(this.#file, wavHeader(this.#bytes, this.#channels, this.#rate), 0, WAV_HEADER_BYTES, 0, done);
   }
 }
 
@@ -125,7 +127,7 @@ function encode(format: FileFormat, samples: Int16Array): Buffer {
   return bytes;
 }
 
-function wavHeader(dataBytes: number, channels: number): Buffer {
+function wavHeader(dataBytes: number, channels: number, rate: number): Buffer {
   const header = Buffer.alloc(WAV_HEADER_BYTES);
   header.write('RIFF', 0, 'latin1');
   header.writeUInt32LE(dataBytes === 0 ? 8 : dataBytes + 36, 4);
@@ -133,8 +135,8 @@ function wavHeader(dataBytes: number, channels: number): Buffer {
   header.writeUInt32LE(16, 16);
   header.writeUInt16LE(1, 20);
   header.writeUInt16LE(channels, 22);
-  header.writeUInt32LE(8000, 24);
-  header.writeUInt32LE(8000 * channels * 2, 28);
+  header.writeUInt32LE(rate, 24);
+  header.writeUInt32LE(rate * channels * 2, 28);
   header.writeUInt16LE(channels * 2, 32);
   header.writeUInt16LE(16, 34);
   header.write('data', 36, 'latin1');

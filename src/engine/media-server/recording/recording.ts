@@ -1,13 +1,26 @@
 // One recording of a channel: fed every tick from its first on, masked, paused and stopped by its path (contract §7).
 import { isAbsolute } from 'node:path';
-import { TICK_SAMPLES } from '../audio/leg.ts';
+import { RateMatch } from '../../../protocol/rtp/rate-match.ts';
 import type { MediaHost } from '../host.ts';
 import { fileSink } from './file-sink.ts';
 import { intakeSink } from './intake-sink.ts';
 import type { RecordingLayout, RecordingSink } from './sink.ts';
 import { artifactOf, interleave } from './sink.ts';
 
-const SAMPLES_A_SECOND = 8000;
+/** The vault keeps 8 kHz, and so do files of G.711. */
+const NARROW = 8000;
+const WIDE = 16_000;
+/** Files of linear samples can have either rate. */
+const LINEAR = /\.(?:wav|raw)$/i;
+
+export interface RecordingRequest {
+  readonly path: string;
+  readonly layout: RecordingLayout;
+  /** 0: without limit. */
+  readonly limitSeconds: number;
+  /** Samples a second, where the format leaves a choice; 8000 or 16000. */
+  readonly rate: number;
+}
 
 export class Recording {
   readonly path: string;
@@ -18,24 +31,29 @@ export class Recording {
   readonly #layout: RecordingLayout;
   readonly #sink: RecordingSink;
   readonly #frame: Int16Array;
+  readonly #rate: number;
+  readonly #fromHeard = new RateMatch();
+  readonly #fromSent = new RateMatch();
   readonly #limitSamples: number;
   #samples = 0;
   #isOver = false;
 
-  private constructor(path: string, layout: RecordingLayout, sink: RecordingSink, limitSeconds: number) {
+  private constructor({ path, layout, limitSeconds, rate }: RecordingRequest, sink: RecordingSink) {
     this.path = path;
+    this.#rate = rate;
     this.#layout = layout;
     this.#sink = sink;
-    this.#limitSamples = limitSeconds > 0 ? limitSeconds * SAMPLES_A_SECOND : Number.POSITIVE_INFINITY;
-    this.#frame = new Int16Array(layout === 'stereo' ? TICK_SAMPLES * 2 : TICK_SAMPLES);
+    this.#limitSamples = limitSeconds > 0 ? limitSeconds * rate : Number.POSITIVE_INFINITY;
+    this.#frame = new Int16Array((layout === 'stereo' ? 2 : 1) * (rate / 50));
     sink.onFailure = () => this.onEnd?.('failed');
   }
 
   /** Begins at once; undefined when the path cannot be written. */
-  static start(host: MediaHost, path: string, layout: RecordingLayout, limitSeconds = 0): Recording | undefined {
-    const channels = layout === 'stereo' ? 2 : 1;
-    const sink = isAbsolute(path) ? openSink(host, path, channels) : undefined;
-    return sink === undefined ? undefined : new Recording(path, layout, sink, limitSeconds);
+  static start(host: MediaHost, wanted: RecordingRequest): Recording | undefined {
+    const { path, layout } = wanted;
+    const rate = wanted.rate >= WIDE && LINEAR.test(path) ? WIDE : NARROW;
+    const sink = isAbsolute(path) ? openSink(host, path, layout === 'stereo' ? 2 : 1, rate) : undefined;
+    return sink === undefined ? undefined : new Recording({ ...wanted, rate }, sink);
   }
 
   /** Samples per channel. */
@@ -44,14 +62,17 @@ export class Recording {
   }
 
   get seconds(): number {
-    return Math.floor(this.#samples / SAMPLES_A_SECOND);
+    return Math.floor(this.#samples / this.#rate);
   }
 
   capture(heard: Int16Array, sent: Int16Array): void {
     if (this.#isOver || this.isPaused) return;
-    const frame = this.isMasked ? this.#frame.fill(0) : interleave(this.#layout, heard, sent, this.#frame);
+    const count = this.#rate / 50;
+    const left = this.#fromHeard.match(heard, count);
+    const right = this.#fromSent.match(sent, count);
+    const frame = this.isMasked ? this.#frame.fill(0) : interleave(this.#layout, left, right, this.#frame);
     this.#sink.write(frame);
-    this.#samples += TICK_SAMPLES;
+    this.#samples += count;
     if (this.#samples >= this.#limitSamples) this.onEnd?.('limit');
   }
 
@@ -65,7 +86,7 @@ export class Recording {
 
   /** What FreeSWITCH leaves on the channel at the end. */
   variables(): Readonly<Record<string, string | number>> {
-    const ms = Math.floor(this.#samples / 8);
+    const ms = Math.floor((1000 * this.#samples) / this.#rate);
     return {
       record_file_size: this.#sink.bytes,
       record_samples: this.#samples,
@@ -76,8 +97,8 @@ export class Recording {
 }
 
 /** An artifact's path never becomes a file, even when there is no intake to seal it. */
-function openSink(host: MediaHost, path: string, channels: 1 | 2): RecordingSink | undefined {
+function openSink(host: MediaHost, path: string, channels: 1 | 2, rate: number): RecordingSink | undefined {
   const artifact = artifactOf(path, host.spoolFolder);
-  if (artifact === undefined) return fileSink(path, channels);
+  if (artifact === undefined) return fileSink(path, channels, rate);
   return host.intake === undefined ? undefined : intakeSink(host.intake, artifact, channels, host.clock);
 }

@@ -17,11 +17,11 @@ interface Layout {
 }
 
 /** The file's audio, or undefined when there is no such file or it holds nothing that can be played. */
-export async function fileSource(path: string): Promise<AudioSource | undefined> {
+export async function fileSource(path: string, rateKhz = 8): Promise<AudioSource | undefined> {
   const bytes = await readWhole(path);
   if (bytes === undefined) return undefined;
   const layout = layoutOf(path, bytes);
-  return layout === undefined ? undefined : decoding(bytes, layout);
+  return layout === undefined ? undefined : decoding(bytes, layout, rateKhz);
 }
 
 async function readWhole(path: string): Promise<Buffer | undefined> {
@@ -43,6 +43,9 @@ function layoutOf(path: string, bytes: Buffer): Layout | undefined {
   if (extension === 'r16') return { encoding: 'l16', ...raw, rate: 16_000 };
   return wavLayout(bytes);
 }
+
+/** Samples a second that a file may have. */
+const RATES: readonly number[] = [8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000];
 
 const WAV_ENCODINGS: Readonly<Record<number, 'l16' | G711>> = { 1: 'l16', 6: pcma, 7: pcmu };
 
@@ -67,17 +70,18 @@ function wavFormat(bytes: Buffer, at: number): Omit<Layout, 'start' | 'end'> | u
   const rate = bytes.readUInt32LE(at + 4);
   const bits = bytes.readUInt16LE(at + 14);
   const isKnown = encoding === 'l16' ? bits === 16 : encoding !== undefined && bits === 8;
-  const isUsable = isKnown && channels >= 1 && channels <= 2 && (rate === 8000 || rate === 16_000);
+  const isUsable = isKnown && channels >= 1 && channels <= 2 && RATES.includes(rate);
   return isUsable && encoding !== undefined ? { encoding, channels, rate } : undefined;
 }
 
 /** Frames decoded at once. */
 const BLOCK_FRAMES = 320;
 
-function decoding(bytes: Buffer, layout: Layout): AudioSource {
+function decoding(bytes: Buffer, layout: Layout, rateKhz: number): AudioSource {
+  const rate = rateKhz * 1000;
   const frameBytes = layout.channels * (layout.encoding === 'l16' ? 2 : 1);
   const frames = Math.floor((layout.end - layout.start) / frameBytes);
-  const resampler = layout.rate === 8000 ? undefined : new Resampler(layout.rate, 8000);
+  const resampler = layout.rate === rate ? undefined : new Resampler(layout.rate, rate);
   const block = new Int16Array(BLOCK_FRAMES * layout.channels);
   let frame = 0;
   let ready: Int16Array = new Int16Array(0);
@@ -95,9 +99,10 @@ function decoding(bytes: Buffer, layout: Layout): AudioSource {
   }
 
   return {
-    totalSamples: Math.floor((frames * 8000) / layout.rate),
+    rateKhz,
+    totalSamples: Math.floor((frames * rate) / layout.rate),
     skip(samples) {
-      frame = Math.min(frames, Math.floor((samples * layout.rate) / 8000));
+      frame = Math.min(frames, Math.floor((samples * layout.rate) / rate));
     },
     read(into) {
       let filled = 0;

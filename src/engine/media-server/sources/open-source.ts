@@ -22,22 +22,35 @@ export function splitParts(argument: string, delimiter: string | undefined): str
 }
 
 /** One part's audio; undefined when there is none. Streams answer at once, files when they are read. */
-export function openSource(part: string, soundsFolder: string): Opened | undefined | Promise<Opened | undefined> {
+export function openSource(
+  part: string,
+  soundsFolder: string,
+  rateKhz = 8,
+): Opened | undefined | Promise<Opened | undefined> {
   const [, name = '', offset] = /^(?:\{[^}]*\})?(.*?)(?:@@(\d+))?$/s.exec(part) ?? [];
   const samples = Number(offset ?? 0);
   const scheme = /^([a-z_]+):\/\//.exec(name)?.[1];
-  if (scheme === undefined) return openFile(name, soundsFolder, samples);
+  if (scheme === undefined) return openFile(name, soundsFolder, samples, rateKhz);
   const text = name.slice(scheme.length + 3);
-  const source =
-    scheme === 'tone_stream' ? toneSource(text) : scheme === 'silence_stream' ? silenceSource(text) : undefined;
+  const source = STREAMS[scheme]?.(text, rateKhz);
   if (source === undefined) return undefined;
   source.skip(samples);
   return { path: name, source };
 }
 
-async function openFile(name: string, soundsFolder: string, skip: number): Promise<Opened | undefined> {
-  for (const path of candidates(name, soundsFolder)) {
-    const source = await fileSource(path);
+const STREAMS: Readonly<Record<string, (text: string, rateKhz: number) => AudioSource | undefined>> = {
+  tone_stream: toneSource,
+  silence_stream: silenceSource,
+};
+
+async function openFile(
+  name: string,
+  soundsFolder: string,
+  skip: number,
+  rateKhz: number,
+): Promise<Opened | undefined> {
+  for (const path of candidates(name, soundsFolder, rateKhz)) {
+    const source = await fileSource(path, rateKhz);
     if (source === undefined) continue;
     source.skip(skip);
     return { path, source };
@@ -46,10 +59,10 @@ async function openFile(name: string, soundsFolder: string, skip: number): Promi
 }
 
 /** mod_sndfile looks into the rate's folder first; a relative name never leaves the sounds folder. */
-function candidates(name: string, soundsFolder: string): string[] {
+function candidates(name: string, soundsFolder: string, rateKhz: number): string[] {
   if (isAbsolute(name)) return [name];
   const path = resolve(soundsFolder, name);
   if (relative(soundsFolder, path).startsWith('..')) return [];
   const inRate = (rate: string) => join(dirname(path), rate, basename(path));
-  return [inRate('8000'), path, inRate('16000')];
+  return rateKhz === 16 ? [inRate('16000'), path, inRate('8000')] : [inRate('8000'), path, inRate('16000')];
 }

@@ -1,6 +1,8 @@
-// Audio that the media server plays: 8 kHz linear samples, read a tick at a time.
+// Audio that the media server plays: linear samples at the rate it was opened for, read a tick at a time.
 
 export interface AudioSource {
+  /** Samples a millisecond: 8 or 16. */
+  readonly rateKhz: number;
   /** Fills `into` from its start; answers how many samples there were, fewer than asked at the end. */
   read(into: Int16Array): number;
   /** All that it has; Infinity for one without end. */
@@ -10,6 +12,3 @@ export interface AudioSource {
   /** `tone_stream`, where events name it. */
   readonly fileType?: string;
 }
-
-/** Samples a millisecond. */
-export const RATE_KHZ = 8;

@@ -1,0 +1,61 @@
+// Phones that speak G.722 through an unmodified drachtio-fsmrf: wideband end to end, to a G.711 phone, prompts, and the recording.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { pcmu } from '../../src/protocol/rtp/g711.ts';
+import { dominantFrequency, toneLevel } from '../support/listen.ts';
+import { mediaBench } from '../support/media-bench.ts';
+
+t.test('G.722 is taken from who offers nothing else, and spoken end to end where it is a setting', async (t) => {
+  await using bench = await mediaBench();
+  const a = await bench.call('required', ['G722']);
+  const b = await bench.call('forbidden', ['G722']);
+  t.match(a.endpoint.local.sdp, /m=audio \d+ RTP\/SAVP 9 101\r\na=rtpmap:9 G722\/8000/);
+  await a.endpoint.bridge(b.endpoint);
+  a.phone.say(5200);
+  b.phone.say(6100);
+  await a.phone.wait(500);
+  const [atA, atB] = await Promise.all([a.phone.listen(400), b.phone.listen(400)]);
+  t.ok(toneLevel(atB, 16_000, 5200) > -13, '5.2 kHz arrives');
+  t.ok(toneLevel(atA, 16_000, 6100) > -13, '6.1 kHz arrives');
+  const variables = await a.endpoint.getChannelVariables();
+  t.match(variables, { variable_read_codec: 'G722', variable_read_rate: '16000' });
+});
+
+t.test('a G.722 phone and a G.711 phone hear each other, and both are in the recording', async (t) => {
+  await using bench = await mediaBench();
+  const wide = await bench.call('forbidden', ['G722']);
+  const narrow = await bench.call('required');
+  await wide.endpoint.bridge(narrow.endpoint);
+  await wide.endpoint.set('RECORD_STEREO', 'true');
+  wide.phone.say(600);
+  narrow.phone.say(1500);
+  await wide.phone.wait(400);
+  const path = join(bench.folder, 'mixed-rates.ul');
+  await wide.endpoint.execute('record_session', path);
+  const [atWide, atNarrow] = await Promise.all([wide.phone.listen(800), narrow.phone.listen(800)]);
+  await wide.endpoint.execute('stop_record_session', path);
+  t.equal(dominantFrequency(atWide, 16_000), 1500);
+  t.equal(dominantFrequency(atNarrow, 8000), 600);
+  await wide.phone.wait(100);
+  const bytes = readFileSync(path);
+  const [left, right] = [0, 1].map((side) => {
+    const samples = new Int16Array(bytes.length / 2);
+    pcmu.decode(Buffer.from(bytes.filter((_, i) => i % 2 === side)), 0, samples.length, samples, 0);
+    return samples;
+  });
+  t.ok(bytes.length > 9600, `${bytes.length} bytes at 8 kHz`);
+  t.equal(dominantFrequency(left ?? new Int16Array(0), 8000), 600, 'left: heard from the phone');
+  t.equal(dominantFrequency(right ?? new Int16Array(0), 8000), 1500, 'right: sent to it');
+});
+
+t.test('a tone is played to a G.722 phone at its pitch and its length', async (t) => {
+  await using bench = await mediaBench({ codecs: ['G722', 'PCMU'] });
+  const { phone, endpoint } = await bench.call('forbidden', ['PCMU', 'G722']);
+  t.match(endpoint.local.sdp, /RTP\/AVP 9 101/, 'our order wins');
+  const [result, heard] = await Promise.all([endpoint.play('tone_stream://%(600,0,4500)'), phone.listen(600)]);
+  t.equal(result.playbackMilliseconds, '600');
+  t.equal(dominantFrequency(heard.subarray(3200), 16_000), 4500);
+  const offer = await bench.ms.createEndpoint();
+  t.match(offer.local.sdp, /RTP\/AVP 9 0 101/, 'and is what is offered');
+});
