@@ -83,7 +83,6 @@ async function answers(path: string, token: string, clock: Clock): Promise<boole
 }
 
 /** What the command line presents to the running appliance; undefined when none runs. */
-export /** What the command line presents to the running appliance; undefined when none runs. */
 export function readToken(runtimeFolder: string): string | undefined {
   const file = join(runtimeFolder, 'cli-token');
   return existsSync(file) ? readFileSync(file, 'utf8') : undefined;
