@@ -88,6 +88,8 @@ export function callCarrier(target: CallTarget, caller: ShownCaller, context: Le
     attempt.onEnd(() => void media.destroy());
     try {
       if (attempt.hasEnded) throw new WardlineError('leg-ended', 'The caller left.');
+      // A media server that cannot offer SRTP offers plain audio instead; such an offer must not leave for this carrier.
+      if (audioFlaw(media.localSdp, target.secure) !== undefined) throw noAudio();
       const options = { ...inviteOptions(target, caller), localSdp: media.localSdp };
       const dialog = await context.sip.srf.createUAC(target.uri, options, progress);
       if (isOfferedDialog(dialog)) throw new WardlineError('internal', 'An answered INVITE had two offers.');
