@@ -1,6 +1,7 @@
 // What the routes work with, passed to each as one value.
-import type { Logger } from 'pino';
+
 import type { Clock } from '../kernel/clock.ts';
+import type { Logger } from '../kernel/logger.ts';
 import type { Vault } from '../vault/contract.ts';
 import type { Hearings } from './audio/hearings.ts';
 

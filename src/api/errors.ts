@@ -1,7 +1,7 @@
 // Where an error becomes an HTTP status and one sentence; what is not known here is told as nothing but "went wrong".
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import type { Logger } from 'pino';
 import { codeOf, WardlineError } from '../kernel/errors.ts';
+import type { Logger } from '../kernel/logger.ts';
 import type { ErrorView } from './schemas.ts';
 
 /** Codes of ours whose own sentence is fit for the person who asked. */
