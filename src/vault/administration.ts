@@ -38,7 +38,7 @@ function statusOf({ core, problems }: AdministrationParts): VaultStatus {
     createdAt: keyring.identity.createdAt as UtcMs,
     auditSequence: trail.sequence,
     auditHead: Buffer.from(trail.link).toString('hex'),
-    problems: [...problems],
+    problems: [...problems, ...core.fenced],
     counts: {
       calls: db.prepare('SELECT count(*) FROM calls').pluck().get() as number,
       voicemails: countOf('voicemail'),

@@ -2,7 +2,7 @@
 import { WardlineError } from '../kernel/errors.ts';
 import type { Cdr } from '../model/cdr.ts';
 import type { CapturedRow } from './captured-table.ts';
-import type { InnerCore } from './engine.ts';
+import { fence, type InnerCore } from './engine.ts';
 import { recordsLocked } from './keyring.ts';
 import type { Handlers } from './operations.ts';
 import { cursorOf, pageOf } from './paging.ts';
@@ -35,7 +35,12 @@ export function callHandlers(core: InnerCore): Pick<Handlers, CallOperation> {
       if (!core.keyring.isUnlocked) throw recordsLocked();
       const { before, limit } = cursorOf(page);
       const rows = number === undefined ? newest.all(before, limit + 1) : findNumber(number, before, limit + 1);
-      const answer = pageOf(rows as CapturedRow[], limit, (row) => core.calls.open<Cdr>(row));
+      const answer = pageOf(
+        rows as CapturedRow[],
+        limit,
+        (row) => core.calls.open<Cdr>(row),
+        (row) => fence(core, 'calls', row),
+      );
       const detail = `${answer.rows.length} calls${number === undefined ? '' : `, of ${number}`}`;
       core.record({ action: 'calls-listed', ...caller, outcome: 'ok', detail });
       return answer;

@@ -29,6 +29,22 @@ export interface VaultStatus {
   readonly slots: readonly { readonly id: string; readonly kind: string; readonly opens: 'service' | 'both' }[];
 }
 
+/** Days by class; null or absent keeps for good. */
+export interface RetentionRules {
+  readonly cdr?: number | null;
+  readonly voicemail?: number | null;
+  readonly recording?: number | null;
+  readonly greeting?: number | null;
+}
+
+export interface Hold {
+  readonly id: string;
+  /** Ids of artifacts and calls, or `everything`. */
+  readonly subjects: readonly string[];
+  readonly reason: string;
+  readonly placedAt: number;
+}
+
 export interface BackupTarget {
   readonly id: string;
   readonly path: string;
@@ -77,6 +93,8 @@ export interface Page<Row> {
   readonly rows: readonly Row[];
   /** Pass it to get the next page; absent on the last. */
   readonly next?: string;
+  /** Rows of this page that were changed outside of the vault: named, not shown. */
+  readonly damaged?: readonly string[];
 }
 
 export interface PageRequest {
@@ -135,6 +153,14 @@ export interface VaultOperations {
     ask: { caller: Caller; using: { slot: 'passphrase' | 'recovery' | 'key-file'; secret: string } };
     answer: { recoveryCode: string; passphrasesRemoved: number };
   };
+
+  // Retention and legal holds. What is older than its class's rule is destroyed, unless a hold keeps it.
+  'retention.get': { ask: Record<string, never>; answer: { rules: RetentionRules } };
+  'retention.set': { ask: { caller: Caller; rules: RetentionRules }; answer: Record<string, never> };
+  /** `subject`: an artifact, a call (with what was captured in it; needs records unlocked) or `everything`. */
+  'hold.place': { ask: { caller: Caller; subject: string; reason: string }; answer: { holdId: string } };
+  'hold.release': { ask: { caller: Caller; holdId: string }; answer: Record<string, never> };
+  'hold.list': { ask: Record<string, never>; answer: { holds: readonly Hold[] } };
 
   // Backups: FORMAT.md §11. Progress comes as notices `backup.progress {bytes}`.
   /** Backs up into the folder and registers it; from then on it is also written once a day. */

@@ -32,6 +32,8 @@ export interface InnerCore extends VaultCore {
   readonly artifacts: CapturedTable;
   readonly marks: CapturedTable;
   blindBytes(kind: string, value: string): Uint8Array;
+  /** Sentences on rows that were found damaged while they were read; part of the vault's status. */
+  readonly fenced: Set<string>;
 }
 
 export interface EngineOptions {
@@ -71,6 +73,7 @@ export function buildEngine({ db, keyring, clock, log, notify }: EngineOptions):
     notify,
     blind,
     blindBytes,
+    fenced: new Set(),
     calls: captured('calls', 'cdr', []),
     artifacts: captured('artifacts', 'artifact', ['kind', 'mailbox', 'encoding', 'channels']),
     marks: captured('artifact_marks', 'mark', ['artifact']),
@@ -82,3 +85,10 @@ export function buildEngine({ db, keyring, clock, log, notify }: EngineOptions):
 
 /** The appliance's own hand in the trail. */
 export const VAULT_ACTOR = { kind: 'service', name: 'vault' } as const;
+
+const MAX_FENCED = 1_000;
+
+/** Remembers a row that does not open, so that the status names it. */
+export function fence(core: InnerCore, table: string, row: string): void {
+  if (core.fenced.size < MAX_FENCED) core.fenced.add(`The row ${table}/${row} does not open; it is left out of lists.`);
+}

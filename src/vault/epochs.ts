@@ -104,6 +104,13 @@ export class Epochs {
     }
   }
 
+  /** Forgets one that was destroyed. */
+  forget(id: string): void {
+    const known = this.#secrets.get(id);
+    wipe(known?.privateKey, known?.wrapKey);
+    this.#secrets.delete(id);
+  }
+
   /** Forgets what opens captured things. */
   lock(): void {
     for (const { privateKey, wrapKey } of this.#secrets.values()) wipe(privateKey, wrapKey);

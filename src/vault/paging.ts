@@ -1,4 +1,5 @@
 // Pages of captured rows, newest first: an index walk on the clear insertion sequence.
+import { codeOf } from '../kernel/errors.ts';
 import type { Page, PageRequest } from './contract.ts';
 
 export const MAX_PAGE_ROWS = 500;
@@ -13,14 +14,29 @@ export function cursorOf({ limit, after }: PageRequest): { before: number; limit
   };
 }
 
-/** The page in `rows`, of which one more than `limit` was read. */
-export function pageOf<Stored extends { readonly seq: number }, Row>(
+/** What one row may suffer while the others of its page are whole. */
+const DAMAGES = new Set(['record-damaged', 'epoch-damaged', 'artifact-tampered']);
+
+/** The page in `rows`, of which one more than `limit` was read. A row that does not open is fenced off and named. */
+export function pageOf<Stored extends { readonly seq: number; readonly row: string }, Row>(
   rows: readonly Stored[],
   limit: number,
   open: (row: Stored) => Row,
+  fence: (row: string) => void,
 ): Page<Row> {
   const shown = rows.slice(0, limit);
   const last = shown.at(-1);
   const next = rows.length > limit && last !== undefined ? { next: String(last.seq) } : {};
-  return { rows: shown.map(open), ...next };
+  const whole: Row[] = [];
+  const damaged: string[] = [];
+  for (const row of shown) {
+    try {
+      whole.push(open(row));
+    } catch (thrown) {
+      if (!DAMAGES.has(codeOf(thrown))) throw thrown;
+      fence(row.row);
+      damaged.push(row.row);
+    }
+  }
+  return { rows: whole, ...next, ...(damaged.length > 0 && { damaged }) };
 }

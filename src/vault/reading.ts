@@ -4,11 +4,12 @@ import type { ArtifactRow } from './artifact-rows.ts';
 import type { Artifacts } from './artifacts.ts';
 import { AudioReader, tampered } from './audio.ts';
 import type { ArtifactHeader, ArtifactSummary } from './contract.ts';
-import type { InnerCore } from './engine.ts';
+import { fence, type InnerCore } from './engine.ts';
 import { recordsLocked } from './keyring.ts';
 import { type Handlers, WithBody } from './operations.ts';
 import { cursorOf, pageOf } from './paging.ts';
 import type { PlayoutFolder } from './playout.ts';
+import type { Retention } from './retention.ts';
 import { toTelephone } from './telephone-audio.ts';
 
 export type ReadOperation =
@@ -30,6 +31,7 @@ export function readingHandlers(
   core: InnerCore,
   artifacts: Artifacts,
   playout: PlayoutFolder,
+  retention: Retention,
 ): Pick<Handlers, ReadOperation> {
   return {
     ...listHandlers(core, artifacts),
@@ -51,6 +53,7 @@ export function readingHandlers(
     },
     'artifact.dispose': ({ caller, artifactId }) => {
       mustBeUnlocked(core);
+      retention.mustBeFree(artifactId);
       artifacts.dispose(caller, artifactId);
       return {};
     },
@@ -70,7 +73,12 @@ function listHandlers(core: InnerCore, artifacts: Artifacts): Pick<Handlers, 'ar
         mailbox === undefined
           ? ofKind.all(kind, before, limit + 1)
           : ofMailbox.all(artifacts.mailboxDigest(mailbox), kind, before, limit + 1);
-      const answer = pageOf(rows as ArtifactRow[], limit, (row) => summarise(core, artifacts, row));
+      const answer = pageOf(
+        rows as ArtifactRow[],
+        limit,
+        (row) => summarise(core, artifacts, row),
+        (row) => fence(core, 'artifacts', row),
+      );
       const detail = `${answer.rows.length} of ${kind}${mailbox === undefined ? '' : ` in mailbox ${mailbox}`}`;
       core.record({ action: LISTED[kind], ...caller, outcome: 'ok', detail });
       return answer;

@@ -24,6 +24,7 @@ import { type AskContext, type Handlers, WithBody } from './operations.ts';
 import { people } from './people/people.ts';
 import { PlayoutFolder } from './playout.ts';
 import { readingHandlers } from './reading.ts';
+import { Retention } from './retention.ts';
 import { nextKeyFile, rotationHandlers, settleKeyFile } from './rotation.ts';
 import { getClinic, settingsHandlers } from './settings.ts';
 import { slotHandlers } from './slot-operations.ts';
@@ -63,6 +64,7 @@ export class OpenVault implements AsyncDisposable {
   readonly #heads: Heads;
   readonly #adoption: Adoption;
   readonly #backups: Backups;
+  readonly #retention: Retention;
   readonly #playout: PlayoutFolder;
   readonly #lock: Disposable;
   readonly #listeners: Set<NoticeListener>;
@@ -78,6 +80,7 @@ export class OpenVault implements AsyncDisposable {
     this.#listeners = listeners;
     this.#artifacts = new Artifacts(core);
     this.#adoption = new Adoption(core);
+    this.#retention = new Retention(core, this.#artifacts);
     this.#playout = new PlayoutFolder(options.spoolFolder, clock);
     const privateKey = signingKey(core);
     const onError = (thrown: unknown) => log.error({ err: thrown }, 'the audit head could not be written');
@@ -92,7 +95,8 @@ export class OpenVault implements AsyncDisposable {
       ...bindingHandlers(core),
       ...callHandlers(core),
       ...this.#artifacts.handlers(),
-      ...readingHandlers(core, this.#artifacts, this.#playout),
+      ...readingHandlers(core, this.#artifacts, this.#playout, this.#retention),
+      ...this.#retention.handlers(),
       ...administrationHandlers({
         core,
         heads: this.#heads,
@@ -179,6 +183,7 @@ export class OpenVault implements AsyncDisposable {
     if (this.#isClosing) return;
     this.#isClosing = true;
     this.#backups[Symbol.dispose]();
+    this.#retention[Symbol.dispose]();
     this.#deepTimer?.[Symbol.dispose]();
     await this.#backups.idle();
     await this.#checking;
@@ -216,6 +221,7 @@ export class OpenVault implements AsyncDisposable {
     await renewLeaves(core, names);
     this.#heads.write();
     this.#heads.start();
+    this.#retention.schedule();
     this.#backups.schedule(() => this.#flush());
     core.transactor.onCommit = (sequence) => this.#heads.committed(sequence);
     if (core.keyring.isUnlocked) this.#adoption.start();

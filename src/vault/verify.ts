@@ -111,7 +111,19 @@ export async function checkTrail(
       return [`The audit trail is damaged at entry ${firstBad.sequence}: ${firstBad.problem}.`];
     if (!(await pause())) return [];
   }
+  forgiveDisposed(core, check, end);
   return [...foreign, ...check.finish(end)].slice(0, MAX_PROBLEMS);
+}
+
+/** What was disposed of while the check ran is not missing. */
+function forgiveDisposed(core: InnerCore, check: ImmutableCheck, end: number): void {
+  for (let from = end; ; ) {
+    const entries = core.trail.after(from, SLICE_ENTRIES);
+    for (const entry of entries) check.forgive(tryOpen(core, entry)?.rows ?? []);
+    const last = entries.at(-1);
+    if (last === undefined) return;
+    from = last.sequence;
+  }
 }
 
 const NONE = new Uint8Array(0);
@@ -147,6 +159,10 @@ class ImmutableCheck {
       else if (actual === undefined) this.#missing.add(key);
       else this.#compare(table, row, actual === hash);
     }
+  }
+
+  forgive(changes: readonly RowChange[]): void {
+    for (const { table, row, hash } of changes) if (hash === undefined) this.#missing.delete(`${table}/${row}`);
   }
 
   finish(end: number): string[] {

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { ask } from '../ask.ts';
 import { openContext, openVault } from '../context.ts';
 import { show, table } from '../print.ts';
+import { addRetentionCommands } from './retention.ts';
 import { addSlotCommands } from './slot.ts';
 
 export function addVaultCommands(program: Command): void {
@@ -26,6 +27,7 @@ export function addVaultCommands(program: Command): void {
     .description('Print the certificate of the private CA (PEM), for phones and browsers to trust.')
     .action(ca);
   addSlotCommands(vault);
+  addRetentionCommands(vault);
 }
 
 async function status(options: { json?: boolean }): Promise<void> {

@@ -1,0 +1,209 @@
+// Retention and legal holds: what is older than its class's rule is destroyed, keys first, unless somebody holds it; then the month's own key.
+import type { AuditEntry } from '../audit/entry.ts';
+import { WardlineError } from '../kernel/errors.ts';
+import { newId } from '../kernel/id.ts';
+import type { Cdr } from '../model/cdr.ts';
+import type { ArtifactRow } from './artifact-rows.ts';
+import type { Artifacts } from './artifacts.ts';
+import { noteDisposal } from './backup/targets.ts';
+import type { CapturedRow } from './captured-table.ts';
+import type { Hold, RetentionRules } from './contract.ts';
+import { type InnerCore, VAULT_ACTOR } from './engine.ts';
+import type { RetentionClass } from './epochs.ts';
+import type { Handlers } from './operations.ts';
+import { SETTINGS } from './settings.ts';
+
+const HOLDS = 'holds';
+const EVERYTHING = 'everything';
+const DAY_MS = 24 * 3_600_000;
+const FIRST_MS = 5 * 60_000;
+const EVERY_MS = 3_600_000;
+/** Rows that one transaction destroys; calls get their turn between two. */
+const BATCH_ROWS = 50;
+const MAX_HOLDS = 10_000;
+const CLASSES: readonly RetentionClass[] = ['cdr', 'voicemail', 'recording', 'greeting'];
+
+export type RetentionOperation = 'retention.get' | 'retention.set' | 'hold.place' | 'hold.release' | 'hold.list';
+
+type HoldRecord = Omit<Hold, 'id'>;
+
+export class Retention implements Disposable {
+  readonly #core: InnerCore;
+  readonly #artifacts: Artifacts;
+  #timer: Disposable | undefined;
+
+  constructor(core: InnerCore, artifacts: Artifacts) {
+    this.#core = core;
+    this.#artifacts = artifacts;
+  }
+
+  handlers(): Pick<Handlers, RetentionOperation> {
+    const core = this.#core;
+    return {
+      'retention.get': () => ({ rules: this.#rules() }),
+      'retention.set': ({ caller, rules }) => {
+        for (const retention of CLASSES) mustBeDays(rules[retention]);
+        const detail = CLASSES.map((retention) => `${retention} ${rules[retention] ?? 'kept'}`).join(', ');
+        const entry = { action: 'retention-changed', ...caller, outcome: 'ok', detail } as const;
+        core.transact(entry, (tx) => tx.put(SETTINGS, 'retention', rules));
+        return {};
+      },
+      'hold.place': ({ caller, subject, reason }) => {
+        if (core.records.count(HOLDS) >= MAX_HOLDS) throw new WardlineError('vault-full', 'There are too many holds.');
+        const holdId = newId();
+        const record: HoldRecord = { subjects: this.#subjects(subject), reason, placedAt: core.clock.now() };
+        const entry = { action: 'hold-placed', ...caller, outcome: 'ok', subject, detail: reason } as const;
+        core.transact(entry, (tx) => tx.put(HOLDS, holdId, record));
+        return { holdId };
+      },
+      'hold.release': ({ caller, holdId }) => {
+        const found = core.records.get<HoldRecord>(HOLDS, holdId);
+        if (found === undefined) throw new WardlineError('hold-unknown', 'There is no such hold; list them first.');
+        const entry = {
+          action: 'hold-released',
+          ...caller,
+          outcome: 'ok',
+          subject: found.value.subjects[0] ?? '',
+        } as const;
+        core.transact(entry, (tx) => tx.delete(HOLDS, holdId));
+        return {};
+      },
+      'hold.list': () => ({
+        holds: core.records.list<HoldRecord>(HOLDS).map(({ row, value }) => ({ id: row, ...value })),
+      }),
+    };
+  }
+
+  /** @throws WardlineError `on-hold` */
+  mustBeFree(row: string): void {
+    if (!this.#isHeld()(row)) return;
+    throw new WardlineError('on-hold', 'A legal hold keeps this; release the hold first (`wardline vault hold list`).');
+  }
+
+  schedule(delayMs: number = FIRST_MS): void {
+    this.#timer = this.#core.clock.after(delayMs, () => this.#run());
+  }
+
+  [Symbol.dispose](): void {
+    this.#timer?.[Symbol.dispose]();
+  }
+
+  /** Destroys one batch of each class; goes on soon when there was more. */
+  #run(): void {
+    let hasMore = false;
+    try {
+      for (const retention of CLASSES) hasMore = this.#sweep(retention) || hasMore;
+    } catch (thrown) {
+      this.#core.log.error({ err: thrown }, 'what is past its retention could not be destroyed');
+    }
+    this.schedule(hasMore ? 100 : EVERY_MS);
+  }
+
+  #sweep(retention: RetentionClass): boolean {
+    const days = this.#rules()[retention];
+    if (days === null || days === undefined) return false;
+    const before = this.#core.clock.now() - days * DAY_MS;
+    const count = retention === 'cdr' ? this.#sweepCalls(before) : this.#sweepArtifacts(retention, before);
+    this.#destroyEpochs(retention, before);
+    return count === BATCH_ROWS;
+  }
+
+  #sweepCalls(before: number): number {
+    const { db, calls } = this.#core;
+    const rows = this.#expired('SELECT * FROM calls WHERE seq > ? ORDER BY seq LIMIT 100', [], before);
+    if (rows.length === 0) return 0;
+    const dropNumbers = db.prepare('DELETE FROM call_numbers WHERE seq = ?');
+    this.#core.transact(this.#entry('call-disposed', `retention: ${rows.length} calls`), (tx) => {
+      for (const { seq, row, entry } of rows) {
+        dropNumbers.run(seq);
+        calls.dispose(tx, row);
+        noteDisposal(this.#core, tx, row, entry);
+      }
+    });
+    this.#core.journal.scrub();
+    return rows.length;
+  }
+
+  #sweepArtifacts(kind: string, before: number): number {
+    const sql = 'SELECT * FROM artifacts WHERE kind = ? AND seq > ? ORDER BY seq LIMIT 100';
+    const { rows: stored } = this.#artifacts;
+    const rows = this.#expired(sql, [kind], before).filter(({ row }) => !stored.isOpen(row)) as (Expired &
+      ArtifactRow)[];
+    if (rows.length === 0) return 0;
+    this.#core.transact(this.#entry('artifact-disposed', `retention: ${rows.length} of ${kind}`), (tx) => {
+      for (const { row, entry } of rows) {
+        stored.dispose(tx, row);
+        noteDisposal(this.#core, tx, row, entry);
+      }
+    });
+    this.#core.journal.scrub();
+    for (const artifact of rows) this.#artifacts.mailboxChanged(artifact);
+    return rows.length;
+  }
+
+  /** The oldest rows that were written before that time and that nobody holds. */
+  #expired(sql: string, parameters: readonly string[], before: number): Expired[] {
+    const next = this.#core.db.prepare<unknown[]>(sql);
+    const isHeld = this.#isHeld();
+    const found: Expired[] = [];
+    for (let after = 0; found.length < BATCH_ROWS; ) {
+      const rows = next.all(...parameters, after) as Expired[];
+      for (const row of rows) {
+        const at = this.#core.trail.read(row.entry)?.at;
+        if (at === undefined || at >= before) return found;
+        if (!isHeld(row.row) && found.length < BATCH_ROWS) found.push(row);
+      }
+      const last = rows.at(-1);
+      if (last === undefined) return found;
+      after = last.seq;
+    }
+    return found;
+  }
+
+  /** A month that is past its retention, and of which nothing is left, loses the key that everything in it was sealed to. */
+  #destroyEpochs(retention: RetentionClass, before: number): void {
+    const { db } = this.#core;
+    const month = new Date(before).toISOString().slice(0, 7);
+    const emptied = db.prepare(`SELECT id FROM epochs e WHERE class = ? AND month < ? AND secret IS NOT NULL
+      AND NOT EXISTS (SELECT 1 FROM record_keys k WHERE k.epoch = e.id)`);
+    for (const id of emptied.pluck().all(retention, month) as string[]) {
+      this.#core.transact({ ...this.#entry('epoch-destroyed', 'retention'), subject: id }, (tx) => {
+        db.prepare('UPDATE epochs SET secret = NULL WHERE id = ?').run(id);
+        noteDisposal(this.#core, tx, id, 0);
+      });
+      this.#core.epochs.forget(id);
+      this.#core.journal.scrub();
+    }
+  }
+
+  #rules(): RetentionRules {
+    return this.#core.records.get<RetentionRules>(SETTINGS, 'retention')?.value ?? {};
+  }
+
+  #isHeld(): (row: string) => boolean {
+    const held = new Set(this.#core.records.list<HoldRecord>(HOLDS).flatMap(({ value }) => value.subjects));
+    return (row) => held.has(EVERYTHING) || held.has(row);
+  }
+
+  /** A call is held with its recordings and messages, which its sealed record names. */
+  #subjects(subject: string): string[] {
+    const call = this.#core.calls.get(subject);
+    if (call !== undefined) return [subject, ...this.#core.calls.open<Cdr>(call).artifacts];
+    if (subject === EVERYTHING || this.#artifacts.rows.find(subject) !== undefined) return [subject];
+    throw new WardlineError('artifact-unknown', "There is no such call, message or recording; 'everything' holds all.");
+  }
+
+  #entry(action: AuditEntry['action'], detail: string): AuditEntry {
+    return { action, actor: VAULT_ACTOR, address: '', outcome: 'ok', detail };
+  }
+}
+
+type Expired = CapturedRow & { readonly entry: number };
+
+function mustBeDays(days: number | null | undefined): void {
+  if (days === null || days === undefined || (Number.isSafeInteger(days) && days >= 1 && days <= 36_500)) return;
+  throw new WardlineError(
+    'bad-rule',
+    'Retention is a whole number of days from 1 to 36500, or nothing to keep for good.',
+  );
+}
