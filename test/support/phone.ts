@@ -408,7 +408,7 @@ export class PhoneCall {
   start(): void {
     const { audio } = this.negotiation;
     if (audio !== undefined) this.#leg.configure(audio);
-    if (this.#ticker !== undefined) return;
+    if (this.#ticker !== undefined || this.hasEnded) return;
     const startedAt = systemClock.monotonic();
     let ticks = 0;
     this.#ticker = setInterval(() => {
