@@ -29,8 +29,9 @@ t.test('attempt, start and stop of each leg', async (t) => {
 
   const given = peer.request('INVITE', { body: SDP });
   peer.send(given);
-  await app.takeSip('INVITE');
+  const third = await app.takeSip('INVITE');
   await heard('cdr:attempt|network', 'INVITE');
+  await app.ask(`sip|${third.fields[8]}|\r\nSIP/2.0 180 Ringing\r\n\r\n`);
   peer.send({ ...given, method: 'CANCEL', headers: given.headers.with('CSeq', '1 CANCEL'), body: new Uint8Array() });
   await heard('cdr:stop|network|call-canceled', 'INVITE');
 

@@ -108,34 +108,52 @@ t.test('twenty wrong passwords ban; the next bans last longer; time and an admin
   t.same(edge.edge.bans(), []);
 });
 
-t.test('thirty phones behind one address that re-register, with old nonces and one wrong password among them', async (t) => {
-  const { app, peer, banned, clock } = await bench(t, 'phones');
-  for (let hour = 0; hour < 3; hour++) {
-    // After a power cut all are challenged before any succeeds; their nonces are of before.
-    for (let phone = 0; phone < 30; phone++) await register(app, peer, 401, { header: NONCE, nonce: 'old' });
-    for (let phone = 0; phone < 30; phone++) await register(app, peer, 200, { nonce: 'n1' });
-    for (let minute = 0; minute < 10; minute++) {
-      await register(app, peer, 403, { nonce: 'n1' });
-      await register(app, peer, 403, { nonce: 'n1' });
-      clock.advance(60_000);
+t.test(
+  'thirty phones behind one address that re-register, with old nonces and one wrong password among them',
+  async (t) => {
+    const { app, peer, banned, clock } = await bench(t, 'phones');
+    for (let hour = 0; hour < 3; hour++) {
+      // After a power cut all are challenged before any succeeds; their nonces are of before.
+      for (let phone = 0; phone < 30; phone++) await register(app, peer, 401, { header: NONCE, nonce: 'old' });
+      for (let phone = 0; phone < 30; phone++) await register(app, peer, 200, { nonce: 'n1' });
+      for (let minute = 0; minute < 10; minute++) {
+        await register(app, peer, 403, { nonce: 'n1' });
+        await register(app, peer, 403, { nonce: 'n1' });
+        clock.advance(60_000);
+      }
     }
-  }
-  t.same(banned, []);
-});
+    t.same(banned, []);
+  },
+);
 
-t.test('what came by UDP may be forged and bans UDP alone; a connection that guesses is closed and bans all', async (t) => {
-  const { app, peer, banned, edge } = await bench(t, 'carrier');
-  peer.send(peer.request('OPTIONS', { headers: [['User-Agent', 'sipvicious']] }));
+t.test(
+  'what came by UDP may be forged and bans UDP alone; a connection that guesses is closed and bans all',
+  async (t) => {
+    const { app, peer, banned, edge } = await bench(t, 'carrier');
+    peer.send(peer.request('OPTIONS', { headers: [['User-Agent', 'sipvicious']] }));
+    await turn();
+    const phone = await SipPeer.tcp(edge.port('phones/tcp'));
+    t.teardown(() => phone[Symbol.asyncDispose]());
+    t.ok(await reaches(app, phone));
+    for (let index = 0; index < 20; index++) await register(app, phone, 403);
+    t.match(banned[1], { covers: 'all', reason: 'refused' });
+    t.notOk(await reaches(app, phone));
+    t.equal(edge.edge.bans().length, 2);
+    t.ok(edge.edge.liftBan('127.0.0.1'), 'lifts both');
+    t.ok(await reaches(app, peer));
+  },
+);
+
+t.test('a flood from one source is dropped before it is read, and counted; it bans nobody', async (t) => {
+  const { edge, peer, banned, clock, app } = await bench(t, 'phones');
+  for (let sent = 0; sent < 2_200; sent++) peer.send('\r\n\r\n');
+  const floods = () => edge.edge.status().counters.faults.flood ?? 0;
+  for (let wait = 0; wait < 200 && floods() === 0; wait++) await turn();
+  t.ok(floods() > 0);
+  t.same(banned, []);
   await turn();
-  const phone = await SipPeer.tcp(edge.port('phones/tcp'));
-  t.teardown(() => phone[Symbol.asyncDispose]());
-  t.ok(await reaches(app, phone));
-  for (let index = 0; index < 20; index++) await register(app, phone, 403);
-  t.match(banned[1], { covers: 'all', reason: 'refused' });
-  t.notOk(await reaches(app, phone));
-  t.equal(edge.edge.bans().length, 2);
-  t.ok(edge.edge.liftBan('127.0.0.1'), 'lifts both');
-  t.ok(await reaches(app, peer));
+  clock.advance(1_000);
+  t.ok(await reaches(app, peer), 'a second later it is heard again');
 });
 
 t.test('exempt addresses are never banned', async (t) => {

@@ -17,7 +17,7 @@ import { DialogRequests } from './dialog-requests.ts';
 import type { Edge, EdgeListenerOptions, EdgeOptions, EdgeStatus, TlsPem } from './edge-options.ts';
 import type { Ban, ListenerProfile } from './guard.ts';
 import { createIds, type Random } from './ids.ts';
-import { defaultEdgeLimits } from './limits.ts';
+import { defaultEdgeLimits, FLOOD_LIMITS } from './limits.ts';
 import { orSayWhy } from './listen-error.ts';
 import { ListenerGuard } from './listener-guard.ts';
 import { NewRequests } from './new-requests.ts';
@@ -120,8 +120,10 @@ class RunningEdge implements Edge {
     const { listeners, tls, admin, secret, clock, exempt = [] } = this.#options;
     this.exempt(exempt);
     for (const [index, listener] of listeners.entries()) {
-      const spec = { ...listener, name: `${listener.name}/${listener.transport}${index}` };
-      if (listener.profile !== undefined) this.#profiles.set(spec.name, listener.profile);
+      const { profile, ...place } = listener;
+      const flood = profile === undefined ? {} : { flood: FLOOD_LIMITS[profile] };
+      const spec = { ...place, ...flood, name: `${listener.name}/${listener.transport}${index}` };
+      if (profile !== undefined) this.#profiles.set(spec.name, profile);
       const secured: ListenerSpec = listener.transport === 'tls' && tls !== undefined ? { ...spec, tls } : spec;
       await orSayWhy(listener, `SIP over ${listener.transport.toUpperCase()}`, this.#stack.listen(secured));
     }

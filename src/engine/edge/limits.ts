@@ -1,4 +1,6 @@
 // The edge's limits, each with a name: what applications and peers together may make it hold.
+import type { FloodLimits } from '../runtime/flood.ts';
+import type { ListenerProfile } from './guard.ts';
 
 export interface EdgeLimits {
   /** Applications connected at once. */
@@ -37,6 +39,12 @@ export const defaultEdgeLimits: EdgeLimits = {
   proxiedRequests: 10_000,
   forksPerCall: 32,
   failedInvites: 1_000,
+};
+
+/** What one source may send to a guarded listener before anything of it is read. A clinic behind one address stays far below. */
+export const FLOOD_LIMITS: Readonly<Record<ListenerProfile, FloodLimits>> = {
+  phones: { datagramsPerSecond: 500, datagramBurst: 2_000, connectionsPerSecond: 100, connectionBurst: 500 },
+  carrier: { datagramsPerSecond: 5_000, datagramBurst: 10_000, connectionsPerSecond: 100, connectionBurst: 500 },
 };
 
 /** RFC 3261 §17.1.1.1 and table 4. */
