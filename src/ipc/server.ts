@@ -55,7 +55,7 @@ export class LinkServer implements AsyncDisposable {
     const timer = clock.after(HELLO_DEADLINE_MS, () => link[Symbol.dispose]());
     link.expectHello((hello) => {
       timer[Symbol.dispose]();
-      const token = tokens[hello.role];
+      const token = Object.hasOwn(tokens, hello.role) ? tokens[hello.role] : undefined;
       if (hello.protocol !== 1 || token === undefined || !isSame(token, hello.token)) {
         link[Symbol.dispose]();
         return;
