@@ -8,6 +8,7 @@ import t from 'tap';
 import { Agent, request } from 'undici';
 import type { Appliance } from '../support/appliance.ts';
 import { defaultBootstrap, startAppliance, until } from '../support/appliance.ts';
+import { TestPhone } from '../support/phone.ts';
 
 t.setTimeout(90_000);
 
@@ -49,6 +50,29 @@ t.test('a controller that starts while the vault is slow is tried again until it
   }, 20_000);
   t.ok(answers, `the console answers again; printed:\n${appliance.output()}`);
   t.equal(appliance.process.exitCode, null, 'the appliance goes on');
+});
+
+t.test('Ctrl-C waits for a call and takes no new one; Ctrl-C again ends it, and its record is kept', async (t) => {
+  await using appliance = await startAppliance();
+  const server = { host: '127.0.0.1', port: appliance.carrierUdpPort };
+  await using carrier = await TestPhone.open({ transport: 'udp', server, username: '+12125550142' });
+  const call = await carrier.call('+12125550100');
+  t.ok(await call.until(() => call.heardSamples > 4_000), 'the menu is heard');
+  const exited = once(appliance.process, 'exit');
+  appliance.process.kill('SIGINT');
+  t.ok(await until(() => appliance.output().includes('Waiting for 1 call to end; Ctrl-C again ends it now.'), 5_000));
+  await t.rejects(carrier.call('+12125550100'), { status: 503 }, 'a new call is refused');
+  const heard = call.heardSamples;
+  t.ok(await call.until(() => call.heardSamples > heard + 4_000), 'the call goes on');
+  const pressedAt = performance.now();
+  appliance.process.kill('SIGINT');
+  t.same(await exited, [0, null]);
+  t.ok(performance.now() - pressedAt < 10_000, 'at once');
+  t.ok(call.hasEnded, 'the caller is told');
+  t.match(appliance.output(), /Wardline has stopped\.\s*$/);
+  const records = (await appliance.calls()).filter(({ answeredAt }) => answeredAt !== undefined);
+  t.equal(records.length, 1, 'one record of the call');
+  t.same(records[0]?.outcome, { ended: 'answered', by: 'callee' });
 });
 
 async function freePort(): Promise<number> {
