@@ -46,7 +46,12 @@ async function proveCuts(count: number): Promise<void> {
   while (state.cuts < count && performance.now() < end) {
     const random = seeded(state.base + 1_000_000 + state.cuts);
     const backupTo = join(folder, `backup-${state.cuts}`);
-    using load = await runLoggedLoad(library, { calls: 20, milliseconds: 4_000, backupTo });
+    using load = await runLoggedLoad(library, {
+      calls: 20,
+      milliseconds: 4_000,
+      backupTo,
+      rotates: state.cuts % 300 === 0,
+    });
     await load.cut(CUTS_A_LOAD, random, (where, faults) =>
       state.faults.push(`seed ${random.seed}: ${where}: ${faults.join('; ')}`),
     );

@@ -22,6 +22,13 @@ t.test('20 recordings, reads, settings and backups: 30 cuts lose nothing that wa
   await load.cut(30, random, (where, faults) => t.same(faults, [], where));
 });
 
+t.test('a root that is rotated under the load: 20 cuts leave a vault that opens by itself', options, async (t) => {
+  const random = seeded();
+  t.comment(`seed ${random.seed}`);
+  using load = await runLoggedLoad(library!, { calls: 4, milliseconds: 1_500, rotates: true });
+  await load.cut(20, random, (where, faults) => t.same(faults, [], where));
+});
+
 t.test('with synchronous=NORMAL the same cuts do lose something: the proof would notice', options, async (t) => {
   const random = seeded();
   t.comment(`seed ${random.seed}`);

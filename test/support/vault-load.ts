@@ -1,7 +1,7 @@
 // A load on a vault, run as a process of its own: calls are recorded in real time while records are read and settings change.
 // What was asked, said and acknowledged goes, line by line, to the marks file, so that a test can cut the power or kill it anywhere
 // and knows what must be there. Started with one argument: a `LoadPlan` as JSON.
-import { openSync, writeSync } from 'node:fs';
+import { openSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import SqliteDatabase from 'better-sqlite3';
 import { LinkServer } from '../../src/ipc/server.ts';
@@ -29,6 +29,8 @@ export interface LoadPlan {
   readonly synchronous?: 'NORMAL';
   /** A folder that backups go to while all this happens. */
   readonly backupTo?: string;
+  /** The root is rotated again and again. */
+  readonly rotates?: boolean;
 }
 
 const TICK_MS = 20;
@@ -58,6 +60,7 @@ class Load {
     for (let index = 0; index < this.#plan.calls; index++) await this.#begin(index % 4 === 3);
     const chores = [this.#settle(() => this.#callRecords()), this.#settle(() => this.#settings())];
     if (this.#plan.backupTo !== undefined) chores.push(this.#settle(() => this.#backups(this.#plan.backupTo!)));
+    if (this.#plan.rotates) chores.push(this.#settle(() => this.#rotate()));
     await Promise.all([this.#speak(), ...chores]);
   }
 
@@ -121,6 +124,13 @@ class Load {
     const { version } = await this.#vault.ask('clinic.put', { caller: CALLER, clinic, summary: 'renamed' });
     this.mark('settings', version, clinic.name.replace(' ', '_'));
     await new Promise((resolve) => setTimeout(resolve, 120));
+  }
+
+  async #rotate(): Promise<void> {
+    const secret = readFileSync(this.#plan.folders.keyFile, 'utf8');
+    await this.#vault.ask('root.rotate', { caller: CALLER, using: { slot: 'key-file', secret } });
+    this.mark('rotated');
+    await new Promise((resolve) => setTimeout(resolve, 200));
   }
 
   async #backups(target: string): Promise<void> {
