@@ -42,6 +42,6 @@ export function watchParty(dialog: SrfDialog, media: Media, { clock }: LegContex
   const arm = () => {
     timer = clock.after(CHECK_MS, () => void check());
   };
-  media.ending.onEnd(() => timer?.[Symbol.dispose]());
   arm();
+  media.ending.onEnd(() => timer?.[Symbol.dispose]());
 }

@@ -116,8 +116,13 @@ export class MediaLink {
       listenAddress,
       advertisedAddress: listenAddress,
     });
-    connecting.catch(() => {});
-    const server = await within(connecting, { clock, ms: CONNECT_MS, what: 'connecting to the media server' });
+    const server = await within(connecting, { clock, ms: CONNECT_MS, what: 'connecting to the media server' }).catch(
+      (error: unknown) => {
+        // fsmrf goes on by itself: what it connects too late is let go, or it would stand, and reconnect, for ever.
+        connecting.then((late) => late.disconnect()).catch(() => {});
+        throw error;
+      },
+    );
     server.on('error', () => {});
     server.on('end', () => {
       if (this.#server !== server) return;

@@ -58,6 +58,7 @@ export class Subscription {
 
   async #send(state: string, body: string): Promise<void> {
     const { event, contentType, clock } = this.#options;
+    const bounds = { clock, ms: NOTIFY_MS, what: 'a notification', ...(body === '' ? {} : { ending: this.ending }) };
     const headers = {
       Event: event,
       'Subscription-State': state,
@@ -65,7 +66,7 @@ export class Subscription {
     };
     const sending = this.#dialog.request({ method: 'NOTIFY', headers, ...(body === '' ? {} : { body }) });
     try {
-      const response = await within(sending, { clock, ms: NOTIFY_MS, what: 'a notification' });
+      const response = await within(sending, bounds);
       if (response.status === 481 || response.status === 408 || response.status === 503) this.#lose();
     } catch {
       this.#lose();

@@ -29,6 +29,7 @@ const MAX_SUBSCRIPTIONS_PER_PHONE = 8;
 export class MessageWaiting {
   readonly #options: MessageWaitingOptions;
   readonly #subscriptions = new Map<string, Set<Subscription>>();
+  #isClosed = false;
 
   constructor(options: MessageWaitingOptions) {
     this.#options = options;
@@ -50,6 +51,7 @@ export class MessageWaiting {
       onRefreshed: (refreshed) => void this.#tellOne(username, refreshed),
     });
     if (subscription === undefined) return;
+    if (this.#isClosed) return subscription.drop();
     mine.add(subscription);
     this.#subscriptions.set(username, mine);
     subscription.ending.onEnd(() => {
@@ -73,6 +75,7 @@ export class MessageWaiting {
   }
 
   close(): void {
+    this.#isClosed = true;
     for (const mine of [...this.#subscriptions.values()]) for (const subscription of [...mine]) subscription.drop();
   }
 
