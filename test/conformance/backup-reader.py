@@ -29,7 +29,7 @@ def open_blob(key, blob, binding):
 
 def open_slots(folder, code):
     """Sections 3.2, 3.3 and 11.1."""
-    with open(os.path.join(folder, "slots.json"), "rb") as file:
+    with open(os.path.join(folder, "slots"), "rb") as file:
         raw = file.read()
     slots = json.loads(raw)
     secret = code.replace("-", "")[:26].encode()

@@ -121,7 +121,7 @@ t.test('a changed, missing or swapped file of a backup is named, and nothing of 
     'a bit of the manifest': flip('manifest', 60),
     'a bit of its MAC': flip('manifest', -130),
     'a bit of its signature': flip('manifest', -20),
-    'a bit of the slots': flip('slots.json', 200),
+    'a bit of the slots': flip('slots', 200),
     'something appended': (folder) =>
       appendFileSync(join(folder, readdirSync(folder).find((name) => name.startsWith('rows-'))!), 'x'),
   };
@@ -208,7 +208,7 @@ t.test('an interrupted run leaves the backup before it valid', async (t) => {
   await vault.ask('backup.create', { caller: CALLER, target });
   const names = readdirSync(target).sort();
   const stray = names.find((name) => name.startsWith('bundle-'))!.replace(/-\w{26}-/, '-aaaaaaaaaaaaaaaaaaaaaaaaaa-');
-  copyFileSync(join(target, 'slots.json'), join(target, stray));
+  copyFileSync(join(target, 'slots'), join(target, stray));
   await t.resolves(restoreTo(bare, target, recoveryCode));
   await vault.ask('backup.create', { caller: CALLER, target });
   t.notOk(readdirSync(target).includes(stray), 'the next run clears it away');

@@ -5,7 +5,7 @@ import { blake2b, isEqual } from '../../seal/sodium.ts';
 import type { Slot, SlotKind, SlotParameters } from '../slots.ts';
 
 export const MANIFEST_NAME = 'manifest';
-export const SLOTS_NAME = 'slots.json';
+export const SLOTS_NAME = 'slots';
 const FIRST_LINE = 'wardline-manifest-1';
 const FILE_NAME = /^(rows|bundle)-[a-z2-7]{26}-\d{1,4}$/;
 const MAX_SLOTS = 64;
