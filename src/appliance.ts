@@ -12,6 +12,7 @@ import { systemClock } from './kernel/clock.ts';
 import { codeOf, WardlineError } from './kernel/errors.ts';
 import type { Logger } from './kernel/logger.ts';
 import { createLogger } from './kernel/logger.ts';
+import { EdgeWatch } from './ops/edge-watch.ts';
 import { surviveLibraryThrows, withholdConsole } from './ops/library-guard.ts';
 import { PromptFolder } from './ops/prompt-folder.ts';
 import type { Pbx } from './pbx/pbx.ts';
@@ -35,6 +36,8 @@ async function startController(boot: ControllerBoot): Promise<void> {
   );
   const pbx = await startPbx(boot, vault, logger);
   owned.defer(() => pbx.close());
+  const { socket, token } = boot.edge;
+  owned.use(new EdgeWatch({ socket, token, vault, clock: systemClock, logger }));
   const api = await startApi(boot, vault, pbx, logger);
   owned.defer(() => api.close());
   const shutDown = async () => {

@@ -65,7 +65,8 @@ export interface MediaBoot extends BootBase {
 export interface ControllerBoot extends BootBase {
   readonly vaultSocket: string;
   readonly vaultToken: string;
-  readonly edge: { readonly admin: Address; readonly secret: string };
+  /** `socket` is the edge's control socket; `token` lets the controller in there. */
+  readonly edge: { readonly admin: Address; readonly secret: string; readonly socket: string; readonly token: string };
   readonly media: { readonly eventSocket: Address; readonly secret: string };
   readonly listeners: readonly EdgeListener[];
   readonly spoolFolder: string;

@@ -174,7 +174,12 @@ export class Supervisor {
     return {
       vaultSocket: join(runtimeFolder, 'vault.sock'),
       vaultToken: secrets.tokens.vault.controller ?? '',
-      edge: { admin: edge.admin, secret: secrets.adminSecret },
+      edge: {
+        admin: edge.admin,
+        secret: secrets.adminSecret,
+        socket: join(runtimeFolder, 'edge.sock'),
+        token: secrets.tokens.edge.controller ?? '',
+      },
       media: { eventSocket: media.eventSocket, secret: secrets.eventSocketSecret },
       listeners: edge.listeners,
       spoolFolder: this.#spoolFolder,
