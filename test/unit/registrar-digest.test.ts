@@ -8,6 +8,8 @@ import type { SipCredential } from '../../src/vault/contract.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
 const REALM = 'clinic.example';
+const REGISTER = { method: 'REGISTER', uri: 'sip:clinic.example' };
+const INVITE = { method: 'INVITE', uri: 'sip:clinic.example' };
 
 t.test('RFC 7616 §3.9.1: the example’s responses, MD5 and SHA-256', async (t) => {
   const digest = {
@@ -37,7 +39,7 @@ t.test('RFC 8760 §2.4: both algorithms are offered, SHA-256 first', async (t) =
 t.test('the right password is taken with either algorithm', async (t) => {
   for (const algorithm of ['SHA-256', 'MD5'] as const) {
     const { authenticator } = bench();
-    t.same(authenticator.judge('REGISTER', answerTo(authenticator, { algorithm })), {
+    t.same(authenticator.judge(REGISTER, answerTo(authenticator, { algorithm })), {
       is: 'authentic',
       username: '1001',
     });
@@ -48,22 +50,22 @@ t.test('RFC 7616 §3.3: a nonce is stale after five minutes, and says so', async
   const { authenticator, clock } = bench();
   const answer = answerTo(authenticator, {});
   clock.advance(299_000);
-  t.equal(authenticator.judge('REGISTER', answer).is, 'authentic');
+  t.equal(authenticator.judge(REGISTER, answer).is, 'authentic');
   const late = answerTo(authenticator, {});
   clock.advance(300_000);
-  t.same(authenticator.judge('REGISTER', late), { is: 'challenged', isStale: true });
+  t.same(authenticator.judge(REGISTER, late), { is: 'challenged', isStale: true });
 });
 
 t.test('RFC 7616 §3.4.5: an answer cannot be used twice, a higher count can', async (t) => {
   const { authenticator } = bench();
   const nonce = nonceOf(authenticator);
-  t.equal(authenticator.judge('REGISTER', answerTo(authenticator, { nonce, nc: '00000001' })).is, 'authentic');
-  t.same(authenticator.judge('REGISTER', answerTo(authenticator, { nonce, nc: '00000001' })), {
+  t.equal(authenticator.judge(REGISTER, answerTo(authenticator, { nonce, nc: '00000001' })).is, 'authentic');
+  t.same(authenticator.judge(REGISTER, answerTo(authenticator, { nonce, nc: '00000001' })), {
     is: 'challenged',
     isStale: true,
   });
   t.equal(
-    authenticator.judge('INVITE', answerTo(authenticator, { nonce, nc: '00000002', method: 'INVITE' })).is,
+    authenticator.judge(INVITE, answerTo(authenticator, { nonce, nc: '00000002', method: 'INVITE' })).is,
     'authentic',
   );
 });
@@ -71,7 +73,7 @@ t.test('RFC 7616 §3.4.5: an answer cannot be used twice, a higher count can', a
 t.test('a nonce that is not ours is no nonce', async (t) => {
   const { authenticator } = bench();
   const forged = Buffer.alloc(30, 7).toString('base64url');
-  t.same(authenticator.judge('REGISTER', answerTo(authenticator, { nonce: forged })), {
+  t.same(authenticator.judge(REGISTER, answerTo(authenticator, { nonce: forged })), {
     is: 'challenged',
     isStale: false,
   });
@@ -79,11 +81,24 @@ t.test('a nonce that is not ours is no nonce', async (t) => {
 
 t.test('an unknown user is refused as a wrong password is', async (t) => {
   const { authenticator } = bench();
-  const unknown = authenticator.judge('REGISTER', answerTo(authenticator, { username: '1999' }));
-  const wrong = authenticator.judge('REGISTER', answerTo(authenticator, { password: 'wrong' }));
+  const unknown = authenticator.judge(REGISTER, answerTo(authenticator, { username: '1999' }));
+  const wrong = authenticator.judge(REGISTER, answerTo(authenticator, { password: 'wrong' }));
   t.same(unknown, { is: 'refused' });
   t.same(unknown, wrong);
 });
+
+t.test(
+  'RFC 7616 §3.4.6: an answer made for another request is no answer; ports and parameters do not matter',
+  async (t) => {
+    const { authenticator } = bench();
+    for (const uri of ['sip:1002@clinic.example', 'sip:elsewhere.example', 'tel:+12125550100', '*']) {
+      t.same(authenticator.judge({ method: 'REGISTER', uri }, answerTo(authenticator, {})), { is: 'misplaced' }, uri);
+    }
+    for (const uri of ['sip:Clinic.Example:5061;transport=tls', 'sips:clinic.example']) {
+      t.match(authenticator.judge({ method: 'REGISTER', uri }, answerTo(authenticator, {})), { is: 'authentic' }, uri);
+    }
+  },
+);
 
 t.test('headers that are broken, of another realm or without qop are challenged', async (t) => {
   const { authenticator } = bench();
@@ -95,7 +110,7 @@ t.test('headers that are broken, of another realm or without qop are challenged'
     'Digest realm="other"',
     'Digest username="1001'.repeat(500),
   ]) {
-    t.same(authenticator.judge('REGISTER', header), { is: 'challenged', isStale: false });
+    t.same(authenticator.judge(REGISTER, header), { is: 'challenged', isStale: false });
   }
 });
 

@@ -4,7 +4,7 @@ import type { SipCredential } from '../../vault/contract.ts';
 import type { SipArrival } from '../leg/sip-arrival.ts';
 import { ChallengeAlgorithms } from './challenge-algorithms.ts';
 import type { DigestAlgorithm, DigestResponse } from './digest.ts';
-import { hash, isRightResponse, parseAuthorization } from './digest.ts';
+import { hash, isRightResponse, isSameResource, parseAuthorization } from './digest.ts';
 import { Nonces } from './nonces.ts';
 
 export interface Credentials {
@@ -15,7 +15,9 @@ export interface Credentials {
 export type Verdict =
   | { readonly is: 'authentic'; readonly username: string }
   | { readonly is: 'challenged'; readonly isStale: boolean }
-  | { readonly is: 'refused' };
+  | { readonly is: 'refused' }
+  /** The answer was made for another request. */
+  | { readonly is: 'misplaced' };
 
 export interface AuthenticatorOptions {
   readonly clock: Clock;
@@ -44,7 +46,7 @@ export class Authenticator {
   /** The phone that sent `arrival`, or undefined after it was challenged (401) or refused (403). */
   authenticate(arrival: SipArrival): string | undefined {
     const authorization = arrival.header('Authorization');
-    const verdict = this.judge(arrival.method, authorization);
+    const verdict = this.judge({ method: arrival.method, uri: arrival.uri }, authorization);
     if (authorization !== undefined) this.#algorithms.answered(arrival);
     if (verdict.is === 'authentic') return verdict.username;
     if (verdict.is === 'challenged') {
@@ -53,16 +55,18 @@ export class Authenticator {
       return undefined;
     }
     this.#options.onRefused(arrival.source.host);
-    arrival.reply(403);
+    arrival.reply(verdict.is === 'misplaced' ? 400 : 403);
     return undefined;
   }
 
-  judge(method: string, authorization: string | undefined): Verdict {
+  judge(request: { readonly method: string; readonly uri: string }, authorization: string | undefined): Verdict {
     const { realm, byUsername } = this.#options.credentials();
     const digest = parseAuthorization(authorization, realm);
     if (digest === undefined) return { is: 'challenged', isStale: false };
+    // RFC 7616 §3.4.6: an answer is good for the resource that it names alone.
+    if (!isSameResource(digest.uri, request.uri)) return { is: 'misplaced' };
     const credential = byUsername.get(digest.username);
-    const isRight = isRightResponse(digest, ha1Of(credential ?? this.#nobody, digest), method);
+    const isRight = isRightResponse(digest, ha1Of(credential ?? this.#nobody, digest), request.method);
     const nonce = this.#nonces.check(digest.nonce);
     if (nonce === 'forged') return { is: 'challenged', isStale: false };
     if (!isRight || credential === undefined) return { is: 'refused' };

@@ -1,5 +1,6 @@
 // Digest access authentication as SIP uses it: parsing and computing, no state (RFC 7616 §3.4, RFC 8760).
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { parseUri } from '../../protocol/sip/uri.ts';
 
 export type DigestAlgorithm = 'SHA-256' | 'MD5';
 
@@ -34,6 +35,17 @@ export function isRightResponse(digest: DigestResponse, ha1: string, method: str
   const expected = Buffer.from(expectedResponse(digest, ha1, method), 'latin1');
   const given = Buffer.from(digest.response.toLowerCase(), 'latin1');
   return given.length === expected.length && timingSafeEqual(given, expected);
+}
+
+/**
+ * Whether a digest's `uri` names the resource of a request: the same person at the same host. Ports and parameters do not
+ * count, since phones differ in whether they repeat them (RFC 7616 §3.4.6 asks for the same resource, not the same text).
+ */
+export function isSameResource(digestUri: string, requestUri: string): boolean {
+  if (digestUri === requestUri) return true;
+  const [named, asked] = [parseUri(digestUri), parseUri(requestUri)];
+  if (named === undefined || asked === undefined) return false;
+  return named.user === asked.user && named.host.toLowerCase() === asked.host.toLowerCase();
 }
 
 /** The first usable Digest response for `realm` in an Authorization header, whose lines may have been joined by commas. */
