@@ -42,7 +42,43 @@ export interface FsmrfEndpoint extends EventEmitter {
   modify(sdp: string): Promise<string>;
   bridge(other: FsmrfEndpoint): Promise<void>;
   unbridge(): Promise<void>;
+  join(conference: string | FsmrfConference, options?: object): Promise<{ memberId: number; confUuid: string }>;
+  unjoin(): Promise<string>;
+  confMute(): Promise<string>;
+  confUnmute(): Promise<string>;
+  confDeaf(): Promise<string>;
+  confUndeaf(): Promise<string>;
+  confHup(): Promise<FsmrfEvent>;
+  confPlay(file: string): Promise<FsmrfEvent>;
+  transfer(conference: string): Promise<string>;
+  getNonMatchingConfParticipants(conference: string, tag: string): Promise<number[]>;
   getChannelVariables(withMedia?: boolean): Promise<Record<string, string>>;
+  destroy(): Promise<void>;
+}
+
+/** The parts of fsmrf's Conference that the tests use. */
+export interface FsmrfConference extends EventEmitter {
+  readonly name: string;
+  readonly uuid: string;
+  readonly memberId: number;
+  readonly participants: ReadonlyMap<number, unknown>;
+  getSize(): Promise<number>;
+  get(name: string): Promise<string | number>;
+  set(name: string, value: unknown): Promise<string>;
+  lock(args?: string): Promise<string>;
+  unlock(args?: string): Promise<string>;
+  mute(args: string): Promise<string>;
+  unmute(args: string): Promise<string>;
+  deaf(args: string): Promise<string>;
+  undeaf(args: string): Promise<string>;
+  list(args?: string): Promise<FsmrfEvent>;
+  agc(args?: string): Promise<FsmrfEvent>;
+  chkRecord(args?: string): Promise<FsmrfEvent>;
+  startRecording(file: string): Promise<string>;
+  pauseRecording(file: string): Promise<string>;
+  resumeRecording(file: string): Promise<string>;
+  stopRecording(file: string): Promise<string>;
+  play(file: string | readonly string[]): Promise<{ seconds: number; milliseconds: number; samples: number }>;
   destroy(): Promise<void>;
 }
 
@@ -50,6 +86,7 @@ export interface FsmrfMediaServer extends EventEmitter {
   readonly sip: { ipv4: { udp: { address: string } } };
   readonly maxSessions: number;
   createEndpoint(options?: { remoteSdp?: string; srtp?: boolean }): Promise<FsmrfEndpoint>;
+  createConference(name?: string | object, options?: object): Promise<FsmrfConference>;
   api(command: string): Promise<string>;
   disconnect(): void;
 }

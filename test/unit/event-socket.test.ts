@@ -1,5 +1,6 @@
 // The event socket's codec: commands whatever way they are cut, headers that no client can choke on, subscriptions and filters.
 import t from 'tap';
+import { Conferences } from '../../src/engine/media-server/conference/conferences.ts';
 import { EventHub } from '../../src/engine/media-server/event-hub.ts';
 import { EventSocket } from '../../src/engine/media-server/event-socket.ts';
 import { Registry } from '../../src/engine/media-server/registry.ts';
@@ -179,6 +180,8 @@ function socketOn(clock: ManualClock): TcpConnection & { isDestroyed(): boolean 
   };
   const host = mediaHost(clock);
   const hub = new EventHub(host);
-  new EventSocket({ host, hub, connection, secret: 'secret', registry: new Registry(clock), sipAddress: 'x' });
+  const registry = new Registry(clock);
+  const conferences = new Conferences(host, hub);
+  new EventSocket({ host, hub, connection, secret: 'secret', registry, conferences, sipAddress: 'x' });
   return connection;
 }

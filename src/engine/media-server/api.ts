@@ -4,12 +4,15 @@ import { splitWords, takeBraces } from '../../protocol/event-socket/arguments.ts
 import { encodeHeaderBlock } from '../../protocol/event-socket/frame.ts';
 import { Bridge } from './bridge.ts';
 import type { Channel } from './channel.ts';
+import { runConferenceApi } from './conference/api.ts';
+import type { Conferences } from './conference/conferences.ts';
 import { mediaStatistics } from './media-statistics.ts';
 import type { Registry } from './registry.ts';
 import { showChannels, sofiaStatus, statusText, VERSION } from './status-text.ts';
 
 export interface ApiContext {
   readonly registry: Registry;
+  readonly conferences: Conferences;
   /** Where INVITEs are taken, `host:port`. */
   readonly sipAddress: string;
 }
@@ -26,7 +29,7 @@ const COMMANDS: ReadonlyMap<string, ApiCommand> = new Map<string, ApiCommand>([
   ['version', () => `FreeSWITCH Version ${VERSION} (64bit)\n`],
   ['show', show],
   ['hupall', hupAll],
-  ['conference', (args) => `-ERR Conference ${splitWords(args)[0] ?? ''} not found\n`],
+  ['conference', (args, { conferences }) => runConferenceApi(args, conferences)],
   ['uuid_exists', (args, { registry }) => String(registry.find(args.trim()) !== undefined)],
   ['uuid_kill', onChannel(kill)],
   ['uuid_break', onChannel(breakOff)],

@@ -8,7 +8,6 @@ import { parseUri } from '../../protocol/sip/uri.ts';
 import type { HostPort, ServerTransaction, SipStack } from '../runtime/sip-stack.ts';
 import { connectTcp } from '../runtime/tcp-server.ts';
 import type { ApiContext } from './api.ts';
-import { APPLICATIONS } from './applications/table.ts';
 import type { AudioLeg } from './audio/leg.ts';
 import { Channel } from './channel.ts';
 import { DIALPLAN_SETS, inviteVariables, mediaVariables } from './channel-variables.ts';
@@ -73,7 +72,7 @@ export class Call {
       host,
       hub,
       leg,
-      applications: APPLICATIONS,
+      applications: options.conferences.applications,
       callerAddress: remote.host,
       destination: parseUri(invite.request.uri)?.user ?? '',
       name,

@@ -38,6 +38,17 @@ export class EventHub {
     }
   }
 
+  /** A CUSTOM event: its subclass comes before its name (contract, appendix A). */
+  publishCustom(subclass: string, fields: () => Fields): void {
+    this.#sequence++;
+    let event: EventFields | undefined;
+    for (const listener of this.#listeners) {
+      if (!listener.hears('CUSTOM', subclass)) continue;
+      event ??= new Map<string, FieldValue>([['Event-Subclass', subclass], ...this.build('CUSTOM', fields())]);
+      listener.deliver(event);
+    }
+  }
+
   /** The common headers of §5.4 of the contract, then `fields`. */
   build(name: string, fields: Fields): EventFields {
     const now = this.#host.clock.now();

@@ -9,6 +9,7 @@ import { createMediaPorts } from '../runtime/media-socket.ts';
 import type { HostPort } from '../runtime/sip-stack.ts';
 import type { TcpConnection, TcpServer } from '../runtime/tcp-server.ts';
 import { listenTcp } from '../runtime/tcp-server.ts';
+import { Conferences } from './conference/conferences.ts';
 import { EventHub } from './event-hub.ts';
 import { EventSocket } from './event-socket.ts';
 import { type MediaHost, newUuid, type Quirks } from './host.ts';
@@ -72,13 +73,15 @@ export async function createMediaServer(options: MediaServerOptions): Promise<Me
   const host = hostOf(options, work);
   const hub = new EventHub(host);
   const registry = new Registry(clock, maxChannels);
+  const conferences = new Conferences(host, hub);
   await using parts = new AsyncDisposableStack();
   const ports = parts.use(createMediaPorts({ address: rtpHost, ...rtpPorts, clock }));
   // An audio address that is not this machine's is found now, not by the first caller.
   (await ports.open())[Symbol.dispose]();
-  const sip = parts.use(await SipServer.listen({ host, hub, registry, ports, address: options.sip }));
+  const sip = parts.use(await SipServer.listen({ host, hub, registry, conferences, ports, address: options.sip }));
   const sockets = new Set<EventSocket>();
-  const context = { host, hub, registry, sipAddress: `${sip.bound.host}:${sip.bound.port}`, secret: options.secret };
+  const sipAddress = `${sip.bound.host}:${sip.bound.port}`;
+  const context = { host, hub, registry, conferences, sipAddress, secret: options.secret };
   const onConnection = (connection: TcpConnection): void => {
     const onClose = () => sockets.delete(socket);
     const socket: EventSocket = new EventSocket({ ...context, connection, onClose });

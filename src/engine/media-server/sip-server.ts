@@ -7,6 +7,7 @@ import type { HostPort, ServerTransaction, SipStack } from '../runtime/sip-stack
 import { createSipStack } from '../runtime/stack.ts';
 import { openAudioLeg } from './audio/leg.ts';
 import { Call } from './call.ts';
+import type { Conferences } from './conference/conferences.ts';
 import { reasonHeader, respondPlain } from './dialog.ts';
 import type { EventHub } from './event-hub.ts';
 import type { MediaHost } from './host.ts';
@@ -16,6 +17,7 @@ export interface SipServerOptions {
   readonly host: MediaHost;
   readonly hub: EventHub;
   readonly registry: Registry;
+  readonly conferences: Conferences;
   readonly ports: MediaPorts;
   readonly address: HostPort;
 }
@@ -101,7 +103,7 @@ export class SipServer implements AsyncDisposable {
   }
 
   async #open(transaction: ServerTransaction, controller: HostPort): Promise<void> {
-    const { host, hub, registry, ports } = this.#options;
+    const { host, hub, registry, conferences, ports } = this.#options;
     const leg = await openAudioLeg({ ports, clock: host.clock, random: host.random, nat: 'latch' });
     if (!this.#opening.delete(transaction)) {
       leg[Symbol.dispose]();
@@ -112,6 +114,7 @@ export class SipServer implements AsyncDisposable {
       host,
       hub,
       registry,
+      conferences,
       sipAddress,
       stack: this.#stack,
       leg,

@@ -1,4 +1,5 @@
 // From a playback argument to audio: schemes, `{…}` and `@@offset`, files by absolute path or under the sounds folder.
+import { statSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { fileSource } from './file.ts';
 import type { AudioSource } from './source.ts';
@@ -56,6 +57,14 @@ async function openFile(
     return { path, source };
   }
   return undefined;
+}
+
+/** Whether there is something by that name; what is in it is not looked at. */
+export function isPlayable(part: string, soundsFolder: string): boolean {
+  const name = part.replace(/^\{[^}]*\}/, '').replace(/@@\d+$/, '');
+  const scheme = /^([a-z_]+):\/\//.exec(name)?.[1];
+  if (scheme !== undefined) return STREAMS[scheme]?.(name.slice(scheme.length + 3), 8) !== undefined;
+  return candidates(name, soundsFolder, 8).some((path) => statSync(path, { throwIfNoEntry: false })?.isFile() === true);
 }
 
 /** mod_sndfile looks into the rate's folder first; a relative name never leaves the sounds folder. */

@@ -1,0 +1,176 @@
+// One party in a conference: what it may say and hear, whether it is talking, and its 20 ms in and out of the mix.
+import { RateMatch } from '../../../protocol/rtp/rate-match.ts';
+import type { RunningApplication } from '../application.ts';
+import type { Channel } from '../channel.ts';
+import type { Conference } from './conference.ts';
+import { FileQueue } from './file-queue.ts';
+
+export interface MemberFlags {
+  readonly isModerator: boolean;
+  /** Its leaving ends the conference. */
+  readonly isEndconf: boolean;
+  readonly isGhost: boolean;
+  /** It is mixed whatever its energy. */
+  readonly isAlwaysHeard: boolean;
+  readonly detectsWhileMuted: boolean;
+}
+
+/** Mean magnitude of speech, in 16-bit samples; FreeSWITCH's profile says 100 too. */
+const DEFAULT_ENERGY = 100;
+/** Loud ticks that make a talker, and quiet ones that end it. */
+const TALK_TICKS = 3;
+const HUSH_TICKS = 25;
+const MAX_TICK_SAMPLES = 320;
+const MAX_VOLUME = 4;
+
+export class Member implements RunningApplication {
+  readonly id: number;
+  readonly channel: Channel;
+  readonly flags: MemberFlags;
+  readonly files: FileQueue;
+  conference: Conference;
+  isMuted: boolean;
+  isDeaf: boolean;
+  energyLevel = DEFAULT_ENERGY;
+  energy = 0;
+  /** Steps of 3 dB, -4 to 4. */
+  volumeIn = 0;
+  volumeOut = 0;
+  isTalking = false;
+  /** Took its part of the running beat. */
+  isServed = false;
+  /** What it adds to the mix in this beat; undefined when nothing. */
+  said: Int16Array | undefined;
+  readonly #leave: (response?: string) => void;
+  readonly #fromParty = new RateMatch();
+  readonly #toParty = new RateMatch();
+  readonly #buffer = new Int16Array(MAX_TICK_SAMPLES);
+  #mine: Int16Array;
+  #scratch: Int16Array | undefined;
+  #loud = 0;
+  #quiet = 0;
+
+  constructor(
+    conference: Conference,
+    id: number,
+    channel: Channel,
+    flags: MemberFlags & { readonly isMuted: boolean; readonly isDeaf: boolean },
+    leave: (response?: string) => void,
+  ) {
+    this.conference = conference;
+    this.id = id;
+    this.channel = channel;
+    this.flags = flags;
+    this.isMuted = flags.isMuted;
+    this.isDeaf = flags.isDeaf;
+    this.#leave = leave;
+    this.#mine = this.#buffer.subarray(0, MAX_TICK_SAMPLES);
+    this.files = new FileQueue(channel.host, (played) => this.conference.filePlayed(played, this));
+  }
+
+  /** The channel's beat: the first member that comes twice begins the next mix. */
+  tick(_heard: Int16Array, out: Int16Array): void {
+    this.conference.serve(this, out);
+  }
+
+  onDigit(digit: string): void {
+    this.conference.tell('dtmf', this, [['DTMF-Key', digit]]);
+  }
+
+  onHangup(): void {
+    this.conference.remove(this);
+  }
+
+  /** Out of the conference: the application is complete, the channel goes on. */
+  release(): void {
+    this.#leave();
+  }
+
+  /** What the party said in this beat, at the conference's rate, and whether that is talk. */
+  listen(rate: number): void {
+    const count = rate / 50;
+    const { heard } = this.channel;
+    this.energy = meanMagnitude(heard);
+    this.#judge();
+    const isHeard = this.flags.isAlwaysHeard || this.isTalking || this.energy >= this.energyLevel;
+    if (this.isMuted || !isHeard) {
+      this.said = undefined;
+      return;
+    }
+    const matched = this.#fromParty.match(heard, count);
+    this.said = this.volumeIn === 0 ? matched : this.#scaled(matched, this.volumeIn);
+  }
+
+  /** The mix without its own voice, and what is played to it alone, into `out`. */
+  speak(mix: Int32Array, rate: number, out: Int16Array): void {
+    const count = rate / 50;
+    const mine = this.#view(count);
+    const { said } = this;
+    for (let i = 0; i < count; i++) {
+      const sample = this.isDeaf ? 0 : (mix[i] ?? 0) - (said?.[i] ?? 0);
+      mine[i] = Math.max(-32_768, Math.min(32_767, sample));
+    }
+    if (this.volumeOut !== 0) scale(mine, this.volumeOut);
+    const file = this.files.read(rate);
+    if (file !== undefined) add(mine, file);
+    out.set(this.#toParty.match(mine, out.length));
+  }
+
+  #view(count: number): Int16Array {
+    if (this.#mine.length !== count) this.#mine = this.#buffer.subarray(0, count);
+    return this.#mine;
+  }
+
+  #scaled(samples: Int16Array, steps: number): Int16Array {
+    const scaled = this.#scratch?.length === samples.length ? this.#scratch : new Int16Array(samples.length);
+    this.#scratch = scaled;
+    scaled.set(samples);
+    scale(scaled, steps);
+    return scaled;
+  }
+
+  #judge(): void {
+    if (this.energy >= this.energyLevel) {
+      this.#loud++;
+      this.#quiet = 0;
+    } else {
+      this.#quiet++;
+      if (this.#quiet > TALK_TICKS) this.#loud = 0;
+    }
+    if (!this.isTalking && this.#loud >= TALK_TICKS) this.#begins();
+    else if (this.isTalking && this.#quiet >= HUSH_TICKS) {
+      this.isTalking = false;
+      if (!this.isMuted) this.conference.tell('stop-talking', this);
+    }
+  }
+
+  #begins(): void {
+    this.isTalking = true;
+    if (!this.isMuted) this.conference.tell('start-talking', this);
+    else if (this.flags.detectsWhileMuted) this.conference.tell('mute-detect', this);
+  }
+}
+
+/** A step of `conference … volume_in`, held to what FreeSWITCH allows. */
+export function boundedVolume(steps: number): number {
+  return Math.max(-MAX_VOLUME, Math.min(MAX_VOLUME, Math.trunc(steps) || 0));
+}
+
+function meanMagnitude(samples: Int16Array): number {
+  let sum = 0;
+  for (let i = 0; i < samples.length; i++) sum += Math.abs(samples[i] ?? 0);
+  return samples.length === 0 ? 0 : Math.round(sum / samples.length);
+}
+
+function scale(samples: Int16Array, steps: number): void {
+  const gain = 10 ** ((3 * steps) / 20);
+  for (let i = 0; i < samples.length; i++) {
+    samples[i] = Math.max(-32_768, Math.min(32_767, Math.round((samples[i] ?? 0) * gain)));
+  }
+}
+
+function add(into: Int16Array, from: Int16Array): void {
+  for (let i = 0; i < into.length; i++) {
+    into[i] = Math.max(-32_768, Math.min(32_767, (into[i] ?? 0) + (from[i] ?? 0)));
+  }
+}

@@ -1,0 +1,81 @@
+// At the door of a conference with a PIN: it is asked for, three times, before the channel becomes a member.
+import type { RunningApplication } from '../application.ts';
+import type { Channel } from '../channel.ts';
+import { Player } from '../player.ts';
+import type { Conference } from './conference.ts';
+import type { Member } from './member.ts';
+
+const PIN_SOUND = 'conference/conf-pin.wav';
+const BAD_PIN_SOUND = 'conference/conf-bad-pin.wav';
+const TRIES = 3;
+const TICK_MS = 20;
+/** From the last digit or the end of the prompt. */
+const PATIENCE_MS = 5_000;
+
+export class PinEntry implements RunningApplication {
+  readonly #channel: Channel;
+  readonly #conference: Conference;
+  readonly #join: () => Member;
+  readonly #refuse: () => void;
+  #member: Member | undefined;
+  #player: Player | undefined;
+  #digits = '';
+  #waitedMs = 0;
+  #triesLeft = TRIES;
+  #isOver = false;
+
+  constructor(channel: Channel, conference: Conference, join: () => Member, refuse: () => void) {
+    this.#channel = channel;
+    this.#conference = conference;
+    this.#join = join;
+    this.#refuse = refuse;
+    this.#play(PIN_SOUND);
+  }
+
+  tick(heard: Int16Array, out: Int16Array): void {
+    if (this.#member !== undefined) this.#member.tick(heard, out);
+    else if (this.#player !== undefined) this.#player.tick(out);
+    else {
+      this.#waitedMs += TICK_MS;
+      if (this.#waitedMs > PATIENCE_MS) this.#judge();
+    }
+  }
+
+  onDigit(digit: string): void {
+    if (this.#member !== undefined) {
+      this.#member.onDigit(digit);
+      return;
+    }
+    this.#player?.break();
+    this.#waitedMs = 0;
+    if (digit !== '#') this.#digits += digit;
+    if (digit === '#' || this.#digits.length >= this.#conference.pin.length) this.#judge();
+  }
+
+  onHangup(): void {
+    this.#isOver = true;
+    this.#player?.abort();
+    this.#member?.onHangup();
+  }
+
+  #judge(): void {
+    const isRight = this.#digits === this.#conference.pin;
+    this.#digits = '';
+    this.#waitedMs = 0;
+    this.#triesLeft--;
+    if (isRight) this.#member = this.#join();
+    else if (this.#triesLeft > 0) this.#play(BAD_PIN_SOUND);
+    else {
+      this.#isOver = true;
+      this.#refuse();
+    }
+  }
+
+  #play(sound: string): void {
+    const player = new Player(this.#channel, sound, () => {
+      if (this.#player === player) this.#player = undefined;
+    });
+    this.#player = player;
+    if (!this.#isOver) player.start();
+  }
+}
