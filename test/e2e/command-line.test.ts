@@ -67,6 +67,7 @@ t.test('every refusal is one line on standard error, with exit code 1 and nothin
     [['extension', 'phone', '9'], /No phone/],
     [['import', '/nowhere/clinic.yaml'], /cannot be read/],
     [['audit', 'verify', '--head', '/nowhere'], /cannot be read/],
+    [['export', '/nowhere/clinic.yaml'], /cannot be written/],
     [['init'], /already/],
     [['start'], /already runs/],
   ] as const) {
@@ -86,6 +87,25 @@ t.test('the trail is verified in words, and in JSON', async (t) => {
   const forged = join(appliance.varFolder, 'forged');
   writeFileSync(forged, '{"format":"wardline-head-1"}\n');
   t.match(appliance.cli(['audit', 'verify', '--head', forged]).stderr, /not a head that this vault signed/);
+});
+
+t.test('every command that prints something prints JSON too', async (t) => {
+  for (const args of [
+    ['vault', 'ca'],
+    ['vault', 'status'],
+    ['vault', 'lock'],
+    ['extension', 'list'],
+    ['user', 'list'],
+    ['user', 'remove', 'auditor', '--yes'],
+    ['paths'],
+    ['export'],
+  ]) {
+    const { stdout, stderr } = appliance.cli([...args, '--json']);
+    t.equal(typeof JSON.parse(stdout || 'null'), 'object', `${args.join(' ')} ${stderr}`);
+    t.not(stdout, '');
+  }
+  const { stdout } = appliance.cli(['vault', 'unlock', '--json'], `${appliance.recoveryCode}\n`);
+  t.same(JSON.parse(stdout), { records: 'unlocked' });
 });
 
 t.test('a folder that holds no appliance is said to be none, and is not made one', async (t) => {

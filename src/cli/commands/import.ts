@@ -68,7 +68,16 @@ async function runExport(file: string | undefined, options: { json?: boolean }):
   await vault.ask('audit.put', { entry: { action: 'settings-exported', outcome: 'ok', ...context.caller } });
   const text = options.json ? `${JSON.stringify(clinic, null, 2)}\n` : formatClinicYaml(clinic);
   if (file === undefined) process.stdout.write(text);
-  else writeFileSync(file, text, { mode: 0o600 });
+  else writeText(file, text);
+}
+
+function writeText(file: string, text: string): void {
+  try {
+    writeFileSync(file, text, { mode: 0o600 });
+  } catch (thrown) {
+    const sentence = `${file} cannot be written (${codeOf(thrown)}); check its folder and its mode.`;
+    throw new WardlineError(codeOf(thrown), sentence, { cause: thrown });
+  }
 }
 
 function readText(file: string): string {

@@ -33,6 +33,7 @@ export function addUserCommands(program: Command): void {
     .command('remove <login>')
     .description('Remove an account and end its sessions.')
     .option('--yes', 'do not ask')
+    .option('--json', 'print JSON')
     .action(remove);
 }
 
@@ -81,7 +82,7 @@ async function list(options: { json?: boolean }): Promise<void> {
   );
 }
 
-async function remove(login: string, options: { yes?: boolean }): Promise<void> {
+async function remove(login: string, options: { yes?: boolean; json?: boolean }): Promise<void> {
   const context = openContext();
   await using vault = await openVault(context);
   const { users } = await vault.ask('users.list', { caller: context.caller });
@@ -91,5 +92,5 @@ async function remove(login: string, options: { yes?: boolean }): Promise<void> 
   if (!(await confirm(`Remove the account ${login}?`, options.yes)))
     throw new WardlineError('not-confirmed', 'Nothing was changed.');
   await vault.ask('users.remove', { caller: context.caller, userId: user.id });
-  process.stdout.write(`Removed ${login}.\n`);
+  show(options.json, { removed: user.id }, () => `Removed ${login}.`);
 }

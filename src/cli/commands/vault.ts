@@ -1,5 +1,6 @@
 // `wardline vault`: its state, locking and unlocking the records half, and the CA that phones and browsers must trust.
 import type { Command } from 'commander';
+import { WardlineError } from '../../kernel/errors.ts';
 import { ask } from '../ask.ts';
 import { openContext, openVault } from '../context.ts';
 import { show, table } from '../print.ts';
@@ -17,14 +18,17 @@ export function addVaultCommands(program: Command): void {
     .command('unlock')
     .description('Open the records with a recovery code or a passphrase, which it asks for.')
     .option('--passphrase', 'use a passphrase slot')
+    .option('--json', 'print JSON')
     .action(unlock);
   vault
     .command('lock')
     .description('Close the records: lists and playback answer "locked"; calls, recording and voicemail go on.')
+    .option('--json', 'print JSON')
     .action(lock);
   vault
     .command('ca')
     .description('Print the certificate of the private CA (PEM), for phones and browsers to trust.')
+    .option('--json', 'print JSON')
     .action(ca);
   addSlotCommands(vault);
   addRetentionCommands(vault);
@@ -51,27 +55,33 @@ async function status(options: { json?: boolean }): Promise<void> {
   );
 }
 
-async function unlock(options: { passphrase?: boolean }): Promise<void> {
+async function unlock(options: { passphrase?: boolean; json?: boolean }): Promise<void> {
   const context = openContext();
   await using vault = await openVault(context);
   const slot = options.passphrase ? 'passphrase' : 'recovery';
   const secret = await ask(options.passphrase ? 'Passphrase: ' : 'Recovery code: ', { isSecret: true });
   await vault.ask('unlock', { caller: context.caller, slot, secret });
-  process.stdout.write(
-    vault.isRunning
-      ? 'The records are open.\n'
-      : 'The secret is right. No appliance is running, so nothing stays open.\n',
-  );
+  const sentence = vault.isRunning
+    ? 'The records are open.'
+    : 'The secret is right. No appliance is running, so nothing stays open.';
+  show(options.json, { records: vault.isRunning ? 'unlocked' : 'as before' }, () => sentence);
 }
 
-async function lock(): Promise<void> {
+async function lock(options: { json?: boolean }): Promise<void> {
   const context = openContext();
   await using vault = await openVault(context);
+  if (!vault.isRunning) {
+    throw new WardlineError(
+      'not-running',
+      'No appliance is running, so no records are open; there is nothing to lock.',
+    );
+  }
   await vault.ask('lock', { caller: context.caller });
-  process.stdout.write('The records are locked.\n');
+  show(options.json, { records: 'locked' }, () => 'The records are locked.');
 }
 
-async function ca(): Promise<void> {
+async function ca(options: { json?: boolean }): Promise<void> {
   await using vault = await openVault(openContext());
-  process.stdout.write(`${(await vault.ask('tls.get', { name: 'sip' })).ca.trimEnd()}\n`);
+  const certificate = (await vault.ask('tls.get', { name: 'sip' })).ca.trimEnd();
+  show(options.json, { certificate }, () => certificate);
 }
