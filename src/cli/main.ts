@@ -10,6 +10,7 @@ import { addEdgeCommand } from './commands/edge.ts';
 import { addExtensionCommands } from './commands/extension.ts';
 import { addImportCommands } from './commands/import.ts';
 import { addInitCommand } from './commands/init.ts';
+import { addMediaServerCommand } from './commands/media-server.ts';
 import { addPathsCommand } from './commands/paths.ts';
 import { addSipCommands } from './commands/sip.ts';
 import { addStartCommand } from './commands/start.ts';
@@ -48,6 +49,7 @@ for (const add of [
   addBackupCommands,
   addSipCommands,
   addEdgeCommand,
+  addMediaServerCommand,
   addPathsCommand,
   addDoctorCommand,
 ]) {

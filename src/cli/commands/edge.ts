@@ -5,8 +5,8 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { createEdge, type Edge, type EdgeListenerOptions } from '../../engine/edge/edge.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { codeOf, WardlineError } from '../../kernel/errors.ts';
-import { isIP } from '../../kernel/ip.ts';
 import { createLogger } from '../../kernel/logger.ts';
+import { type Place, parsePlace, writtenPlace } from '../place.ts';
 
 interface Options {
   readonly admin: Place;
@@ -17,11 +17,6 @@ interface Options {
   readonly trust?: string;
   readonly exempt: readonly string[];
   readonly log: 'silent' | 'error' | 'warn' | 'info' | 'debug';
-}
-
-interface Place {
-  readonly host: string;
-  readonly port: number;
 }
 
 const PROFILES = ['phones', 'carrier'] as const;
@@ -87,13 +82,9 @@ function tlsOf({ cert, key, listen }: Options): { tls?: { certificate: string; k
 function tell({ admin, listeners }: Edge): void {
   const lines = listeners.map(({ name, transport, host, port }) => {
     const profile = name === 'neutral' ? '' : `${name}:`;
-    return `listens at ${profile}${transport}/${written(host)}:${port}`;
+    return `listens at ${profile}${transport}/${writtenPlace({ host, port })}`;
   });
-  process.stdout.write(`${lines.join('\n')}\napplications connect at ${written(admin.host)}:${admin.port}\n`);
-}
-
-function written(host: string): string {
-  return host.includes(':') ? `[${host}]` : host;
+  process.stdout.write(`${lines.join('\n')}\napplications connect at ${writtenPlace(admin)}\n`);
 }
 
 function readPem(file: string): string {
@@ -124,15 +115,4 @@ function collectListener(text: string, all: readonly EdgeListenerOptions[] = [])
     ...(profile !== undefined && { profile }),
   };
   return [...all, listener];
-}
-
-function parsePlace(text: string): Place {
-  const match = /^(?:\[([0-9a-f:.]+)\]|([0-9.]+|localhost)):(\d{1,5})$/i.exec(text);
-  const given = match?.[1] ?? match?.[2] ?? '';
-  const host = given === 'localhost' ? '127.0.0.1' : given;
-  const port = Number(match?.[3]);
-  if (isIP(host) === 0 || port > 65_535) {
-    throw new InvalidArgumentError('Write an IP address and a port, as 127.0.0.1:9022 or [::1]:9022.');
-  }
-  return { host, port };
 }

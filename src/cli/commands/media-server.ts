@@ -1,0 +1,131 @@
+// `wardline media-server`: the media server alone, in the place of FreeSWITCH, for applications on drachtio-fsmrf and their test suites.
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { resolve } from 'node:path';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { createMediaServer, type MediaServer } from '../../engine/media-server/media-server.ts';
+import { systemClock } from '../../kernel/clock.ts';
+import { codeOf, WardlineError } from '../../kernel/errors.ts';
+import { isIP } from '../../kernel/ip.ts';
+import { createLogger } from '../../kernel/logger.ts';
+import type { AudioCodec } from '../../protocol/sdp/audio.ts';
+import { type Place, parsePlace, writtenPlace } from '../place.ts';
+
+interface Options {
+  readonly eventSocket: Place;
+  readonly secret: string;
+  readonly sip: Place;
+  readonly rtp: { readonly first: number; readonly last: number };
+  readonly rtpAddress?: string;
+  readonly sounds: string;
+  readonly codecs: readonly AudioCodec[];
+  readonly log: 'silent' | 'error' | 'warn' | 'info' | 'debug';
+}
+
+const CODECS: readonly AudioCodec[] = ['PCMU', 'PCMA', 'G722'];
+const HELP = `
+Applications connect with \`mrf.connect({ address: '127.0.0.1', port: 8021, secret: 'S' })\`, as to FreeSWITCH;
+the SIP profile that they find is drachtio_mrf. Only calls whose controller is on this machine are taken.
+Recordings go to the file that the application names, as FreeSWITCH writes them.
+
+It says what it listens at, one line each, and runs until Ctrl-C or SIGTERM.`;
+
+export function addMediaServerCommand(program: Command): void {
+  program
+    .command('media-server')
+    .description(
+      'Run the media server alone, in the place of FreeSWITCH: audio on one side, drachtio-fsmrf on the other.',
+    )
+    .addOption(
+      new Option('--event-socket <address:port>', 'where applications connect')
+        .argParser(parsePlace)
+        .default({ host: '127.0.0.1', port: 8021 }, '127.0.0.1:8021'),
+    )
+    .requiredOption('--secret <secret>', 'what applications authenticate with')
+    .addOption(
+      new Option('--sip <address:port>', 'where INVITEs are taken')
+        .argParser(parsePlace)
+        .default({ host: '127.0.0.1', port: 5080 }, '127.0.0.1:5080'),
+    )
+    .addOption(
+      new Option('--rtp <first-last>', 'ports for audio, two a call')
+        .argParser(parseRange)
+        .default({ first: 20_000, last: 21_000 }, '20000-21000'),
+    )
+    .option('--rtp-address <address>', 'where audio comes to, when that is not the address of SIP', parseAddress)
+    .option('--sounds <folder>', 'where relative names of sound files begin', '.')
+    .addOption(
+      new Option('--codecs <list>', 'what is offered, and taken in this order')
+        .argParser(parseCodecs)
+        .default(['PCMU', 'PCMA'], 'PCMU,PCMA'),
+    )
+    .addOption(
+      new Option('--log <level>', 'what is logged to standard error')
+        .choices(['silent', 'error', 'warn', 'info', 'debug'])
+        .default('warn'),
+    )
+    .addHelpText('after', HELP)
+    .action(run);
+}
+
+async function run(options: Options): Promise<void> {
+  const server = await createMediaServer({
+    eventSocket: options.eventSocket,
+    secret: options.secret,
+    sip: options.sip,
+    rtpHost: options.rtpAddress ?? options.sip.host,
+    rtpPorts: options.rtp,
+    soundsFolder: resolve(options.sounds),
+    codecs: options.codecs,
+    clock: systemClock,
+    random: randomBytes,
+    logger: createLogger({ role: 'media', level: options.log }),
+  }).catch((error: unknown) => {
+    throw explain(error, options);
+  });
+  tell(server);
+  await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
+  await server.close();
+  process.exit(0);
+}
+
+function tell({ sip, eventSocket }: MediaServer): void {
+  process.stdout.write(`listens at udp/${writtenPlace(sip)}\napplications connect at ${writtenPlace(eventSocket)}\n`);
+}
+
+function explain(cause: unknown, { eventSocket, sip, rtpAddress }: Options): unknown {
+  if (codeOf(cause) === 'EADDRNOTAVAIL') {
+    const address = rtpAddress ?? sip.host;
+    return new WardlineError('no-such-address', `${address} is no address of this machine; name one that is.`, {
+      cause,
+    });
+  }
+  if (codeOf(cause) !== 'EADDRINUSE') return cause;
+  const places = `${writtenPlace(eventSocket)} or ${writtenPlace(sip)}`;
+  return new WardlineError('port-taken', `Something else listens at ${places}; stop it or choose other ports.`, {
+    cause,
+  });
+}
+
+function parseRange(text: string): Options['rtp'] {
+  const [, first, last] = /^(\d{1,5})-(\d{1,5})$/.exec(text) ?? [];
+  const range = { first: Number(first), last: Number(last) };
+  const isFree = range.first === 0 && range.last === 0;
+  if (!isFree && !(range.first >= 1024 && range.last > range.first && range.last <= 65_535)) {
+    throw new InvalidArgumentError('Write the first and the last port, as 20000-21000; 0-0 lets the system choose.');
+  }
+  return range;
+}
+
+function parseAddress(text: string): string {
+  if (isIP(text) === 0) throw new InvalidArgumentError('Write an IP address of this machine.');
+  return text;
+}
+
+function parseCodecs(text: string): AudioCodec[] {
+  return text.split(',').map((name) => {
+    const codec = CODECS.find((each) => each === name.trim().toUpperCase());
+    if (codec === undefined) throw new InvalidArgumentError(`Choose among ${CODECS.join(', ')}.`);
+    return codec;
+  });
+}
