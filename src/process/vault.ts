@@ -1,6 +1,6 @@
 // Composition root of the vault process: reads its boot line, opens the vault, serves the contract and the intake on one socket.
 import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { VaultBoot } from '../config/boot.ts';
 import { readBoot, refuseToStart } from '../config/boot-line.ts';
@@ -27,10 +27,19 @@ async function main(): Promise<void> {
   const log = createLogger({ role: 'vault', level: boot.logLevel, ...(logFile !== undefined && { file: logFile }) });
   const { dataFolder, keyFile, headsFile, spoolFolder, names, startLocked = false } = boot;
   const canResume = isSameAppliance(boot);
+  const lockMark = join(boot.runtimeFolder, 'records.locked');
+  const mustStayLocked = canResume && existsSync(lockMark);
+  if (!canResume) rmSync(lockMark, { force: true });
   const vault = await OpenVault.open({
-    ...{ dataFolder, keyFile, headsFile, spoolFolder, names, startLocked, canResume },
+    ...{ dataFolder, keyFile, headsFile, spoolFolder, names, canResume },
+    startLocked: startLocked || mustStayLocked,
     clock: systemClock,
     log,
+  });
+  // Records that somebody locked stay locked when this process alone is started again, whatever the key file opens.
+  vault.onNotice(({ type }) => {
+    if (type === 'records.locked') writeFileSync(lockMark, '', { mode: 0o600 });
+    if (type === 'records.unlocked') rmSync(lockMark, { force: true });
   });
   const server = await serve(boot, vault, () => stop.resolve());
   await stop.promise;

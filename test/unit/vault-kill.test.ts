@@ -114,3 +114,22 @@ t.test('what cannot start says why in one sentence and exits with 78', async (t)
   t.equal(await missing.exited, 78);
   t.match(missing.stderr(), /^wardline: There is no vault in .*\n$/);
 });
+
+t.test(
+  'records that somebody locked stay locked when the vault alone dies; a new start of the appliance opens them',
+  async (t) => {
+    using folders = newFolders();
+    await makeVault(folders);
+    const first = spawnVault(folders);
+    using vault = first.connect();
+    t.equal((await vault.ask('status', {})).records, 'unlocked');
+    await vault.ask('lock', { caller: CALLER });
+    await first.kill();
+    const second = spawnVault(folders);
+    t.equal((await vault.ask('status', {})).records, 'locked');
+    await second.kill();
+    const third = spawnVault(folders, { start: 2 });
+    t.equal((await vault.ask('status', {})).records, 'unlocked');
+    await third.kill();
+  },
+);
