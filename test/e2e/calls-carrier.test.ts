@@ -5,7 +5,7 @@ import { hears, hearsPrompt, hearsTone, LOUD, talk } from '../support/heard.ts';
 import { toneLevel } from '../support/listen.ts';
 import { TestPhone } from '../support/phone.ts';
 
-t.jobs = 4;
+t.jobs = 3;
 
 const DIALLED = '+12125550177';
 
@@ -98,6 +98,10 @@ t.test('a carrier that shows no sign of life is passed over', async (t) => {
   const call = await alice.call('911');
   t.ok(await incoming, '911 by the second carrier');
   await call.hangUp();
+  t.same(
+    (await bench.onlyCall()).steps.map(({ name }) => name),
+    ['dead', 'test'],
+  );
 });
 
 t.test('a call out goes by the first carrier that can take it', async (t) => {

@@ -3,7 +3,7 @@ import t from 'tap';
 import { ClinicBench, testClinic } from '../support/clinic-bench.ts';
 import { hearsPrompt, hearsTone, talk } from '../support/heard.ts';
 
-t.jobs = 4;
+t.jobs = 3;
 
 t.test('who gives up stops the ringing, and the record says cancelled', async (t) => {
   await using bench = await ClinicBench.start(testClinic());

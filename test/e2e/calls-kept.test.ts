@@ -6,7 +6,7 @@ import { toneLevel } from '../support/listen.ts';
 import { ulawTone } from '../support/ulaw-tone.ts';
 import { CALLER } from '../support/vault-bench.ts';
 
-t.jobs = 4;
+t.jobs = 3;
 
 const MAILBOXES = [
   { number: '1001', name: 'Box 1001', greeting: { file: 'call/no-answer' }, maxSeconds: 30 },

@@ -1,7 +1,14 @@
 // What callers notice when a part of the appliance goes away in the middle of a call, and that it all works again afterwards.
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { pino } from 'pino';
 import t from 'tap';
+import { MediaLink } from '../../src/pbx/leg/media-link.ts';
+import { SipLink } from '../../src/pbx/leg/sip-link.ts';
 import { ClinicBench, testClinic } from '../support/clinic-bench.ts';
 import { hears } from '../support/heard.ts';
+import { HurriedClock } from '../support/hurried-clock.ts';
+
+const silent = pino({ level: 'silent' });
 
 t.jobs = 3;
 
@@ -65,3 +72,76 @@ t.test('the edge is restarted: the call keeps its audio, and new calls work', as
   t.ok(await again);
   await second.hangUp();
 });
+
+t.test('a media server that answers too late is tried again, and the late connection is let go', async (t) => {
+  await using bench = await ClinicBench.start(testClinic());
+  await using gate = await Gate.to(bench.media.eventSocket);
+  const clock = new HurriedClock();
+  const media = { ...gate.address, secret: 'test-media' };
+  const srf = new SipLink({ edge: media, listeners: [], clock, logger: silent }).srf;
+  const link = new MediaLink({ media, srf, clock, logger: silent });
+  gate.isShut = true;
+  const started = link.start();
+  // The first only tries the port.
+  t.ok(await bench.until(() => gate.accepted === 2));
+  clock.hurry(3_000);
+  gate.isShut = false;
+  await started;
+  t.ok(link.isUp);
+  t.equal(gate.open, 2);
+  gate.letThrough();
+  t.ok(await bench.until(() => gate.open === 1), 'one connection is left');
+  link.close();
+  t.ok(await bench.until(() => gate.open === 0));
+});
+
+/** A way to the media server that can be shut: who connects meanwhile waits for an answer. */
+class Gate implements AsyncDisposable {
+  isShut = false;
+  accepted = 0;
+  readonly #sockets = new Set<Socket>();
+  readonly #held: (() => void)[] = [];
+  readonly #server: Server;
+
+  private constructor(target: { readonly host: string; readonly port: number }) {
+    this.#server = createServer((socket) => {
+      this.accepted++;
+      this.#sockets.add(socket);
+      socket.on('error', () => {});
+      socket.on('close', () => this.#sockets.delete(socket));
+      const goOn = () => {
+        const inner = connect(target);
+        inner.on('error', () => socket.destroy());
+        inner.on('close', () => socket.destroy());
+        socket.on('close', () => inner.destroy());
+        socket.pipe(inner).pipe(socket);
+      };
+      if (this.isShut) this.#held.push(goOn);
+      else goOn();
+    });
+  }
+
+  static async to(target: { readonly host: string; readonly port: number }): Promise<Gate> {
+    const gate = new Gate(target);
+    await new Promise<void>((resolve) => gate.#server.listen(0, '127.0.0.1', resolve));
+    return gate;
+  }
+
+  get address(): { readonly host: string; readonly port: number } {
+    const address = this.#server.address();
+    return { host: '127.0.0.1', port: typeof address === 'object' && address !== null ? address.port : 0 };
+  }
+
+  get open(): number {
+    return this.#sockets.size;
+  }
+
+  letThrough(): void {
+    for (const goOn of this.#held.splice(0)) goOn();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+}

@@ -31,6 +31,7 @@ export class ClinicBench implements AsyncDisposable {
   readonly #loads: () => number;
   readonly #ca: string;
   readonly #stack: AsyncDisposableStack;
+  readonly #phones: AsyncDisposableStack;
   readonly #edgeOptions: EdgeOptions;
   readonly #mediaOptions: MediaServerOptions;
 
@@ -44,6 +45,7 @@ export class ClinicBench implements AsyncDisposable {
     readonly loads: () => number;
     readonly ca: string;
     readonly stack: AsyncDisposableStack;
+    readonly phones: AsyncDisposableStack;
     readonly edgeOptions: EdgeOptions;
     readonly mediaOptions: MediaServerOptions;
   }) {
@@ -55,6 +57,7 @@ export class ClinicBench implements AsyncDisposable {
     this.#loads = parts.loads;
     this.#ca = parts.ca;
     this.#stack = parts.stack;
+    this.#phones = parts.phones;
     this.#edgeOptions = parts.edgeOptions;
     this.#mediaOptions = parts.mediaOptions;
   }
@@ -112,6 +115,8 @@ export class ClinicBench implements AsyncDisposable {
     };
     const media = await createMediaServer(mediaOptions);
     stack.defer(() => media.close());
+    // They hang on until call control has said its last word to them.
+    const phones = stack.use(new AsyncDisposableStack());
     let loads = 0;
     const pbx = await createPbx({
       edge: { ...edge.admin, secret: 'test-edge' },
@@ -139,6 +144,7 @@ export class ClinicBench implements AsyncDisposable {
       loads: () => loads,
       ca: tls.ca,
       stack,
+      phones,
       edgeOptions,
       mediaOptions,
     });
@@ -159,7 +165,7 @@ export class ClinicBench implements AsyncDisposable {
       password,
       trust: this.#ca,
     });
-    this.#stack.use(phone);
+    this.#phones.use(phone);
     return phone;
   }
 
@@ -178,7 +184,7 @@ export class ClinicBench implements AsyncDisposable {
       server: this.listener('carrier'),
       username: '+12125550142',
     });
-    this.#stack.use(carrier);
+    this.#phones.use(carrier);
     return carrier;
   }
 

@@ -1,5 +1,6 @@
 // Real vaults for a clinic on loopback: each a process of its own with its intake, lent to one bench after another within a test file.
 import { rmSync } from 'node:fs';
+import { isLinkLost } from '../../src/ipc/client.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import type { ArtifactId } from '../../src/kernel/id.ts';
 import type { Cdr } from '../../src/model/cdr.ts';
@@ -25,6 +26,7 @@ interface Host {
   process: VaultProcess;
 }
 
+const START_MS = 40_000;
 const PAGE: PageRequest = { limit: 500 };
 const hosts = new Set<Host>();
 const idle: Host[] = [];
@@ -79,8 +81,14 @@ export class ClinicVault implements Vault, AsyncDisposable {
   ): Promise<ClinicVault> {
     const host = (isLocked ? undefined : idle.pop()) ?? (await newHost(isLocked ? 'service' : 'both'));
     const vault = new ClinicVault(host, !isLocked);
-    await vault.#begin(clinic, password, isLocked);
-    return vault;
+    try {
+      await vault.#started();
+      await vault.#begin(clinic, password, isLocked);
+      return vault;
+    } catch (error) {
+      await vault[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   get spoolFolder(): string {
@@ -151,6 +159,7 @@ export class ClinicVault implements Vault, AsyncDisposable {
 
   /** `kill -9`. */
   async kill(): Promise<void> {
+    this.#host.process.child.ref();
     await this.#host.process.kill();
   }
 
@@ -169,6 +178,19 @@ export class ClinicVault implements Vault, AsyncDisposable {
     await this.kill();
     rmSync(this.#host.folders.root, { recursive: true, force: true });
     hosts.delete(this.#host);
+  }
+
+  /** A process takes its time to start while others do. */
+  async #started(): Promise<void> {
+    const until = systemClock.monotonic() + START_MS;
+    for (;;) {
+      try {
+        await this.ask('status', {});
+        return;
+      } catch (error) {
+        if (!isLinkLost(error) || systemClock.monotonic() > until) throw error;
+      }
+    }
   }
 
   async #begin(clinic: Clinic, password: string, isLocked: boolean): Promise<void> {
