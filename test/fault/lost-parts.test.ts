@@ -48,7 +48,7 @@ t.test('the vault is killed: calls go on, refreshes are answered, records are wr
   await call.hangUp();
   await bench.until(() => bench.pbx.status().calls === 0);
   t.equal((await promised).status, 503, 'a new binding is not promised');
-  bench.vault.restart();
+  await bench.vault.restart();
   t.match(await bench.onlyCall(), { from: '1001', outcome: { ended: 'answered', by: 'caller' } }, 'its record');
   const { bindings } = await bench.vault.ask('bindings.list', {});
   t.same(bindings.map(({ username }) => username).sort(), ['1001', '1002']);

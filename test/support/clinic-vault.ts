@@ -163,9 +163,10 @@ export class ClinicVault implements Vault, AsyncDisposable {
     await this.#host.process.kill();
   }
 
-  /** Starts it again on the same folder; links find it by themselves. */
-  restart(): void {
+  /** Starts it again on the same folder; links find it by themselves, and it answers when this resolves. */
+  async restart(): Promise<void> {
     this.#host.process = startProcess(this.#host.folders);
+    await this.#started();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -183,11 +184,13 @@ export class ClinicVault implements Vault, AsyncDisposable {
   /** A process takes its time to start while others do. */
   async #started(): Promise<void> {
     const until = systemClock.monotonic() + START_MS;
+    const { child, stderr } = this.#host.process;
     for (;;) {
       try {
         await this.ask('status', {});
         return;
       } catch (error) {
+        if (child.exitCode !== null) throw new Error(`the vault did not start: ${stderr()}`);
         if (!isLinkLost(error) || systemClock.monotonic() > until) throw error;
       }
     }
