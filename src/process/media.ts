@@ -6,6 +6,7 @@ import type { MediaBoot } from '../config/boot.ts';
 import { readBoot, refuseToStart } from '../config/boot-line.ts';
 import type { MediaServer } from '../engine/media-server/media-server.ts';
 import { createMediaServer } from '../engine/media-server/media-server.ts';
+import { rehearse } from '../engine/media-server/rehearsal.ts';
 import type { Answer } from '../ipc/link.ts';
 import { LinkServer } from '../ipc/server.ts';
 import type { Json } from '../kernel/canonical.ts';
@@ -36,6 +37,7 @@ if (boot.rtpHost === '0.0.0.0' || boot.rtpHost === '::') {
 }
 mkdirSync(boot.runtimeFolder, { recursive: true, mode: 0o700 });
 const intake = connectIntake({ socket: boot.sealSocket, token: boot.sealToken, clock: systemClock });
+await rehearse({ clock: systemClock, random: randomBytes, logger });
 const server = await createMediaServer({
   eventSocket: boot.eventSocket,
   secret: boot.eventSocketSecret,
