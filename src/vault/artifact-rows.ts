@@ -1,6 +1,7 @@
 // The rows around an artifact: openings, closings, read marks, segments and chunks, and what the trail says of them. FORMAT.md §5.
 import type { Database } from 'better-sqlite3';
 import type { Json } from '../kernel/canonical.ts';
+import { CHUNK_MS, MAX_SEGMENT_MS } from '../seal/capture-sealer.ts';
 import { blake2b } from '../seal/sodium.ts';
 import type { ClearColumns } from './captured-table.ts';
 import type { ArtifactKind, ArtifactState, AudioEncoding } from './contract.ts';
@@ -31,6 +32,8 @@ export interface Closing {
   readonly segments: number;
   readonly chunks: number;
   readonly tags: Uint8Array;
+  /** The audit entry it was written with. */
+  readonly entry: number;
 }
 
 /** What an artifact's stored audio adds up to. */
@@ -59,17 +62,35 @@ export interface ChunkRow {
   readonly body: Uint8Array;
 }
 
-/** Where the running hash over chunk tags begins. */
-export const NO_TAGS: Uint8Array = new Uint8Array(32);
+const SEGMENT_PREFIX = Buffer.from('wardline-segment-1', 'ascii');
 
-/** The running hash after one more chunk: FORMAT.md §5.3. */
-export function addTag(tags: Uint8Array, segment: number, chunk: number, body: Uint8Array): Uint8Array {
-  const input = Buffer.alloc(56);
-  input.set(tags, 0);
-  input.writeUInt32BE(segment, 32);
-  input.writeUInt32BE(chunk, 36);
-  input.set(body.subarray(body.length - 16), 40);
+/** Where a segment's running hash begins: FORMAT.md §5.3. */
+export function beginSum(segment: number, firstSample: number, header: Uint8Array): Uint8Array {
+  const input = Buffer.alloc(12);
+  input.writeUInt32BE(segment, 0);
+  input.writeBigUInt64BE(BigInt(firstSample), 4);
+  return blake2b(Buffer.concat([SEGMENT_PREFIX, input, header]));
+}
+
+/** A segment's hash after one more chunk. It covers the whole ciphertext: who knows a key of his own can make any tag. */
+export function addChunk(
+  sum: Uint8Array,
+  { chunk, first_sample, samples, final, body }: Omit<ChunkRow, 'segment'>,
+): Uint8Array {
+  const input = Buffer.alloc(81);
+  input.set(sum, 0);
+  input.writeUInt32BE(chunk, 32);
+  input.writeBigUInt64BE(BigInt(first_sample), 36);
+  input.writeUInt32BE(samples, 44);
+  input.writeUInt8(final, 48);
+  input.set(blake2b(body), 49);
   return blake2b(input);
+}
+
+/** The artifact's hash, from those of its segments in order of their numbers. */
+export function totalOf(sums: ReadonlyMap<number, Uint8Array>): Uint8Array {
+  const ordered = [...sums].sort(([left], [right]) => left - right).map(([, sum]) => sum);
+  return blake2b(Buffer.concat(ordered));
 }
 
 export function segmentKeyRow(artifactId: string, segment: number): string {
@@ -110,7 +131,7 @@ export class ArtifactRows {
     this.#sql.putOpen.run(artifactId);
   }
 
-  close(tx: InnerTransaction, closing: Closing): void {
+  close(tx: InnerTransaction, closing: Omit<Closing, 'entry'>): void {
     const { artifact, kind, mailbox, state, samples, segments, chunks, tags } = closing;
     const values = [artifact, kind, mailbox, state, closing.duration_ms, samples, segments, chunks, tags, tx.entry];
     this.#sql.putClosing.run(...values);
@@ -140,20 +161,42 @@ export class ArtifactRows {
     return (this.#sql.samples.get(artifactId) as number | null) ?? 0;
   }
 
-  /** Reads every chunk's tag; a long recording takes a while. */
+  /** The running hash of each segment. */
+  sums(artifactId: string): Map<number, Uint8Array> {
+    return this.#read(artifactId).sums;
+  }
+
+  /** Whether the last segment ended because the writer was done, not because it was full or a gap came. */
+  hasEnd(artifactId: string, rate: number): boolean {
+    const last = this.segments(artifactId).at(-1);
+    const chunk = last && (this.#sql.lastChunk.get(artifactId, last.segment) as ChunkRow | undefined);
+    if (last === undefined || chunk?.final !== 1) return false;
+    const isGap = chunk.samples === 0 && chunk.chunk > 0 && chunk.first_sample === last.first_sample;
+    const length = chunk.first_sample + chunk.samples - last.first_sample;
+    return !isGap && length * 1000 <= (MAX_SEGMENT_MS - CHUNK_MS) * rate;
+  }
+
+  /** Reads every chunk; a long recording takes a while. */
   sum(artifactId: string): AudioSum {
-    let tags = NO_TAGS;
+    return this.#read(artifactId).total;
+  }
+
+  #read(artifactId: string): { total: AudioSum; sums: Map<number, Uint8Array> } {
     let chunks = 0;
     let samples = 0;
-    const finals = new Map(this.segments(artifactId).map(({ segment }) => [segment, false]));
+    const segments = this.segments(artifactId);
+    const finals = new Map(segments.map(({ segment }) => [segment, false]));
+    const sums = new Map(
+      segments.map(({ segment, first_sample, header }) => [segment, beginSum(segment, first_sample, header)]),
+    );
     for (const row of this.#sql.tags.iterate(artifactId) as IterableIterator<ChunkRow>) {
-      tags = addTag(tags, row.segment, row.chunk, row.body);
+      sums.set(row.segment, addChunk(sums.get(row.segment) ?? new Uint8Array(32), row));
       samples = Math.max(samples, row.first_sample + row.samples);
       finals.set(row.segment, row.final === 1);
       chunks++;
     }
     const isWhole = finals.size > 0 && [...finals.values()].every(Boolean);
-    return { samples, segments: finals.size, chunks, tags, isWhole };
+    return { total: { samples, segments: finals.size, chunks, tags: totalOf(sums), isWhole }, sums };
   }
 
   /** Destroys the artifact: its keys first, then all its rows. */
@@ -170,7 +213,7 @@ export class ArtifactRows {
   }
 }
 
-export function closingHash(closing: Closing): string {
+export function closingHash(closing: Omit<Closing, 'entry'>): string {
   const { kind, mailbox, state, duration_ms, samples, segments, chunks, tags } = closing;
   const clear: Json = { kind, mailbox: hexOrNull(mailbox), state, duration_ms, samples, segments, chunks };
   return rowHash(tags, clear);
@@ -203,8 +246,9 @@ function prepare(db: Database) {
     segments: db.prepare('SELECT * FROM segments WHERE artifact = ? ORDER BY segment'),
     chunks: db.prepare('SELECT * FROM chunks WHERE artifact = ? AND segment = ? ORDER BY chunk'),
     samples: db.prepare('SELECT max(first_sample + samples) FROM chunks WHERE artifact = ?').pluck(),
-    tags: db.prepare(`SELECT segment, chunk, first_sample, samples, final, substr(body, -16) AS body
+    tags: db.prepare(`SELECT segment, chunk, first_sample, samples, final, body
       FROM chunks WHERE artifact = ? ORDER BY segment, chunk`),
+    lastChunk: db.prepare('SELECT * FROM chunks WHERE artifact = ? AND segment = ? ORDER BY chunk DESC LIMIT 1'),
     marks: db.prepare('SELECT row FROM artifact_marks WHERE artifact = ?').pluck(),
     dropChunks: db.prepare('DELETE FROM chunks WHERE artifact = ?'),
     dropSegments: db.prepare('DELETE FROM segments WHERE artifact = ?'),

@@ -1,12 +1,14 @@
 // Captured artifacts, write side: opening, marks, closing, recovery at start and disposal. Works with records locked.
-import type { AuditAction, AuditEntry } from '../audit/entry.ts';
+import type { AuditAction, AuditEntry, RowChange } from '../audit/entry.ts';
 import { WardlineError } from '../kernel/errors.ts';
 import { type ArtifactId, newId } from '../kernel/id.ts';
 import { sampleRate } from '../seal/intake.ts';
-import { type ArtifactRow, ArtifactRows, type AudioSum, type Closing } from './artifact-rows.ts';
+import { type ArtifactRow, ArtifactRows, type AudioSum, type Closing, closingHash } from './artifact-rows.ts';
+import { tampered } from './audio.ts';
 import { noteDisposal } from './backup/targets.ts';
 import type { ArtifactHeader, ArtifactState, Caller } from './contract.ts';
 import { type InnerCore, VAULT_ACTOR } from './engine.ts';
+import { isGenuine } from './genuine.ts';
 import { Intake } from './intake.ts';
 import type { Handlers } from './operations.ts';
 import { getClinic } from './settings.ts';
@@ -16,6 +18,7 @@ export type CaptureOperation = 'artifact.open' | 'artifact.mark' | 'artifact.clo
 /** How long a capture that was running when the vault alone went down may be taken up again. */
 const RESUME_MS = 15_000;
 const SWEEP_MS = 60_000;
+const MAX_WHOLE = 10_000;
 
 export class Artifacts implements Disposable {
   readonly rows: ArtifactRows;
@@ -23,6 +26,8 @@ export class Artifacts implements Disposable {
   readonly #core: InnerCore;
   /** Audio that the background check found changed. */
   readonly tampered = new Set<string>();
+  /** Audio that was compared with the trail since the start. */
+  readonly #whole = new Set<string>();
   #recovery: Disposable | undefined;
   #sweeping: Disposable | undefined;
 
@@ -61,6 +66,28 @@ export class Artifacts implements Disposable {
     const row = this.rows.find(artifactId);
     if (row === undefined) throw new WardlineError('artifact-unknown', 'There is no such message or recording.');
     return row;
+  }
+
+  /** Compares the stored audio, and what the closing says of it, with the trail. @throws WardlineError `artifact-tampered` */
+  mustBeWhole({ row }: ArtifactRow): void {
+    if (this.tampered.has(row)) throw tampered();
+    if (this.#whole.has(row)) return;
+    const closing = this.rows.closing(row);
+    if (closing === undefined && this.rows.isOpen(row)) return; // still being written
+    if (closing === undefined || !this.#isAsClosed(closing)) {
+      this.tampered.add(row);
+      throw tampered();
+    }
+    if (this.#whole.size >= MAX_WHOLE) this.#whole.clear();
+    this.#whole.add(row);
+  }
+
+  #isAsClosed(closing: Closing): boolean {
+    const { artifact, entry, tags } = closing;
+    return (
+      isGenuine(this.#core, 'closings', artifact, closingHash(closing), entry) &&
+      Buffer.from(this.rows.sum(artifact).tags).equals(Buffer.from(tags))
+    );
   }
 
   mailboxDigest(mailbox: string): Uint8Array {
@@ -151,7 +178,7 @@ export class Artifacts implements Disposable {
     return { state, durationMs: closing.duration_ms };
   }
 
-  #writeClosing(artifact: ArtifactRow, sum: AudioSum, state: Closing['state'], failure = ''): Closing {
+  #writeClosing(artifact: ArtifactRow, sum: AudioSum, state: Closing['state'], failure = ''): Omit<Closing, 'entry'> {
     const { row, kind, mailbox, encoding } = artifact;
     const { samples, segments, chunks, tags } = sum;
     const duration = Math.round((samples * 1000) / sampleRate(encoding));
@@ -181,11 +208,34 @@ export class Artifacts implements Disposable {
   #recoverOne(artifactId: string): void {
     const artifact = this.get(artifactId);
     this.intake.flush();
-    const sum = this.rows.sum(artifactId);
     this.intake.forget(artifactId);
-    const state = sum.isWhole ? 'complete' : 'cut-off'; // its writer was done, only the closing was missing
+    if (this.#wasClosed(artifact)) {
+      this.tampered.add(artifactId); // somebody took its closing away
+      return;
+    }
+    const sum = this.rows.sum(artifactId);
+    const isDone = sum.isWhole && this.rows.hasEnd(artifactId, sampleRate(artifact.encoding));
+    const state = isDone ? 'complete' : 'cut-off'; // its writer was done, only the closing was missing
     this.#writeClosing(artifact, sum, state, 'recovered after an interruption');
     this.mailboxChanged(artifact);
+  }
+
+  /** Whether an entry since its opening speaks of its closing. What is open was opened lately, so that these are few. */
+  #wasClosed({ row, entry }: ArtifactRow): boolean {
+    const { trail } = this.#core;
+    for (let sequence = entry + 1; sequence <= trail.sequence; sequence++) {
+      const rows = this.#tryRead(sequence);
+      if (rows.some((change) => change.table === 'closings' && change.row === row)) return true;
+    }
+    return false;
+  }
+
+  #tryRead(sequence: number): readonly RowChange[] {
+    try {
+      return this.#core.trail.read(sequence)?.rows ?? [];
+    } catch {
+      return []; // the walk over the chain names it
+    }
   }
 
   #dispose(entry: AuditEntry, artifact: ArtifactRow): void {

@@ -3,6 +3,7 @@ import { WardlineError } from '../kernel/errors.ts';
 import type { Cdr } from '../model/cdr.ts';
 import type { CapturedRow } from './captured-table.ts';
 import { fence, type InnerCore } from './engine.ts';
+import { mustBeGenuine } from './genuine.ts';
 import { recordsLocked } from './keyring.ts';
 import type { Handlers } from './operations.ts';
 import { cursorOf, pageOf } from './paging.ts';
@@ -17,6 +18,7 @@ export function callHandlers(core: InnerCore): Pick<Handlers, CallOperation> {
   const byNumber = db.prepare(`SELECT c.* FROM call_numbers n JOIN calls c ON c.seq = n.seq
     WHERE n.digest = ? AND n.seq < ? ORDER BY n.seq DESC LIMIT ?`);
   const addNumber = db.prepare('INSERT INTO call_numbers (digest, seq) VALUES (?, ?)');
+  const numbersOf = db.prepare('SELECT digest FROM call_numbers WHERE seq = ?').pluck();
   const digestOf = (number: string) => core.blindBytes('calls/number', number);
   return {
     'cdr.put': ({ cdr }) => {
@@ -35,17 +37,17 @@ export function callHandlers(core: InnerCore): Pick<Handlers, CallOperation> {
       if (!core.keyring.isUnlocked) throw recordsLocked();
       const { before, limit } = cursorOf(page);
       const rows = number === undefined ? newest.all(before, limit + 1) : findNumber(number, before, limit + 1);
-      const answer = pageOf(
-        rows as CapturedRow[],
-        limit,
-        (row) => core.calls.open<Cdr>(row),
-        (row) => fence(core, 'calls', row),
-      );
+      const answer = pageOf(rows as CapturedRow[], limit, openCall, (row) => fence(core, 'calls', row));
       const detail = `${answer.rows.length} calls${number === undefined ? '' : `, of ${number}`}`;
       core.record({ action: 'calls-listed', ...caller, outcome: 'ok', detail });
       return answer;
     },
   };
+
+  function openCall(row: CapturedRow): Cdr {
+    mustBeGenuine(core, 'calls', row.row, core.calls.hashOf(row, numbersOf.all(row.seq) as Uint8Array[]), row.entry);
+    return core.calls.open<Cdr>(row);
+  }
 
   function findNumber(number: string, before: number, limit: number): unknown[] {
     const term = normalise(number);

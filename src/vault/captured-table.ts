@@ -15,6 +15,8 @@ export interface CapturedRow {
   readonly row: string;
   readonly epoch: string;
   readonly body: Uint8Array;
+  /** The audit entry it was written with. */
+  readonly entry: number;
 }
 
 export interface CapturedTableOptions {
@@ -84,8 +86,8 @@ export class CapturedTable {
   }
 
   /** What the trail says of the row as it is now. */
-  hashOf(row: CapturedRow & ClearColumns, terms: readonly Uint8Array[] = []): string {
-    return rowHash(row.body, clearJson(this.#options.columns, row, terms));
+  hashOf(row: CapturedRow, terms: readonly Uint8Array[] = []): string {
+    return rowHash(row.body, clearJson(this.#options.columns, row as CapturedRow & ClearColumns, terms));
   }
 
   #place(row: string, epoch: string): RecordPlace {

@@ -3,7 +3,7 @@ import { closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import SqliteDatabase, { type Database } from 'better-sqlite3';
 import { codeOf, WardlineError } from '../kernel/errors.ts';
-import { APPLICATION_ID, migrate } from './schema.ts';
+import { APPLICATION_ID, mendSchema, migrate } from './schema.ts';
 
 export const DATABASE_NAME = 'vault.db';
 const LOCK_NAME = 'vault.lock';
@@ -54,6 +54,16 @@ export function createDatabase(path: string, dataFolder: string): Database {
     db.pragma(`application_id = ${APPLICATION_ID}`);
     migrate(db);
   });
+}
+
+/** What was foreign in the schema, after it was mended. */
+export function mend(db: Database): string[] {
+  const expected = new SqliteDatabase(':memory:');
+  try {
+    return mendSchema(db, expected);
+  } finally {
+    expected.close();
+  }
 }
 
 function prepare(path: string, dataFolder: string, ready: (db: Database) => void): Database {

@@ -71,6 +71,7 @@ async function listen(
   if (artifacts.rows.isOpen(artifact.row)) return; // still being written
   const reader = new AudioReader(artifacts.rows, core.keys, (id) => artifacts.tampered.add(id));
   try {
+    artifacts.mustBeWhole(artifact);
     for (let from = 0; ; from += SLICE_SAMPLES) {
       const { audio, totalSamples } = reader.read(artifact, from, SLICE_SAMPLES);
       audio.fill(0);

@@ -57,7 +57,7 @@ export function buildEngine({ db, keyring, clock, log, notify }: EngineOptions):
   const transact: InnerTransact = (entry, change) => transactor.transact(entry, change);
   const blindBytes = (kind: string, value: string) => blindDigest(keyring.service, kind, value);
   const blind = (kind: string, value: string) => Buffer.from(blindBytes(kind, value)).toString('hex');
-  return {
+  const core: InnerCore = {
     db,
     journal: new Journal(db),
     keyring,
@@ -81,6 +81,8 @@ export function buildEngine({ db, keyring, clock, log, notify }: EngineOptions):
     blindRow: (space, value) => blind(`row/${space}`, value).slice(0, 32),
     random: (bytes) => sodium.randombytes_buf(bytes),
   };
+  records.onDamaged = (space, row) => fence(core, space, row);
+  return core;
 }
 
 /** The appliance's own hand in the trail. */

@@ -104,6 +104,16 @@ export class Epochs {
     }
   }
 
+  /** Whether an epoch's secret can be had. Records must be unlocked. */
+  opens(id: string): boolean {
+    try {
+      this.secrets(id);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   /** Forgets one that was destroyed. */
   forget(id: string): void {
     const known = this.#secrets.get(id);
@@ -173,8 +183,10 @@ function openSecret(
   if (row.secret === null) return undefined;
   try {
     const plain = sodium.crypto_box_seal_open(row.secret, pair.publicKey, pair.privateKey);
-    const isOurs = isEqual(plain.slice(2 * KEY_BYTES), blake2b(canonicalBytes(binding)));
     const privateKey = plain.slice(0, KEY_BYTES);
+    // Anybody can seal to the records key: only who made the epoch has the private part of its public key.
+    const isPair = isEqual(sodium.crypto_scalarmult_base(privateKey), new Uint8Array(row.public));
+    const isOurs = isPair && isEqual(plain.slice(2 * KEY_BYTES), blake2b(canonicalBytes(binding)));
     const wrapKey = plain.slice(KEY_BYTES, 2 * KEY_BYTES);
     wipe(plain);
     return isOurs ? { publicKey: new Uint8Array(row.public), privateKey, wrapKey } : undefined;

@@ -5,10 +5,21 @@ import { WardlineError } from '../kernel/errors.ts';
 import { MAX_SEGMENT_MS } from '../seal/capture-sealer.ts';
 import { bytesPerSample, type ChunkAsk, type IntakeGrant, type SegmentAsk, sampleRate } from '../seal/intake.ts';
 import { CHUNK_OVERHEAD_BYTES, SEALED_KEY_BYTES, STREAM_HEADER_BYTES } from '../seal/segment.ts';
-import { type ArtifactRow, type ArtifactRows, type AudioSum, addTag, NO_TAGS, segmentKeyRow } from './artifact-rows.ts';
+import {
+  type ArtifactRow,
+  type ArtifactRows,
+  type AudioSum,
+  addChunk,
+  beginSum,
+  segmentKeyRow,
+  totalOf,
+} from './artifact-rows.ts';
 import type { InnerCore } from './engine.ts';
 
 const COMMIT_TICK_MS = 50;
+/** The longest recording, and the segments that it can have. */
+const MAX_ARTIFACT_SECONDS = 48 * 3_600;
+const MAX_SEGMENTS = 100_000;
 const MAX_CHUNK_MS = 500;
 /** Artifacts that are captured at once. */
 const MAX_OPEN_ARTIFACTS = 2_000;
@@ -23,8 +34,7 @@ const SILENT_LIMIT_MS = 2 * 3_600_000;
 
 interface Writing {
   readonly artifact: ArtifactRow;
-  readonly segments: Map<number, { first: number; next: number; isFinal: boolean }>;
-  tags: Uint8Array;
+  readonly segments: Map<number, { first: number; next: number; isFinal: boolean; sum: Uint8Array }>;
   samples: number;
   chunks: number;
   state: 'waiting' | 'capturing' | 'ended' | 'failed';
@@ -80,9 +90,10 @@ export class Intake {
   resume(artifact: ArtifactRow): void {
     const writing = newWriting(artifact, this.#core.clock.monotonic());
     const sum = this.#rows.sum(artifact.row);
-    Object.assign(writing, { tags: sum.tags, samples: sum.samples, chunks: sum.chunks, state: 'capturing' });
+    const sums = this.#rows.sums(artifact.row);
+    Object.assign(writing, { samples: sum.samples, chunks: sum.chunks, state: 'capturing' });
     for (const { segment, first_sample } of this.#rows.segments(artifact.row)) {
-      const known = { first: first_sample, next: 0, isFinal: false };
+      const known = { first: first_sample, next: 0, isFinal: false, sum: sums.get(segment)! };
       for (const chunk of this.#rows.chunks(artifact.row, segment)) {
         known.next = chunk.chunk + 1;
         known.isFinal = chunk.final === 1;
@@ -112,10 +123,13 @@ export class Intake {
       if (stored === undefined || !stored.equals(header)) throw differs();
       return;
     }
-    const isShaped = isCount(segment) && isCount(firstSample) && ask.epoch === writing.artifact.epoch;
+    const { encoding, epoch } = writing.artifact;
+    const isPlaced = isCount(segment) && segment < MAX_SEGMENTS && isSampleNumber(firstSample, encoding);
+    const isShaped = isPlaced && ask.epoch === epoch;
     if (!isShaped || body.length !== SEALED_KEY_BYTES + STREAM_HEADER_BYTES) throw malformed();
     const sealedKey = Buffer.from(body.subarray(0, SEALED_KEY_BYTES));
-    writing.segments.set(segment, { first: firstSample, next: 0, isFinal: false });
+    const sum = beginSum(segment, firstSample, header);
+    writing.segments.set(segment, { first: firstSample, next: 0, isFinal: false, sum });
     await this.#enqueue(writing, body.length, () => {
       this.#putSegment.run(artifactId, segment, ask.epoch, firstSample, header);
       this.#core.keys.putBoxed('segments', segmentKeyRow(artifactId, segment), ask.epoch, sealedKey);
@@ -137,7 +151,7 @@ export class Intake {
     const body = Buffer.from(bytes); // the frame's buffer is larger and shared
     known.next = chunk + 1;
     known.isFinal = isFinal;
-    writing.tags = addTag(writing.tags, segment, chunk, body);
+    known.sum = addChunk(known.sum, { chunk, first_sample: firstSample, samples, final: isFinal ? 1 : 0, body });
     writing.samples = Math.max(writing.samples, firstSample + samples);
     writing.chunks++;
     await this.#enqueue(writing, body.length, () => {
@@ -160,13 +174,15 @@ export class Intake {
     if (writing?.state === 'capturing') await this.#waitForEnd(writing);
     this.flush();
     if (writing === undefined || writing.state === 'failed') return this.#rows.sum(artifactId);
-    const { samples, chunks, tags } = writing;
+    const { samples, chunks } = writing;
+    const tags = totalOf(new Map([...writing.segments].map(([segment, { sum }]) => [segment, sum])));
     const ends = [...writing.segments.values()].map(({ isFinal }) => isFinal);
     return { samples, chunks, tags, segments: ends.length, isWhole: ends.length > 0 && ends.every(Boolean) };
   }
 
   /** Nothing more is taken for the artifact. */
   forget(artifactId: string): void {
+    if (this.#waiting.some(({ writing }) => writing.artifact.row === artifactId)) this.flush();
     this.#writings.delete(artifactId);
   }
 
@@ -250,7 +266,6 @@ function newWriting(artifact: ArtifactRow, heardAt: number): Writing {
   return {
     artifact,
     segments: new Map(),
-    tags: NO_TAGS,
     samples: 0,
     chunks: 0,
     state: 'waiting',
@@ -264,6 +279,11 @@ function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && Number(value) >= 0;
 }
 
+/** Within what one artifact can be long. */
+function isSampleNumber(value: unknown, encoding: ArtifactRow['encoding']): boolean {
+  return isCount(value) && value <= MAX_ARTIFACT_SECONDS * sampleRate(encoding);
+}
+
 function isChunkShaped(
   ask: ChunkAsk,
   body: Uint8Array,
@@ -273,7 +293,7 @@ function isChunkShaped(
   const { firstSample, samples, isFinal } = ask;
   const rate = sampleRate(encoding);
   return (
-    isCount(firstSample) &&
+    isSampleNumber(firstSample, encoding) &&
     isCount(samples) &&
     typeof isFinal === 'boolean' &&
     samples * 1000 <= MAX_CHUNK_MS * rate &&

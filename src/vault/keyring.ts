@@ -208,8 +208,17 @@ export function writeIdentity(db: Database, identity: VaultIdentity, service: Se
 export function readSlots(db: Database): Slot[] {
   const rows = db.prepare('SELECT * FROM keyring ORDER BY rowid').all() as SlotRow[];
   return rows.map(({ slot, kind, opens, parameters, wrapped }) => {
-    return { id: slot, kind, opens, wrapped, parameters: JSON.parse(parameters) as SlotParameters };
+    return { id: slot, kind, opens, wrapped, parameters: parseParameters(parameters) };
   });
+}
+
+/** A damaged slot does not open, and does not keep others from opening. */
+function parseParameters(text: string): SlotParameters {
+  try {
+    return JSON.parse(text) as SlotParameters;
+  } catch {
+    return { stretch: 'blake2b' };
+  }
 }
 
 export function recordsLocked(): WardlineError {

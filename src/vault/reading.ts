@@ -5,6 +5,7 @@ import type { Artifacts } from './artifacts.ts';
 import { AudioReader, tampered } from './audio.ts';
 import type { ArtifactHeader, ArtifactSummary } from './contract.ts';
 import { fence, type InnerCore } from './engine.ts';
+import { mustBeGenuine } from './genuine.ts';
 import { recordsLocked } from './keyring.ts';
 import { type Handlers, WithBody } from './operations.ts';
 import { cursorOf, pageOf } from './paging.ts';
@@ -104,6 +105,7 @@ function audioHandlers(
       const artifact = artifacts.get(artifactId);
       const { encoding, channels } = artifact;
       artifacts.intake.flush(); // so that what was just said can be heard too
+      artifacts.mustBeWhole(artifact);
       const { audio, totalSamples } = reader.read(artifact, fromSample, samples);
       if (play) core.record({ action: 'artifact-played', ...caller, outcome: 'ok', subject: artifactId });
       return new WithBody({ encoding, channels, totalSamples }, audio);
@@ -111,6 +113,7 @@ function audioHandlers(
     'playout.open': ({ caller, artifactId }) => {
       mustBeUnlocked(core);
       const artifact = artifacts.get(artifactId);
+      artifacts.mustBeWhole(artifact);
       const audio = readWhole(reader, artifact);
       const durationMs = Math.round((audio.length * 1000) / 8000);
       core.record({ action: 'artifact-played-to-phone', ...caller, outcome: 'ok', subject: artifactId });
@@ -137,6 +140,7 @@ function readWhole(reader: AudioReader, artifact: ArtifactRow): Uint8Array {
 }
 
 function summarise(core: InnerCore, artifacts: Artifacts, row: ArtifactRow): ArtifactSummary {
+  mustBeGenuine(core, 'artifacts', row.row, core.artifacts.hashOf(row), row.entry);
   const header = core.artifacts.open<ArtifactHeader>(row);
   if (header.kind !== row.kind || header.encoding !== row.encoding || header.channels !== row.channels)
     throw tampered();

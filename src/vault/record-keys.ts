@@ -45,18 +45,24 @@ export class RecordKeys {
 
   /** Re-wraps up to `limit` boxed keys; answers how many it looked at. Call it inside a transaction. */
   adopt(limit: number): number {
-    const rows = this.#statements.boxed.all(limit) as KeyRow[];
+    const rows = this.#statements.boxed.all(this.#closedEpochs(), limit) as KeyRow[];
     for (const row of rows) this.#adoptRow(row);
     return rows.length;
   }
 
   countBoxed(): number {
-    return this.#statements.countBoxed.get() as number;
+    return this.#statements.countBoxed.get(this.#closedEpochs()) as number;
+  }
+
+  /** Epochs whose secret is damaged: their boxes are left as they are, since the right secret may be put back. */
+  #closedEpochs(): string {
+    const epochs = this.#statements.boxedEpochs.all() as string[];
+    return JSON.stringify(epochs.filter((epoch) => !this.#epochs.opens(epoch)));
   }
 
   /** A box that does not open is marked, so that it is not tried again each time; reading its record says what is wrong. */
   #adoptRow(row: KeyRow): void {
-    const key = this.#tryOpen(row);
+    const key = this.#openRow(row);
     if (key === undefined) {
       this.#statements.update.run('unopenable', row.key, row.owner, row.row);
       return;
@@ -64,14 +70,6 @@ export class RecordKeys {
     const { wrapKey } = this.#epochs.secrets(row.epoch);
     this.#statements.update.run('adopted', sealBlob(wrapKey, key, this.#binding(row)), row.owner, row.row);
     wipe(key);
-  }
-
-  #tryOpen(row: KeyRow): Uint8Array | undefined {
-    try {
-      return this.#openRow(row);
-    } catch {
-      return undefined; // the epoch itself is damaged or destroyed
-    }
   }
 
   #openRow(row: KeyRow): Uint8Array | undefined {
@@ -89,13 +87,18 @@ export class RecordKeys {
   }
 }
 
-function prepare(db: Database): Record<'put' | 'get' | 'drop' | 'boxed' | 'countBoxed' | 'update', Statement> {
+const OPENABLE = 'epoch NOT IN (SELECT value FROM json_each(?))';
+
+function prepare(
+  db: Database,
+): Record<'put' | 'get' | 'drop' | 'boxed' | 'boxedEpochs' | 'countBoxed' | 'update', Statement> {
   return {
     put: db.prepare("INSERT INTO record_keys (owner, row, epoch, form, key) VALUES (?, ?, ?, 'boxed', ?)"),
     get: db.prepare('SELECT * FROM record_keys WHERE owner = ? AND row = ?'),
     drop: db.prepare('DELETE FROM record_keys WHERE owner = ? AND row = ?'),
-    boxed: db.prepare("SELECT * FROM record_keys WHERE form = 'boxed' LIMIT ?"),
-    countBoxed: db.prepare("SELECT count(*) FROM record_keys WHERE form = 'boxed'").pluck(),
+    boxed: db.prepare(`SELECT * FROM record_keys WHERE form = 'boxed' AND ${OPENABLE} LIMIT ?`),
+    boxedEpochs: db.prepare("SELECT DISTINCT epoch FROM record_keys WHERE form = 'boxed'").pluck(),
+    countBoxed: db.prepare(`SELECT count(*) FROM record_keys WHERE form = 'boxed' AND ${OPENABLE}`).pluck(),
     update: db.prepare('UPDATE record_keys SET form = ?, key = ? WHERE owner = ? AND row = ?'),
   };
 }

@@ -8,13 +8,17 @@ import type { Artifacts } from './artifacts.ts';
 import { noteDisposal } from './backup/targets.ts';
 import type { CapturedRow } from './captured-table.ts';
 import type { Hold, RetentionRules } from './contract.ts';
-import { type InnerCore, VAULT_ACTOR } from './engine.ts';
+import { fence, type InnerCore, VAULT_ACTOR } from './engine.ts';
 import type { RetentionClass } from './epochs.ts';
+import { isGenuine } from './genuine.ts';
 import type { Handlers } from './operations.ts';
 import { SETTINGS } from './settings.ts';
 
 const HOLDS = 'holds';
 const EVERYTHING = 'everything';
+const WITHHELD = 'retention-withheld';
+/** A box may be off for a while; a clock that is further ahead is taken to be wrong. */
+const MAX_JUMP_MS = 180 * 24 * 3_600_000;
 const DAY_MS = 24 * 3_600_000;
 const FIRST_MS = 5 * 60_000;
 const EVERY_MS = 3_600_000;
@@ -26,6 +30,10 @@ const CLASSES: readonly RetentionClass[] = ['cdr', 'voicemail', 'recording', 'gr
 export type RetentionOperation = 'retention.get' | 'retention.set' | 'hold.place' | 'hold.release' | 'hold.list';
 
 type HoldRecord = Omit<Hold, 'id'>;
+
+interface Withheld {
+  readonly since: number;
+}
 
 export class Retention implements Disposable {
   readonly #core: InnerCore;
@@ -45,7 +53,10 @@ export class Retention implements Disposable {
         for (const retention of CLASSES) mustBeDays(rules[retention]);
         const detail = CLASSES.map((retention) => `${retention} ${rules[retention] ?? 'kept'}`).join(', ');
         const entry = { action: 'retention-changed', ...caller, outcome: 'ok', detail } as const;
-        core.transact(entry, (tx) => tx.put(SETTINGS, 'retention', rules));
+        core.transact(entry, (tx) => {
+          tx.put(SETTINGS, 'retention', rules);
+          tx.delete(SETTINGS, WITHHELD);
+        });
         return {};
       },
       'hold.place': ({ caller, subject, reason }) => {
@@ -80,6 +91,43 @@ export class Retention implements Disposable {
     throw new WardlineError('on-hold', 'A legal hold keeps this; release the hold first (`wardline vault hold list`).');
   }
 
+  /**
+   * Compares the clock with the last entry of before this start. One that jumped must not make everything old: nothing is destroyed
+   * until somebody sets the rules again, or the clock is back. Answers what to tell.
+   */
+  begin(): string[] {
+    const { records, trail, clock } = this.#core;
+    const now = clock.now();
+    const lastAt = this.#lastAt(trail.sequence);
+    const held = records.get<Withheld>(SETTINGS, WITHHELD)?.value;
+    if (held === undefined && now - lastAt > MAX_JUMP_MS) this.#withhold({ since: now });
+    else if (held !== undefined && now < held.since) this.#withhold(undefined);
+    if (!this.#isWithheld) return [];
+    return [
+      'The clock is half a year past the last entry; nothing is destroyed by its age until the retention rules are set again.',
+    ];
+  }
+
+  get #isWithheld(): boolean {
+    return this.#core.records.get<Withheld>(SETTINGS, WITHHELD) !== undefined;
+  }
+
+  #lastAt(sequence: number): number {
+    try {
+      return this.#core.trail.read(sequence)?.at ?? 0;
+    } catch {
+      return 0; // damaged: rather destroy nothing
+    }
+  }
+
+  #withhold(record: Withheld | undefined): void {
+    const detail = record === undefined ? 'the clock is right again' : 'the clock jumped: nothing is destroyed by age';
+    this.#core.transact(this.#entry('retention-changed', detail), (tx) => {
+      if (record === undefined) tx.delete(SETTINGS, WITHHELD);
+      else tx.put(SETTINGS, WITHHELD, record);
+    });
+  }
+
   schedule(delayMs: number = FIRST_MS): void {
     this.#timer = this.#core.clock.after(delayMs, () => this.#run());
   }
@@ -101,7 +149,7 @@ export class Retention implements Disposable {
 
   #sweep(retention: RetentionClass): boolean {
     const days = this.#rules()[retention];
-    if (days === null || days === undefined) return false;
+    if (days === null || days === undefined || this.#isWithheld) return false;
     const before = this.#core.clock.now() - days * DAY_MS;
     const count = retention === 'cdr' ? this.#sweepCalls(before) : this.#sweepArtifacts(retention, before);
     this.#destroyEpochs(retention, before);
@@ -110,7 +158,10 @@ export class Retention implements Disposable {
 
   #sweepCalls(before: number): number {
     const { db, calls } = this.#core;
-    const rows = this.#expired('SELECT * FROM calls WHERE seq > ? ORDER BY seq LIMIT 100', [], before);
+    const numbers = db.prepare('SELECT digest FROM call_numbers WHERE seq = ?').pluck();
+    const isWritten = (row: CapturedRow) =>
+      this.#isGenuine('calls', row, calls.hashOf(row, numbers.all(row.seq) as Uint8Array[]));
+    const rows = this.#expired('SELECT * FROM calls WHERE seq > ? ORDER BY seq LIMIT 100', [], before, isWritten);
     if (rows.length === 0) return 0;
     const dropNumbers = db.prepare('DELETE FROM call_numbers WHERE seq = ?');
     this.#core.transact(this.#entry('call-disposed', `retention: ${rows.length} calls`), (tx) => {
@@ -127,7 +178,8 @@ export class Retention implements Disposable {
   #sweepArtifacts(kind: string, before: number): number {
     const sql = 'SELECT * FROM artifacts WHERE kind = ? AND seq > ? ORDER BY seq LIMIT 100';
     const { rows: stored } = this.#artifacts;
-    const rows = this.#expired(sql, [kind], before).filter(({ row }) => !stored.isOpen(row)) as (Expired &
+    const isWritten = (row: CapturedRow) => this.#isGenuine('artifacts', row, this.#core.artifacts.hashOf(row));
+    const rows = this.#expired(sql, [kind], before, isWritten).filter(({ row }) => !stored.isOpen(row)) as (Expired &
       ArtifactRow)[];
     if (rows.length === 0) return 0;
     this.#core.transact(this.#entry('artifact-disposed', `retention: ${rows.length} of ${kind}`), (tx) => {
@@ -142,7 +194,12 @@ export class Retention implements Disposable {
   }
 
   /** The oldest rows that were written before that time and that nobody holds. */
-  #expired(sql: string, parameters: readonly string[], before: number): Expired[] {
+  #expired(
+    sql: string,
+    parameters: readonly string[],
+    before: number,
+    isWritten: (row: CapturedRow) => boolean,
+  ): Expired[] {
     const next = this.#core.db.prepare<unknown[]>(sql);
     const isHeld = this.#isHeld();
     const found: Expired[] = [];
@@ -151,13 +208,20 @@ export class Retention implements Disposable {
       for (const row of rows) {
         const at = this.#core.trail.read(row.entry)?.at;
         if (at === undefined || at >= before) return found;
-        if (!isHeld(row.row) && found.length < BATCH_ROWS) found.push(row);
+        if (!isHeld(row.row) && found.length < BATCH_ROWS && isWritten(row)) found.push(row);
       }
       const last = rows.at(-1);
       if (last === undefined) return found;
       after = last.seq;
     }
     return found;
+  }
+
+  /** A row whose entry number was changed looks older than it is: it is named and kept. */
+  #isGenuine(table: string, { row, entry }: CapturedRow, hash: string): boolean {
+    if (isGenuine(this.#core, table, row, hash, entry)) return true;
+    fence(this.#core, table, row);
+    return false;
   }
 
   /** A month that is past its retention, and of which nothing is left, loses the key that everything in it was sealed to. */
@@ -181,7 +245,7 @@ export class Retention implements Disposable {
   }
 
   #isHeld(): (row: string) => boolean {
-    const held = new Set(this.#core.records.list<HoldRecord>(HOLDS).flatMap(({ value }) => value.subjects));
+    const held = new Set(this.#core.records.listWhole<HoldRecord>(HOLDS).flatMap(({ value }) => value.subjects));
     return (row) => held.has(EVERYTHING) || held.has(row);
   }
 
@@ -198,7 +262,7 @@ export class Retention implements Disposable {
   }
 }
 
-type Expired = CapturedRow & { readonly entry: number };
+type Expired = CapturedRow;
 
 function mustBeDays(days: number | null | undefined): void {
   if (days === null || days === undefined || (Number.isSafeInteger(days) && days >= 1 && days <= 36_500)) return;

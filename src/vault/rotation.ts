@@ -14,10 +14,12 @@ import { newRecoveryCode } from './recovery-code.ts';
 import { writeFormerRoots } from './roots.ts';
 import { newKeyFileText, newParameters, type RootHalves, type Slot, type SlotKind, wrapSlot } from './slots.ts';
 import type { InnerTransaction } from './transact.ts';
+import { areMutableRowsSound } from './verify.ts';
 
 export function rotationHandlers(core: InnerCore, heads: Heads, keyFile: string): Pick<Handlers, 'root.rotate'> {
   return {
     'root.rotate': (ask) => {
+      mustBeSound(core);
       const old = mustOpenBoth(core, ask);
       try {
         return rotate(core, { ask, heads, keyFile, old });
@@ -115,6 +117,15 @@ function writeAnew(
   core.volatile.reseal();
   keyring.writeIdentity();
   writeFormerRoots(db, keyring.vaultId, keyring.service.records, keyring.former);
+}
+
+/** What was altered from outside would be sealed anew as if it were the vault's own. */
+function mustBeSound(core: InnerCore): void {
+  if (areMutableRowsSound(core)) return;
+  throw new WardlineError(
+    'vault-damaged',
+    'Settings were changed outside of the vault, and a rotation would make that good; restore a backup first.',
+  );
 }
 
 function mustOpenBoth({ keyring }: InnerCore, { using }: Ask<'root.rotate'>): Required<RootHalves> {

@@ -80,6 +80,39 @@ const MIGRATIONS: readonly string[] = [FIRST];
 /** 'WARD', so that `file` and a careful opener can tell what this is. */
 export const APPLICATION_ID = 0x57415244;
 
+interface SchemaItem {
+  readonly type: string;
+  readonly name: string;
+  readonly sql: string | null;
+}
+
+const ITEMS = "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY type, name";
+
+/**
+ * Takes away triggers and views that the vault did not make, before they can act, and puts back its own; names each difference.
+ * `expected` is an empty database.
+ */
+export function mendSchema(db: Database, expected: Database): string[] {
+  for (const step of MIGRATIONS) expected.exec(step);
+  const key = ({ type, name, sql }: SchemaItem) => `${type} ${name} ${sql}`;
+  const ours = expected.prepare(ITEMS).all() as SchemaItem[];
+  const found = db.prepare(ITEMS).all() as SchemaItem[];
+  const [known, present] = [new Set(ours.map(key)), new Set(found.map(key))];
+  const problems: string[] = [];
+  for (const item of found.filter((each) => !known.has(key(each)))) {
+    const isActive = item.type === 'trigger' || item.type === 'view';
+    if (isActive) db.exec(`DROP ${item.type} "${item.name.replaceAll('"', '""')}"`);
+    problems.push(
+      `The ${item.type} ${item.name} was put into the database or changed${isActive ? '; it was removed' : ''}.`,
+    );
+  }
+  for (const item of ours.filter((each) => !present.has(key(each)))) {
+    if (item.type === 'trigger') db.exec(item.sql ?? '');
+    problems.push(`The ${item.type} ${item.name} of the database was missing or changed.`);
+  }
+  return problems;
+}
+
 /** Brings the schema up to date. @throws WardlineError `vault-newer` */
 export function migrate(db: Database): void {
   const version = Number(db.pragma('user_version', { simple: true }));

@@ -1,7 +1,7 @@
 // Records of the service half in one table: sealed, versioned, blindly indexed. FORMAT.md §4.1.
 import type { Database } from 'better-sqlite3';
 import type { RowChange } from '../audit/entry.ts';
-import { WardlineError } from '../kernel/errors.ts';
+import { codeOf, WardlineError } from '../kernel/errors.ts';
 import type { IndexTerms, ServiceRecords, StoredRecord } from './core.ts';
 import { openRecord, type RecordPlace, rowHash, sealRecord } from './format.ts';
 import type { Keyring } from './keyring.ts';
@@ -20,6 +20,8 @@ const MAX_RECORD_BYTES = 12 * 1024 * 1024;
 export class ServiceRecordStore implements ServiceRecords {
   readonly #keyring: Keyring;
   readonly #statements: ReturnType<typeof prepare>;
+  /** Told of rows that do not open. */
+  onDamaged: ((space: string, row: string) => void) | undefined;
 
   constructor(db: Database, keyring: Keyring) {
     this.#keyring = keyring;
@@ -31,13 +33,19 @@ export class ServiceRecordStore implements ServiceRecords {
     return found && this.#open<Value>(found);
   }
 
+  /** A damaged row is left out and named: it must not keep the others from being used. */
   list<Value>(space: string): StoredRecord<Value>[] {
+    return (this.#statements.list.all(space) as Row[]).flatMap((row) => this.#tryOpen<Value>(row));
+  }
+
+  /** All of a space or nothing. @throws WardlineError `record-damaged` */
+  listWhole<Value>(space: string): StoredRecord<Value>[] {
     return (this.#statements.list.all(space) as Row[]).map((row) => this.#open<Value>(row));
   }
 
   find<Value>(space: string, kind: string, value: string): StoredRecord<Value>[] {
     const rows = this.#statements.find.all(space, kind, this.#digest(space, kind, value)) as Row[];
-    return rows.map((row) => this.#open<Value>(row));
+    return rows.flatMap((row) => this.#tryOpen<Value>(row));
   }
 
   count(space: string): number {
@@ -89,6 +97,16 @@ export class ServiceRecordStore implements ServiceRecords {
     const { space, row, version, body } = found;
     const value = openRecord<Value>(this.#keyring.service.records, body, this.#place(space, row, version));
     return { row, version, value };
+  }
+
+  #tryOpen<Value>(found: Row): StoredRecord<Value>[] {
+    try {
+      return [this.#open<Value>(found)];
+    } catch (thrown) {
+      if (codeOf(thrown) !== 'record-damaged') throw thrown;
+      this.onDamaged?.(found.space, found.row);
+      return [];
+    }
   }
 
   /** The hash covers the blind index too, so that a term cannot be pointed at another row. */

@@ -14,7 +14,7 @@ import { bindingHandlers } from './bindings.ts';
 import { callHandlers } from './calls.ts';
 import type { LeafNames } from './certificates.ts';
 import type { AnswerTo, Ask, VaultOperation } from './contract.ts';
-import { DATABASE_NAME, lockFolder, openDatabase } from './database.ts';
+import { DATABASE_NAME, lockFolder, mend, openDatabase } from './database.ts';
 import { checkDeeply } from './deep-check.ts';
 import { buildEngine, type InnerCore, VAULT_ACTOR } from './engine.ts';
 import { compareHeads, Heads, readHeads } from './heads.ts';
@@ -50,6 +50,8 @@ export interface VaultOptions {
 
 /** A trail up to this long is checked whole before the vault answers anything. */
 const CHECK_AT_ONCE_ENTRIES = 2_000;
+/** And so much audio: some tens of megabytes. */
+const CHECK_AT_ONCE_CHUNKS = 20_000;
 /** The first deep check after a start, those after it, and the rest between two slices: calls come first. */
 const DEEP_FIRST_MS = 2 * 60_000;
 const DEEP_EVERY_MS = 24 * 3_600_000;
@@ -121,9 +123,10 @@ export class OpenVault implements AsyncDisposable {
         const notify = (type: string, payload: object) => {
           for (const listener of listeners) listener({ type, payload });
         };
+        const foreign = mend(db);
         const core = buildEngine({ db, keyring, clock: options.clock, log: options.log, notify });
         const vault = new OpenVault(core, options, lock, listeners);
-        await vault.#start(options);
+        await vault.#start(options, foreign);
         return vault;
       } catch (thrown) {
         db.close();
@@ -201,7 +204,7 @@ export class OpenVault implements AsyncDisposable {
     this.#lock[Symbol.dispose]();
   }
 
-  async #start({ headsFile, canResume, clock, names }: VaultOptions): Promise<void> {
+  async #start({ headsFile, canResume, clock, names }: VaultOptions, foreign: readonly string[]): Promise<void> {
     const core = this.#core;
     const { heads, isMissing } = readHeads(headsFile, core.keyring);
     if (isMissing)
@@ -210,6 +213,7 @@ export class OpenVault implements AsyncDisposable {
     if (difference !== undefined) this.#problems.push(difference);
     this.#problems.push(...checkMutableRows(core));
     await this.#checkRest(heads.map(positionOf));
+    this.#problems.push(...foreign, ...this.#retention.begin());
     const outcome = this.#problems.length === 0 ? 'ok' : 'failed';
     const detail = [
       core.keyring.isUnlocked ? 'records unlocked' : 'records locked',
@@ -262,7 +266,9 @@ export class OpenVault implements AsyncDisposable {
       const found = await checkTrail(this.#core, this.#artifacts, heads, this.#pause);
       this.#problems.push(...found.filter((problem) => !this.#problems.includes(problem)));
     };
-    if (this.#core.trail.sequence <= CHECK_AT_ONCE_ENTRIES) await run();
+    const newestChunk = this.#core.db.prepare('SELECT max(id) FROM chunks').pluck().get() as number | null;
+    const isSmall = this.#core.trail.sequence <= CHECK_AT_ONCE_ENTRIES && (newestChunk ?? 0) <= CHECK_AT_ONCE_CHUNKS;
+    if (isSmall) await run();
     else
       this.#checking = run().catch((thrown) => this.#core.log.error({ err: thrown }, 'the check of the trail failed'));
   }

@@ -26,6 +26,13 @@ export function checkMutableRows(core: InnerCore): string[] {
   return digest.hex === expected ? [] : nameMutableFaults(core);
 }
 
+/** Whether all mutable rows are as the trail says now. */
+export function areMutableRowsSound(core: InnerCore): boolean {
+  const digest = new StateDigest(core.keyring.service.state);
+  for (const row of mutableRows(core)) digest.add(row);
+  return digest.value === core.transactor.state.value;
+}
+
 function lastState(core: InnerCore): string | undefined {
   const last = core.trail.after(core.trail.sequence - 1, 1)[0];
   return last === undefined ? new StateDigest(core.keyring.service.state).hex : tryOpen(core, last)?.state;
@@ -155,10 +162,17 @@ class ImmutableCheck {
       if (found === undefined) continue;
       const key = `${table}/${row}`;
       const actual = found.hash(row);
-      if (hash === undefined) this.#missing.delete(key);
+      if (hash === undefined && actual !== undefined) this.#isBack(table, row);
+      else if (hash === undefined) this.#missing.delete(key);
       else if (actual === undefined) this.#missing.add(key);
       else this.#compare(table, row, actual === hash);
     }
+  }
+
+  /** Its entry says that it was destroyed. */
+  #isBack(table: string, row: string): void {
+    this.#problems.push(`The row ${table}/${row} was disposed of and is back.`);
+    if (table === 'artifacts') this.#artifacts.tampered.add(row);
   }
 
   forgive(changes: readonly RowChange[]): void {

@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { WardlineError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/id.ts';
 import type { Caller } from '../contract.ts';
-import type { Transaction, VaultCore } from '../core.ts';
+import type { Transaction } from '../core.ts';
 import { type InnerCore, VAULT_ACTOR } from '../engine.ts';
 import type { Heads } from '../heads.ts';
 import type { Handlers } from '../operations.ts';
@@ -41,12 +41,12 @@ export type BackupOperation = 'backup.create' | 'backup.status' | 'backup.verify
 
 /** Remembers, inside the transaction that disposes of it, which targets hold the keys of a row that was written at `writtenAt`. */
 export function noteDisposal(
-  core: VaultCore,
+  core: InnerCore,
   tx: Transaction & { entry: number },
   row: string,
   writtenAt: number,
 ): void {
-  const targets = core.records.list<TargetRecord>(TARGETS);
+  const targets = core.records.listWhole<TargetRecord>(TARGETS);
   const waits = targets.filter(({ value }) => value.mayHold >= writtenAt).map(({ row: id }) => id);
   if (waits.length > 0) tx.put(DISPOSALS, row, { at: core.clock.now(), entry: tx.entry, waits });
 }
