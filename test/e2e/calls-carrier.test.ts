@@ -1,9 +1,10 @@
 // Calls from and to carriers: numbers, menus and opening hours, plain and encrypted trunks, and emergencies before everything.
 import t from 'tap';
-import { ClinicBench, testClinic, trunkTo } from '../support/clinic-bench.ts';
+import { ClinicBench } from '../support/clinic-bench.ts';
 import { hears, hearsPrompt, hearsTone, LOUD, talk } from '../support/heard.ts';
 import { toneLevel } from '../support/listen.ts';
 import { TestPhone } from '../support/phone.ts';
+import { testClinic, trunkTo } from '../support/test-clinic.ts';
 
 t.jobs = 3;
 

@@ -1,7 +1,8 @@
 // However a caller leaves, the call ends once: exactly one record with one outcome, and nobody left behind.
 import t from 'tap';
-import { ClinicBench, testClinic } from '../support/clinic-bench.ts';
+import { ClinicBench } from '../support/clinic-bench.ts';
 import { hearsPrompt, hearsTone, talk } from '../support/heard.ts';
+import { testClinic } from '../support/test-clinic.ts';
 
 t.jobs = 3;
 

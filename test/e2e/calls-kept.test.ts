@@ -1,8 +1,9 @@
 // What calls leave in the vault: messages, recordings and records, all of it captured with the records locked as well.
 import t from 'tap';
-import { ClinicBench, testClinic } from '../support/clinic-bench.ts';
+import { ClinicBench } from '../support/clinic-bench.ts';
 import { hears, hearsPrompt, hearsTone, LOUD, talk } from '../support/heard.ts';
 import { toneLevel } from '../support/listen.ts';
+import { testClinic } from '../support/test-clinic.ts';
 import { ulawTone } from '../support/ulaw-tone.ts';
 import { CALLER } from '../support/vault-bench.ts';
 

@@ -1,8 +1,9 @@
 // Phones of the clinic call each other on loopback: real SIP, SRTP and vault, the embedded engines, unmodified drachtio libraries.
 import t from 'tap';
-import { ClinicBench, extension, testClinic } from '../support/clinic-bench.ts';
+import { ClinicBench } from '../support/clinic-bench.ts';
 import { hears, hearsPrompt, SILENT } from '../support/heard.ts';
 import { HurriedClock } from '../support/hurried-clock.ts';
+import { extension, testClinic } from '../support/test-clinic.ts';
 
 t.jobs = 4;
 

@@ -1,6 +1,7 @@
 // Phones sign in over TLS through the edge into the vault: both digests, equal refusals, and message waiting by subscription.
 import t from 'tap';
-import { ClinicBench, testClinic } from '../support/clinic-bench.ts';
+import { ClinicBench } from '../support/clinic-bench.ts';
+import { testClinic } from '../support/test-clinic.ts';
 
 t.jobs = 3;
 

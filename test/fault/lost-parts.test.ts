@@ -4,9 +4,10 @@ import { pino } from 'pino';
 import t from 'tap';
 import { MediaLink } from '../../src/pbx/leg/media-link.ts';
 import { SipLink } from '../../src/pbx/leg/sip-link.ts';
-import { ClinicBench, testClinic } from '../support/clinic-bench.ts';
+import { ClinicBench } from '../support/clinic-bench.ts';
 import { hears } from '../support/heard.ts';
 import { HurriedClock } from '../support/hurried-clock.ts';
+import { testClinic } from '../support/test-clinic.ts';
 
 const silent = pino({ level: 'silent' });
 
