@@ -5,6 +5,7 @@ import { headText, positionOf } from '../audit/head.ts';
 import type { UtcMs } from '../kernel/clock.ts';
 import { codeOf, WardlineError } from '../kernel/errors.ts';
 import type { Adoption } from './adoption.ts';
+import type { Backups } from './backup/targets.ts';
 import type { VaultStatus } from './contract.ts';
 import type { InnerCore } from './engine.ts';
 import { type Heads, parseOwnHead, readHeads } from './heads.ts';
@@ -20,6 +21,7 @@ export interface AdministrationParts {
   readonly headsFile: string;
   readonly keyFile: string;
   readonly adoption: Adoption;
+  readonly backups: Backups;
   /** What the checks at start found; grows while the one in the background runs. */
   readonly problems: readonly string[];
 }
@@ -28,7 +30,7 @@ export function administrationHandlers(parts: AdministrationParts): Pick<Handler
   return { status: () => statusOf(parts), ...lockHandlers(parts), ...trailHandlers(parts) };
 }
 
-function statusOf({ core, problems }: AdministrationParts): VaultStatus {
+function statusOf({ core, backups, problems }: AdministrationParts): VaultStatus {
   const { keyring, trail, db } = core;
   const countOf = (kind: string) =>
     db.prepare('SELECT count(*) FROM artifacts WHERE kind = ?').pluck().get(kind) as number;
@@ -38,7 +40,7 @@ function statusOf({ core, problems }: AdministrationParts): VaultStatus {
     createdAt: keyring.identity.createdAt as UtcMs,
     auditSequence: trail.sequence,
     auditHead: Buffer.from(trail.link).toString('hex'),
-    problems: [...problems, ...core.fenced],
+    problems: [...problems, ...core.fenced, ...backups.overdue()],
     counts: {
       calls: db.prepare('SELECT count(*) FROM calls').pluck().get() as number,
       voicemails: countOf('voicemail'),

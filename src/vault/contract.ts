@@ -64,6 +64,11 @@ export interface SipCredential {
   readonly ha1Md5: string;
 }
 
+export interface PhonePassword {
+  readonly username: string;
+  readonly password: string;
+}
+
 export type ArtifactKind = 'voicemail' | 'recording' | 'greeting';
 export type AudioEncoding = 'ulaw-8000' | 'l16-16000';
 /** Where a captured artifact stands. `cut-off` has a recovery entry; `tampered` has neither FINAL nor one. */
@@ -182,12 +187,17 @@ export interface VaultOperations {
 
   // Settings: the service half.
   'clinic.get': { ask: Record<string, never>; answer: { clinic: Clinic; version: number } };
-  /** Replaces the clinic in one audited transaction. Notice `clinic.changed` follows to every link. */
-  'clinic.put': { ask: { caller: Caller; clinic: Clinic; summary: string }; answer: { version: number } };
+  /**
+   * Replaces the clinic in one audited transaction: with it the given phones get their passwords, and phones that are gone
+   * lose theirs. Notices `clinic.changed` and `credentials.changed` follow to every link.
+   */
+  'clinic.put': {
+    ask: { caller: Caller; clinic: Clinic; summary: string; passwords?: readonly PhonePassword[] };
+    answer: { version: number };
+  };
   'credentials.list': { ask: Record<string, never>; answer: { realm: string; credentials: SipCredential[] } };
   /** The vault hashes the password with its realm and keeps HA1 alone. */
   'credentials.set': { ask: { caller: Caller; username: string; password: string }; answer: Record<string, never> };
-  'credentials.remove': { ask: { caller: Caller; username: string }; answer: Record<string, never> };
   /** Spoken prompts of the clinic's own, 16 kHz mono WAV in the body; `key` is a hash of text and voice. */
   'prompts.put': { ask: { caller: Caller; key: string }; answer: Record<string, never> };
   'prompts.get': { ask: { key: string }; answer: { found: boolean } };

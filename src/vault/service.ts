@@ -105,6 +105,7 @@ export class OpenVault implements AsyncDisposable {
         headsFile,
         keyFile,
         adoption: this.#adoption,
+        backups: this.#backups,
         problems: this.#problems,
       }),
       ...this.#backups.handlers(() => this.#flush()),

@@ -16,7 +16,6 @@ export type SettingsOperation =
   | 'clinic.put'
   | 'credentials.list'
   | 'credentials.set'
-  | 'credentials.remove'
   | 'prompts.put'
   | 'prompts.get';
 
@@ -33,45 +32,52 @@ export function getClinic(core: VaultCore): { clinic: Clinic; version: number } 
 function clinicHandlers(core: VaultCore): Pick<Handlers, 'clinic.get' | 'clinic.put'> {
   return {
     'clinic.get': () => getClinic(core),
-    'clinic.put': ({ caller, clinic, summary }) => {
+    'clinic.put': ({ caller, clinic, summary, passwords = [] }) => {
       const entry = { action: 'settings-imported', ...caller, outcome: 'ok', detail: summary } as const;
-      const version = core.transact(entry, (tx) => tx.put(SETTINGS, 'clinic', clinic));
+      const version = core.transact(entry, (tx) => {
+        for (const username of withoutPhone(core, clinic)) tx.delete(CREDENTIALS, credentialRow(core, username));
+        for (const { username, password } of passwords) {
+          tx.put(CREDENTIALS, credentialRow(core, username), makeCredential(core, username, password));
+        }
+        return tx.put(SETTINGS, 'clinic', clinic);
+      });
       core.notify('clinic.changed', { version });
+      core.notify('credentials.changed', {});
       return { version };
     },
   };
 }
 
-function credentialHandlers(
-  core: VaultCore,
-): Pick<Handlers, 'credentials.list' | 'credentials.set' | 'credentials.remove'> {
-  const rowOf = (username: string) => core.blindRow(CREDENTIALS, username);
+/** The phones that have a password and are no longer in the clinic. */
+function withoutPhone(core: VaultCore, clinic: Clinic): string[] {
+  const kept = new Set(clinic.phones.map((phone) => phone.username));
+  const known = core.records.list<SipCredential>(CREDENTIALS).map(({ value }) => value.username);
+  return known.filter((username) => !kept.has(username));
+}
+
+function credentialHandlers(core: VaultCore): Pick<Handlers, 'credentials.list' | 'credentials.set'> {
   return {
     'credentials.list': () => {
       const credentials = core.records.list<SipCredential>(CREDENTIALS).map(({ value }) => value);
       return { realm: realmOf(core), credentials };
     },
     'credentials.set': ({ caller, username, password }) => {
-      const secret = `${username}:${realmOf(core)}:${password}`;
-      const credential = { username, ha1Sha256: hash('sha256', secret), ha1Md5: hash('md5', secret) };
       const entry = { action: 'credential-set', ...caller, outcome: 'ok', subject: username } as const;
-      core.transact(entry, (tx) => tx.put(CREDENTIALS, rowOf(username), credential));
-      core.notify('credentials.changed', {});
-      return {};
-    },
-    'credentials.remove': ({ caller, username }) => {
-      const entry = {
-        action: 'credential-set',
-        ...caller,
-        outcome: 'ok',
-        subject: username,
-        detail: 'removed',
-      } as const;
-      core.transact(entry, (tx) => tx.delete(CREDENTIALS, rowOf(username)));
+      const credential = makeCredential(core, username, password);
+      core.transact(entry, (tx) => tx.put(CREDENTIALS, credentialRow(core, username), credential));
       core.notify('credentials.changed', {});
       return {};
     },
   };
+}
+
+function credentialRow(core: VaultCore, username: string): string {
+  return core.blindRow(CREDENTIALS, username);
+}
+
+function makeCredential(core: VaultCore, username: string, password: string): SipCredential {
+  const secret = `${username}:${realmOf(core)}:${password}`;
+  return { username, ha1Sha256: hash('sha256', secret), ha1Md5: hash('md5', secret) };
 }
 
 function promptHandlers(core: VaultCore): Pick<Handlers, 'prompts.put' | 'prompts.get'> {

@@ -1,12 +1,23 @@
 // Backups: incremental, consistent, verified before parsed; a bare folder and the recovery code are enough to restore; disposal reaches them.
-import { appendFileSync, copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { systemClock } from '../../src/kernel/clock.ts';
 import type { ArtifactId } from '../../src/kernel/id.ts';
 import { runDrill } from '../../src/vault/backup/drill.ts';
 import { restoreVault } from '../../src/vault/backup/restore.ts';
-import { type BenchVault, CALLER, CANARY_NAME, CANARY_NUMBER, captureAll, type Folders, filesBelow, makeVault, newFolders, openVault, sampleCdr, tone, voicemailHeader } from '../support/vault-bench.ts'; // biome-ignore format: one import
+import { ManualClock } from '../support/manual-clock.ts';
+import {
+  type BenchVault, CALLER, CANARY_NAME, CANARY_NUMBER, captureAll, type Folders, filesBelow, makeVault, newFolders, openVault, sampleCdr, tone, voicemailHeader } from '../support/vault-bench.ts'; // biome-ignore format: one import
 
 const page = { limit: 50 };
 
@@ -213,6 +224,29 @@ t.test('an interrupted run leaves the backup before it valid', async (t) => {
   await vault.ask('backup.create', { caller: CALLER, target });
   t.notOk(readdirSync(target).includes(stray), 'the next run clears it away');
   t.equal(readdirSync(target).filter((name) => name.startsWith('bundle-')).length, 1);
+});
+
+t.test('a target is written once a day by itself, and one that cannot be is named after three', async (t) => {
+  using folders = newFolders();
+  const clock = new ManualClock();
+  await makeVault(folders, clock);
+  const [good, bad] = [join(folders.root, 'good'), join(folders.root, 'bad')];
+  {
+    await using vault = await openVault(folders, { clock });
+    for (const target of [good, bad]) await vault.ask('backup.create', { caller: CALLER, target });
+  }
+  rmSync(bad, { recursive: true });
+  writeFileSync(bad, 'a file stands where the disk was');
+  clock.advance(4 * 24 * 3_600_000);
+  await using vault = await openVault(folders, { clock });
+  t.equal((await vault.ask('status', {})).problems.length, 2, 'both are old');
+  clock.advance(16 * 60_000);
+  const isWritten = async () => {
+    const { targets } = await vault.ask('backup.status', {});
+    return targets.find(({ path }) => path === good)?.lastAt === clock.now();
+  };
+  for (let turn = 0; turn < 500 && !(await isWritten()); turn++) await new Promise((next) => setImmediate(next));
+  t.match((await vault.ask('status', {})).problems, [/^The backup to .*bad is more than three days old/]);
 });
 
 t.test('a drill opens everything and finds what the vault did not know of', async (t) => {

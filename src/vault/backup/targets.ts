@@ -17,6 +17,7 @@ const MAX_TARGETS = 16;
 /** A target that was not written for this long gets its run by itself. */
 const EVERY_MS = 24 * 3_600_000;
 const LOOK_MS = 15 * 60_000;
+const OVERDUE_MS = 3 * EVERY_MS;
 const PROGRESS_BYTES = 16 * 1024 * 1024;
 
 interface TargetRecord {
@@ -82,6 +83,18 @@ export class Backups implements Disposable {
 
   [Symbol.dispose](): void {
     this.#timer?.[Symbol.dispose]();
+  }
+
+  /** Targets that were not written for days, for the vault's status. */
+  overdue(): string[] {
+    const since = this.#core.clock.now() - OVERDUE_MS;
+    return this.#core.records
+      .list<TargetRecord>(TARGETS)
+      .filter(({ value }) => value.lastAt < since && value.addedAt < since)
+      .map(
+        ({ value }) =>
+          `The backup to ${value.path} is more than three days old; check that disk, or forget the target.`,
+      );
   }
 
   /** Settles when no run is under way; a run ends at its next pause when the vault is closing. */
