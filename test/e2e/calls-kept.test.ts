@@ -141,7 +141,12 @@ t.test('records locked: everything is captured, nothing is read; the recovery co
     await t.rejects(bench.vault.artifacts('voicemail'), locked);
     await t.rejects(bench.vault.artifacts('recording'), locked);
     const call = await bob.call('*97');
-    t.ok(await hearsPrompt(call, 'voicemail/new-message'), 'the count is told');
+    t.same(
+      await bench.vault.ask('mailbox.counts', { mailbox: '1002' }),
+      { unread: 1, read: 0 },
+      'a count is no reading',
+    );
+    await talk(call, 1_000);
     call.press('1');
     t.ok(await hearsPrompt(call, 'voicemail/unavailable-locked'));
     await call.hangUp();

@@ -27,7 +27,6 @@ declare module 'drachtio-fsmrf' {
     api(command: string, args: string | readonly string[]): Promise<EslEvent>;
     execute(app: string, arg?: string): Promise<EslEvent>;
     play(file: string): Promise<{ readonly playbackLastOffsetPos: string | null }>;
-    set(values: Readonly<Record<string, string>>): Promise<void>;
     getChannelVariables(includeMedia: boolean): Promise<Readonly<Record<string, string | number>>>;
     bridge(other: Endpoint): Promise<void>;
     unbridge(): Promise<void>;

@@ -128,7 +128,7 @@ export class EndpointMedia implements Media {
     await this.#set({ playback_terminators: '#', ...RECORDING_VARIABLES });
     try {
       const argument = `${safe(path)} ${maxSeconds} ${SILENCE_THRESHOLD} ${silenceSeconds}`;
-      await this.#bounded(this.#endpoint.execute('record', argument), 'a recording', (maxSeconds + 10) * 1000);
+      await this.#bounded(() => this.#endpoint.execute('record', argument), 'a recording', (maxSeconds + 10) * 1000);
     } finally {
       if (!this.ending.hasEnded) await this.#set({ playback_terminators: 'none' });
     }
@@ -136,22 +136,22 @@ export class EndpointMedia implements Media {
 
   async startRecordingCall(path: string): Promise<void> {
     await this.#set({ ...RECORDING_VARIABLES, RECORD_STEREO: 'true' });
-    await this.#bounded(this.#endpoint.execute('record_session', safe(path)), 'starting a recording');
+    await this.#bounded(() => this.#endpoint.execute('record_session', safe(path)), 'starting a recording');
   }
 
   async stopRecordingCall(path: string): Promise<void> {
-    await this.#bounded(this.#endpoint.execute('stop_record_session', safe(path)), 'stopping a recording');
+    await this.#bounded(() => this.#endpoint.execute('stop_record_session', safe(path)), 'stopping a recording');
   }
 
   async bridge(other: Media): Promise<void> {
     if (!(other instanceof EndpointMedia)) throw new WardlineError('internal', 'Only endpoints can be bridged.');
     this.#generation++;
     other.#generation++;
-    await this.#bounded(this.#endpoint.bridge(other.#endpoint), 'connecting two parties');
+    await this.#bounded(() => this.#endpoint.bridge(other.#endpoint), 'connecting two parties');
   }
 
   async unbridge(): Promise<void> {
-    await this.#bounded(this.#endpoint.unbridge(), 'parting two parties');
+    await this.#bounded(() => this.#endpoint.unbridge(), 'parting two parties');
   }
 
   async modify(offer: string): Promise<string> {
@@ -159,14 +159,14 @@ export class EndpointMedia implements Media {
     const body = cleanSdp(offer);
     if (dialog === null || body === undefined) throw new WardlineError('bad-sdp', 'The session could not be changed.');
     // Not `endpoint.modify`: after one refusal drachtio-srf's own queue of re-INVITEs stays shut (contract §2.2).
-    const request = dialog.request({ method: 'INVITE', headers: { Contact: dialog.local.contact }, body });
-    const response = await this.#bounded(request, 'changing a session');
+    const invite = { method: 'INVITE', headers: { Contact: dialog.local.contact }, body };
+    const response = await this.#bounded(() => dialog.request(invite), 'changing a session');
     if (response.status !== 200) throw new WardlineError('bad-sdp', 'The media server refused the changed session.');
     return response.body;
   }
 
   async packetsHeard(): Promise<number> {
-    const variables = await this.#bounded(this.#endpoint.getChannelVariables(true), 'reading statistics');
+    const variables = await this.#bounded(() => this.#endpoint.getChannelVariables(true), 'reading statistics');
     return Number(variables.variable_rtp_audio_in_packet_count ?? -1);
   }
 
@@ -190,7 +190,7 @@ export class EndpointMedia implements Media {
   async #playOne(file: string): Promise<void> {
     this.#busy++;
     try {
-      await this.#bounded(this.#endpoint.play(safe(file)), 'playing', PLAY_MS);
+      await this.#bounded(() => this.#endpoint.play(safe(file)), 'playing', PLAY_MS);
     } catch (error) {
       if (!(error instanceof Error && error.message === 'File Not Found')) throw error;
       this.#options.logger.warn({ prompt: file.split('/').slice(-2).join('/') }, 'a prompt is missing');
@@ -201,21 +201,27 @@ export class EndpointMedia implements Media {
 
   async #break(): Promise<void> {
     if (this.ending.hasEnded) return;
-    await this.#bounded(this.#endpoint.api('uuid_break', this.#endpoint.uuid), 'stopping').catch((error: unknown) => {
-      if (!isLegEnded(error)) throw error;
-    });
+    await this.#bounded(() => this.#endpoint.api('uuid_break', this.#endpoint.uuid), 'stopping').catch(
+      (error: unknown) => {
+        if (!isLegEnded(error)) throw error;
+      },
+    );
   }
 
   async #set(values: Readonly<Record<string, string>>): Promise<void> {
-    await this.#bounded(this.#endpoint.set(values), 'setting variables');
+    // Not `endpoint.set`: on a channel that has just ended it rejects where nobody can catch it, which ends the process.
+    const argument = `^^^${Object.entries(values)
+      .map(([name, value]) => `${name}=${value}`)
+      .join('^')}`;
+    await this.#bounded(() => this.#endpoint.execute('multiset', argument), 'setting variables');
   }
 
-  #bounded<Value>(work: Promise<Value>, what: string, ms = COMMAND_MS): Promise<Value> {
+  /** Begins `work` unless the channel has ended: fsmrf is asked nothing of an endpoint that is gone. */
+  #bounded<Value>(work: () => Promise<Value>, what: string, ms = COMMAND_MS): Promise<Value> {
     if (this.ending.hasEnded) {
-      work.catch(() => {});
       return Promise.reject(new WardlineError('leg-ended', `The party left during ${what}.`));
     }
-    return within(work, { clock: this.#options.clock, ms, what, ending: this.ending });
+    return within(work(), { clock: this.#options.clock, ms, what, ending: this.ending });
   }
 }
 
