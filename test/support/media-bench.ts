@@ -38,6 +38,7 @@ export interface FsmrfEndpoint extends EventEmitter {
   record(file: string, options: object): Promise<Record<string, string | undefined>>;
   execute(app: string, arg?: string): Promise<FsmrfEvent>;
   api(command: string, args: string): Promise<FsmrfEvent>;
+  say(text: string, options: object): Promise<Record<string, string>>;
   set(name: string, value: string): Promise<void>;
   modify(sdp: string): Promise<string>;
   bridge(other: FsmrfEndpoint): Promise<void>;

@@ -228,3 +228,28 @@ t.test('without its controller a waiting call ends at once, a busy one when it i
   t.same(busy.byes, ['NORMAL_CLEARING']);
   t.end();
 });
+
+t.test('start_dtmf: digits in the audio collect as pressed ones do, from start to stop and no longer', (t) => {
+  const { channel, heard, run, done } = bench();
+  const press = (row: number, column: number) => {
+    for (let tick = 0; tick < 10; tick++) {
+      for (let i = 0; i < 160; i++) {
+        const at = tick * 160 + i;
+        const tone = (hz: number) => 6000 * Math.sin((2 * Math.PI * hz * at) / 8000);
+        heard[i] = tick < 5 ? tone(row) + tone(column) : 0;
+      }
+      run(20);
+    }
+  };
+  channel.execute('play_and_get_digits', '0 9 1 3000 # silence_stream://20 silence_stream://20 typed', 'x');
+  press(770, 1336);
+  channel.execute('start_dtmf', '', 'start');
+  press(697, 1209);
+  press(852, 1477);
+  channel.execute('stop_dtmf', '', 'stop');
+  press(941, 1336);
+  run(4_000);
+  t.equal(channel.variables.get('typed'), '19');
+  t.equal(done().at(-1), 'play_and_get_digits: _none_');
+  t.end();
+});

@@ -15,7 +15,7 @@ const folder = mkdtempSync(join(tmpdir(), 'wardline-sounds-'));
 t.teardown(() => rmSync(folder, { recursive: true, force: true }));
 
 async function play(name: string, limit = 100): Promise<Int16Array | undefined> {
-  const opened = await openSource(name, folder);
+  const opened = await openSource(name, { soundsFolder: folder, supervise: (work) => void work });
   if (opened === undefined) return undefined;
   const pieces: Int16Array[] = [];
   for (let i = 0; i < limit; i++) {

@@ -1,6 +1,8 @@
 // One call as FreeSWITCH sees it: states, variables, the stack of running applications, digits, audio a tick at a time, one ending.
 
 import type { EventFields } from '../../protocol/event-socket/frame.ts';
+import { DtmfDetector } from '../../protocol/rtp/dtmf-detector.ts';
+import { RateMatch } from '../../protocol/rtp/rate-match.ts';
 import type { StartApplication } from './application.ts';
 import type { Run } from './application-stack.ts';
 import { ApplicationStack, executeFields, publishComplete } from './application-stack.ts';
@@ -35,6 +37,10 @@ export interface ChannelOptions {
 /** What a channel does when no application runs: it waits. `tail` is a wait without an application, after a bridge. */
 type Wait = (Run & { readonly application: 'socket' | 'park' }) | 'tail';
 
+/** The detector hears 8 kHz; what it finds is reported with FreeSWITCH's own length for it, 250 ms. */
+const DETECTOR_SAMPLES = 160;
+const INBAND_TICKS = 2000;
+
 export class Channel {
   readonly uuid: string;
   readonly host: MediaHost;
@@ -49,6 +55,8 @@ export class Channel {
   /** What was heard from the party in this tick. */
   heard: Int16Array;
   readonly #options: ChannelOptions;
+  #detector: DtmfDetector | undefined;
+  readonly #forDetector = new RateMatch();
   #out: Int16Array;
   #silence: Int16Array;
   readonly #createdAt: number;
@@ -217,7 +225,7 @@ export class Channel {
     this.hangup('NORMAL_TEMPORARY_FAILURE');
   }
 
-  receiveDigit(digit: string, ticks: number, source: 'RTP' | 'APP'): void {
+  receiveDigit(digit: string, ticks: number, source: 'RTP' | 'APP' | 'INBAND_AUDIO'): void {
     if (this.isHungUp) return;
     if (!this.variables.isTrue('sensitive_dtmf')) {
       this.#options.hub.publish('DTMF', () => [
@@ -229,7 +237,15 @@ export class Channel {
     }
     const { top } = this.applications;
     if (top !== undefined) this.guard(() => top.onDigit?.(digit));
-    else this.bridge?.otherOf(this).leg.sendDigit(digit, Math.max(1, Math.round(ticks / 8)));
+    // Tones in the audio have reached the other side as they are.
+    else if (source !== 'INBAND_AUDIO')
+      this.bridge?.otherOf(this).leg.sendDigit(digit, Math.max(1, Math.round(ticks / 8)));
+  }
+
+  /** Whether digits are looked for in the audio too: `start_dtmf`. */
+  detectTones(isOn: boolean): void {
+    const report = (digit: string) => this.receiveDigit(digit, INBAND_TICKS, 'INBAND_AUDIO');
+    this.#detector = isOn ? new DtmfDetector(report) : undefined;
   }
 
   /** First half of a tick: what the party says. */
@@ -239,6 +255,7 @@ export class Channel {
       this.#out = new Int16Array(heard.length);
       this.#silence = new Int16Array(heard.length);
     }
+    this.#detector?.step(this.#forDetector.match(heard, DETECTOR_SAMPLES));
     this.heard = this.isReadMuted ? this.#silence : heard;
   }
 

@@ -8,6 +8,12 @@ import type { AudioSource } from './sources/source.ts';
 
 export type PlayResult = 'FILE PLAYED' | 'FILE NOT FOUND' | 'PLAYBACK ERROR';
 
+export interface PlayStyle {
+  readonly isEndless?: boolean;
+  /** Between parts; the channel's `playback_sleep_val` when absent. */
+  readonly pauseMs?: number;
+}
+
 /** FreeSWITCH reads a source in blocks of so many samples and counts what it read. */
 const READ_BLOCK = 16_384;
 const DEFAULT_PAUSE_MS = 250;
@@ -18,6 +24,7 @@ export class Player {
   readonly #parts: readonly string[];
   readonly #onDone: (result: PlayResult) => void;
   readonly #isEndless: boolean;
+  readonly #fixedPauseMs: number | undefined;
   readonly #limitMs: number;
   readonly #rates = new RateMatch();
   /** For a source that was opened at another rate than the party has now. */
@@ -31,11 +38,12 @@ export class Player {
   #isOpening = false;
   #isOver = false;
 
-  constructor(channel: Channel, argument: string, onDone: (result: PlayResult) => void, isEndless = false) {
+  constructor(channel: Channel, argument: string, onDone: (result: PlayResult) => void, style: PlayStyle = {}) {
     this.#channel = channel;
     this.#parts = splitParts(argument, channel.variables.get('playback_delimiter'));
     this.#onDone = onDone;
-    this.#isEndless = isEndless;
+    this.#isEndless = style.isEndless ?? false;
+    this.#fixedPauseMs = style.pauseMs;
     const timeout = Number(channel.variables.get('playback_timeout_sec') ?? 0);
     this.#limitMs = timeout > 1 ? timeout * 1000 : Number.POSITIVE_INFINITY;
   }
@@ -93,7 +101,7 @@ export class Player {
       this.#finish();
       return;
     }
-    const pause = Number(this.#channel.variables.get('playback_sleep_val') ?? DEFAULT_PAUSE_MS);
+    const pause = this.#fixedPauseMs ?? Number(this.#channel.variables.get('playback_sleep_val') ?? DEFAULT_PAUSE_MS);
     this.#pauseMs = this.#parts.length > 1 ? Math.max(0, pause) : 0;
     if (this.#pauseMs === 0) this.#openNext();
   }
@@ -105,7 +113,7 @@ export class Player {
       this.#finish();
       return;
     }
-    const opened = openSource(part, this.#channel.host.soundsFolder, this.#channel.leg.rate / 1000);
+    const opened = openSource(part, this.#channel.host, this.#channel.leg.rate / 1000);
     if (!(opened instanceof Promise)) {
       this.#begin(opened);
       return;

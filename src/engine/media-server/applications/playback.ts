@@ -8,7 +8,7 @@ export function playback({ channel, argument, complete }: Execution): RunningApp
 }
 
 export function endlessPlayback({ channel, argument, complete }: Execution): RunningApplication {
-  return playing(channel, new Player(channel, argument, () => complete(), true));
+  return playing(channel, new Player(channel, argument, () => complete(), { isEndless: true }));
 }
 
 /** There is no speech synthesis in here: prompts are files. */

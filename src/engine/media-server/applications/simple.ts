@@ -40,6 +40,15 @@ export function sendDtmf({ channel, argument }: Execution): undefined {
   for (const digit of digits) channel.leg.sendDigit(digit, Number(duration) || DEFAULT_DIGIT_MS);
 }
 
+/** From here on digits are looked for in the audio too. */
+export function startDtmf({ channel }: Execution): undefined {
+  channel.detectTones(true);
+}
+
+export function stopDtmf({ channel }: Execution): undefined {
+  channel.detectTones(false);
+}
+
 export function sleep({ argument, complete }: Execution): RunningApplication {
   let leftMs = Number.parseInt(argument, 10) || 0;
   return {

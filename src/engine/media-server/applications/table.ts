@@ -4,7 +4,8 @@ import { playAndGetDigits } from './digits.ts';
 import { endlessPlayback, playback, speak } from './playback.ts';
 import { record } from './record.ts';
 import { recordSession, recordSessionAct, stopRecordSession } from './record-session.ts';
-import { answer, hangup, multiset, park, sendDtmf, set, setMute, sleep, unset } from './simple.ts';
+import { say } from './say.ts';
+import { answer, hangup, multiset, park, sendDtmf, set, setMute, sleep, startDtmf, stopDtmf, unset } from './simple.ts';
 
 export const APPLICATIONS: ReadonlyMap<string, StartApplication> = new Map<string, StartApplication>([
   ['answer', answer],
@@ -18,11 +19,12 @@ export const APPLICATIONS: ReadonlyMap<string, StartApplication> = new Map<strin
   ['sleep', sleep],
   ['set_mute', setMute],
   ['send_dtmf', sendDtmf],
-  ['start_dtmf', answer],
-  ['stop_dtmf', answer],
+  ['start_dtmf', startDtmf],
+  ['stop_dtmf', stopDtmf],
   ['playback', playback],
   ['endless_playback', endlessPlayback],
   ['speak', speak],
+  ['say', say],
   ['play_and_get_digits', playAndGetDigits],
   ['record', record],
   ['record_session', recordSession],

@@ -90,7 +90,7 @@ export class FileQueue {
     const file = this.#waiting.shift();
     if (file === undefined) return;
     this.#file = file;
-    const opened = openSource(file, this.#host.soundsFolder, rate / 1000);
+    const opened = openSource(file, this.#host, rate / 1000);
     if (!(opened instanceof Promise)) {
       this.#begin(opened, rate);
       return;

@@ -1,12 +1,17 @@
 // From a playback argument to audio: schemes, `{…}` and `@@offset`, files by absolute path or under the sounds folder.
 import { statSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import type { MediaHost } from '../host.ts';
 import { fileSource } from './file.ts';
+import { localStream, streamFolder } from './local-stream.ts';
 import type { AudioSource } from './source.ts';
 import { silenceSource, toneSource } from './tone-stream.ts';
 
 /** Files that one playback may join. */
 const MAX_PARTS = 64;
+
+/** What opening needs of the server. */
+export type SoundsHost = Pick<MediaHost, 'soundsFolder' | 'supervise'>;
 
 export interface Opened {
   /** As events name it. */
@@ -25,7 +30,7 @@ export function splitParts(argument: string, delimiter: string | undefined): str
 /** One part's audio; undefined when there is none. Streams answer at once, files when they are read. */
 export function openSource(
   part: string,
-  soundsFolder: string,
+  { soundsFolder, supervise }: SoundsHost,
   rateKhz = 8,
 ): Opened | undefined | Promise<Opened | undefined> {
   const [, name = '', offset] = /^(?:\{[^}]*\})?(.*?)(?:@@(\d+))?$/s.exec(part) ?? [];
@@ -33,10 +38,16 @@ export function openSource(
   const scheme = /^([a-z_]+):\/\//.exec(name)?.[1];
   if (scheme === undefined) return openFile(name, soundsFolder, samples, rateKhz);
   const text = name.slice(scheme.length + 3);
+  if (scheme === 'local_stream') return openLocal(name, localStream(text, soundsFolder, rateKhz, supervise));
   const source = STREAMS[scheme]?.(text, rateKhz);
   if (source === undefined) return undefined;
   source.skip(samples);
   return { path: name, source };
+}
+
+async function openLocal(path: string, opening: Promise<AudioSource | undefined>): Promise<Opened | undefined> {
+  const source = await opening;
+  return source === undefined ? undefined : { path, source };
 }
 
 const STREAMS: Readonly<Record<string, (text: string, rateKhz: number) => AudioSource | undefined>> = {
@@ -63,6 +74,10 @@ async function openFile(
 export function isPlayable(part: string, soundsFolder: string): boolean {
   const name = part.replace(/^\{[^}]*\}/, '').replace(/@@\d+$/, '');
   const scheme = /^([a-z_]+):\/\//.exec(name)?.[1];
+  if (scheme === 'local_stream') {
+    const folder = streamFolder(name.slice('local_stream://'.length), soundsFolder);
+    return folder !== undefined && statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true;
+  }
   if (scheme !== undefined) return STREAMS[scheme]?.(name.slice(scheme.length + 3), 8) !== undefined;
   return candidates(name, soundsFolder, 8).some((path) => statSync(path, { throwIfNoEntry: false })?.isFile() === true);
 }
