@@ -3,18 +3,18 @@ import { readdirSync } from 'node:fs';
 import { WardlineError } from '../kernel/errors.ts';
 import type { Clinic, Prompt } from '../model/clinic.ts';
 import { diffClinics } from '../model/diff-clinics.ts';
+import { formatClinicYaml } from '../model/format-clinic.ts';
 import type { Problem } from '../model/parse-clinic.ts';
 import { parseClinicYaml } from '../model/parse-clinic.ts';
 import { textPrompts } from '../model/prompts.ts';
-import type { Caller, Vault } from '../vault/contract.ts';
+import type { Caller, PhonePassword, Vault } from '../vault/contract.ts';
 import { promptKey, speak } from './speech.ts';
 
 export interface ImportPlan {
   readonly clinic: Clinic;
-  readonly secrets: readonly { readonly username: string; readonly password: string }[];
+  readonly secrets: readonly PhonePassword[];
   /** What changes, one line each, for people. */
   readonly changes: readonly string[];
-  readonly removedPhones: readonly string[];
 }
 
 /** Checks the text against the prompts that came along and the clinic that is in place. */
@@ -27,7 +27,6 @@ export async function planImport(
   if ('problems' in parsed) return parsed;
   const { clinic: before } = await vault.ask('clinic.get', {});
   const clinic = { ...parsed.clinic, trunks: parsed.clinic.trunks.filter((trunk) => !trunk.isSample) };
-  const kept = new Set(clinic.phones.map((phone) => phone.username));
   return {
     clinic,
     secrets: parsed.secrets,
@@ -35,7 +34,6 @@ export async function planImport(
       ...diffClinics(before, clinic),
       ...parsed.secrets.map(({ username }) => `phone ${username}: password set`),
     ],
-    removedPhones: before.phones.map((phone) => phone.username).filter((username) => !kept.has(username)),
   };
 }
 
@@ -48,14 +46,8 @@ function promptFilesIn(soundsFolder: string): ReadonlySet<string> {
 /** Speaks the clinic's own texts, then replaces the clinic; a text that cannot be spoken changes nothing. */
 export async function importClinic(vault: Vault, plan: ImportPlan, caller: Caller): Promise<{ version: number }> {
   await speakTexts(vault, textPrompts(plan.clinic), caller);
-  const { version } = await vault.ask('clinic.put', {
-    caller,
-    clinic: plan.clinic,
-    summary: `${plan.changes.length} changes`,
-  });
-  for (const username of plan.removedPhones) await vault.ask('credentials.remove', { caller, username });
-  for (const { username, password } of plan.secrets) await vault.ask('credentials.set', { caller, username, password });
-  return { version };
+  const { clinic, secrets: passwords, changes } = plan;
+  return vault.ask('clinic.put', { caller, clinic, passwords, summary: `${changes.length} changes` });
 }
 
 async function speakTexts(vault: Vault, prompts: readonly Prompt[], caller: Caller): Promise<void> {
@@ -67,8 +59,14 @@ async function speakTexts(vault: Vault, prompts: readonly Prompt[], caller: Call
   }
 }
 
-/** Adds an extension with a phone and a mailbox of its own to the clinic. */
+/** The clinic with an extension, its phone and its mailbox more; checked as an import is. */
 export function withExtension(clinic: Clinic, added: Pick<Clinic, 'extensions' | 'phones' | 'mailboxes'>): Clinic {
+  const next = {
+    ...clinic,
+    extensions: [...clinic.extensions, ...added.extensions],
+    phones: [...clinic.phones, ...added.phones],
+    mailboxes: [...clinic.mailboxes, ...added.mailboxes],
+  };
   const number = added.extensions[0]?.number;
   if (clinic.extensions.some((extension) => extension.number === number)) {
     throw new WardlineError(
@@ -76,10 +74,9 @@ export function withExtension(clinic: Clinic, added: Pick<Clinic, 'extensions' |
       `Extension ${number} exists already; choose another number, or see \`wardline extension list\`.`,
     );
   }
-  return {
-    ...clinic,
-    extensions: [...clinic.extensions, ...added.extensions],
-    phones: [...clinic.phones, ...added.phones],
-    mailboxes: [...clinic.mailboxes, ...added.mailboxes],
-  };
+  const checked = parseClinicYaml(formatClinicYaml(next));
+  if ('problems' in checked) {
+    throw new WardlineError('clinic-invalid', checked.problems[0]?.message ?? 'The clinic would not be valid.');
+  }
+  return next;
 }

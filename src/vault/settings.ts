@@ -34,15 +34,16 @@ function clinicHandlers(core: VaultCore): Pick<Handlers, 'clinic.get' | 'clinic.
     'clinic.get': () => getClinic(core),
     'clinic.put': ({ caller, clinic, summary, passwords = [] }) => {
       const entry = { action: 'settings-imported', ...caller, outcome: 'ok', detail: summary } as const;
+      const gone = withoutPhone(core, clinic);
       const version = core.transact(entry, (tx) => {
-        for (const username of withoutPhone(core, clinic)) tx.delete(CREDENTIALS, credentialRow(core, username));
+        for (const username of gone) tx.delete(CREDENTIALS, credentialRow(core, username));
         for (const { username, password } of passwords) {
           tx.put(CREDENTIALS, credentialRow(core, username), makeCredential(core, username, password));
         }
         return tx.put(SETTINGS, 'clinic', clinic);
       });
       core.notify('clinic.changed', { version });
-      core.notify('credentials.changed', {});
+      if (gone.length + passwords.length > 0) core.notify('credentials.changed', {});
       return { version };
     },
   };

@@ -7,6 +7,7 @@ import t from 'tap';
 import type { UtcMs } from '../../src/kernel/clock.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import type { ContactBinding } from '../../src/model/binding.ts';
+import type { ExtensionNumber } from '../../src/model/clinic.ts';
 import { hasVault } from '../../src/vault/create.ts';
 import { openLocalVault } from '../../src/vault/local.ts';
 import { ManualClock } from '../support/manual-clock.ts';
@@ -115,8 +116,18 @@ t.test('credentials: HA1 of SHA-256 and MD5 alone is kept', (t) =>
         ha1Md5: 'b1ff02a548b037cfe9ceaa3f7f922762',
       },
     ]);
-    await vault.ask('credentials.remove', { caller: CALLER, username: 'phone-1' });
-    t.same((await vault.ask('credentials.list', {})).credentials, []);
+    const { clinic } = await vault.ask('clinic.get', {});
+    const before = (await vault.ask('status', {})).auditSequence;
+    const phones = [{ username: 'phone-2', extension: '1001' as ExtensionNumber, label: 'new' }];
+    const passwords = [{ username: 'phone-2', password: 'made up too' }];
+    await vault.ask('clinic.put', { caller: CALLER, clinic: { ...clinic, phones }, summary: 'a new phone', passwords });
+    const after = await vault.ask('credentials.list', {});
+    t.same(
+      after.credentials.map(({ username }) => username),
+      ['phone-2'],
+      'a phone that is gone has no password, a new one has its own',
+    );
+    t.equal((await vault.ask('status', {})).auditSequence, before + 1, 'in one audited transaction');
   }),
 );
 

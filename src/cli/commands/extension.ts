@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { WardlineError } from '../../kernel/errors.ts';
 import type { Clinic, ExtensionNumber } from '../../model/clinic.ts';
 import { withExtension } from '../../ops/import-clinic.ts';
+import type { PhonePassword } from '../../vault/contract.ts';
 import type { CliContext, OpenVault } from '../context.ts';
 import { openContext, openVault } from '../context.ts';
 import { show, table } from '../print.ts';
@@ -51,8 +52,14 @@ async function add(number: string, options: { name: string; json?: boolean }): P
     phones: [{ username: number, extension, label: options.name }],
     mailboxes: [{ number: extension, name: options.name, maxSeconds: DEFAULT_MESSAGE_SECONDS }],
   });
-  await vault.ask('clinic.put', { caller: context.caller, clinic: next, summary: `extension ${number} added` });
-  await printSettings(context, vault, next, number, options.json);
+  const password = makePassword();
+  await vault.ask('clinic.put', {
+    caller: context.caller,
+    clinic: next,
+    summary: `extension ${number} added`,
+    passwords: [{ username: number, password }],
+  });
+  await printSettings(context, vault, next, { username: number, password }, options.json);
 }
 
 async function phone(username: string, options: { json?: boolean }): Promise<void> {
@@ -65,18 +72,18 @@ async function phone(username: string, options: { json?: boolean }): Promise<voi
       `No phone has the user name ${username}; see \`wardline extension list\`.`,
     );
   }
-  await printSettings(context, vault, clinic, username, options.json);
+  const password = makePassword();
+  await vault.ask('credentials.set', { caller: context.caller, username, password });
+  await printSettings(context, vault, clinic, { username, password }, options.json);
 }
 
 async function printSettings(
   context: CliContext,
   vault: OpenVault,
   clinic: Clinic,
-  username: string,
+  { username, password }: PhonePassword,
   json: boolean | undefined,
 ): Promise<void> {
-  const password = makePassword();
-  await vault.ask('credentials.set', { caller: context.caller, username, password });
   const { realm } = await vault.ask('credentials.list', {});
   const { hostName, address, listeners } = context.bootstrap;
   const port = listeners.find((listener) => listener.name === 'phones')?.port;
