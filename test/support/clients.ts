@@ -31,13 +31,13 @@ export function needs(t: Teller, ...clients: readonly Client[]): boolean {
   const missing = clients.filter((client) => !isInstalled(client)).map((client) => PACKAGES[client]);
   if (missing.length === 0) return true;
   const message = `not installed: apt-get install ${missing.join(' ')}`;
-  if (process.env['CI'] === 'true') t.fail(message);
+  if (process.env.CI === 'true') t.fail(message);
   else t.plan(0, message);
   return false;
 }
 
 function isInstalled(command: string): boolean {
-  return (process.env['PATH'] ?? '').split(delimiter).some((folder) => {
+  return (process.env.PATH ?? '').split(delimiter).some((folder) => {
     try {
       accessSync(join(folder, command), constants.X_OK);
       return true;

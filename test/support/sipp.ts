@@ -26,7 +26,7 @@ const GRACE_SECONDS = 15;
 export function mayPlayPcap(t: Teller): boolean {
   if (process.getuid?.() === 0) return true;
   const message = 'sipp plays PCAP files through a raw socket, which needs root';
-  if (process.env['CI'] === 'true') t.fail(message);
+  if (process.env.CI === 'true') t.fail(message);
   else t.plan(0, message);
   return false;
 }
