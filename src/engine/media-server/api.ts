@@ -42,7 +42,7 @@ const COMMANDS: ReadonlyMap<string, ApiCommand> = new Map<string, ApiCommand>([
   ['uuid_recv_dtmf', onChannel(receiveDigits)],
   ['uuid_bridge', bridge],
   ['uuid_transfer', onChannel(transfer)],
-  ['uuid_record', onChannel(recordSession)],
+  ['uuid_record', onChannel(recordSession, '-ERR Cannot locate session!\n')],
   ['uuid_park', onChannel((channel) => transfer(channel, ['park', 'inline']))],
 ]);
 
@@ -53,11 +53,14 @@ export function runApi(line: string, context: ApiContext): string {
   return command === undefined ? `-ERR ${name} Command not found!\n` : command(args, context);
 }
 
-function onChannel(act: (channel: Channel, args: readonly string[], rest: string) => string): ApiCommand {
+function onChannel(
+  act: (channel: Channel, args: readonly string[], rest: string) => string,
+  unknown = NO_CHANNEL,
+): ApiCommand {
   return (args, { registry }) => {
     const [, uuid = '', rest = ''] = /^\s*(\S+)\s*(.*)$/s.exec(args) ?? [];
     const channel = registry.find(uuid);
-    return channel === undefined ? NO_CHANNEL : act(channel, splitWords(rest), rest);
+    return channel === undefined ? unknown : act(channel, splitWords(rest), rest);
   };
 }
 
@@ -135,13 +138,18 @@ function transfer(channel: Channel, args: readonly string[]): string {
   return '+OK\n';
 }
 
+function asMap(list: readonly { readonly name: string; readonly value: string }[]): ReadonlyMap<string, string> {
+  return new Map(list.map(({ name, value }) => [name, value]));
+}
+
 function recordSession(channel: Channel, _args: readonly string[], rest: string): string {
   const { rest: words, variables } = takeBraces(rest);
   const [act = '', path = '', seconds] = splitWords(words);
-  for (const { name, value } of variables) channel.variables.set(name, value);
   switch (act) {
     case 'start':
-      return channel.recordings.start(path, Number(seconds) || 0) ? '+OK Success\n' : '-ERR Cannot record session!\n';
+      return channel.recordings.start(path, Number(seconds) || 0, asMap(variables))
+        ? '+OK Success\n'
+        : '-ERR Cannot record session!\n';
     case 'stop':
       return channel.recordings.stop(path) ? '+OK Success\n' : '-ERR Cannot stop record session!\n';
     case 'mask':

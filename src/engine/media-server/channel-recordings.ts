@@ -2,6 +2,7 @@
 import type { Channel } from './channel.ts';
 import { Recording } from './recording/recording.ts';
 import type { RecordingLayout } from './recording/sink.ts';
+import { isTrue } from './variables.ts';
 
 /** Session recordings that one channel may have at a time. */
 const MAX_RECORDINGS = 8;
@@ -18,22 +19,33 @@ export class ChannelRecordings {
     this.#channel = channel;
   }
 
-  /** Starts one; false when the path cannot be written or is being recorded to already. */
-  start(path: string, limitSeconds: number): boolean {
+  /** Starts one, `own` settings before the channel's variables; false when the path cannot be written. One that runs already goes on. */
+  start(path: string, limitSeconds: number, own: ReadonlyMap<string, string> = new Map()): boolean {
     const { host, variables } = this.#channel;
-    if (this.#byPath.has(path) || this.#byPath.size >= MAX_RECORDINGS) return false;
-    const layout: RecordingLayout = variables.isTrue('RECORD_STEREO') ? 'stereo' : layoutOf(variables);
-    const recording = Recording.start(host, { path, layout, limitSeconds, rate: this.#channel.recordingRate });
+    const setting = (name: string) => own.get(name) ?? variables.get(name) ?? '';
+    const isOn = (name: string) => isTrue(setting(name));
+    if (this.#byPath.has(path)) return isOn('RECORD_TOGGLE_ON_REPEAT') ? this.stop(path) : true;
+    if (this.#byPath.size >= MAX_RECORDINGS) return false;
+    const layout = layoutOf(isOn);
+    const appends = isOn('RECORD_APPEND');
+    const recording = Recording.start(host, {
+      path,
+      layout,
+      limitSeconds,
+      rate: Number(own.get('record_sample_rate')) || this.#channel.recordingRate,
+      appends,
+    });
     if (recording === undefined) {
       variables.set('record_completion_cause', 'uri-failure');
       return false;
     }
     recording.onEnd = (why) => {
       this.#finish(recording, why === 'failed' ? 'uri-failure' : 'success-maxtime');
-      if (why === 'failed' && variables.isTrue('RECORD_HANGUP_ON_ERROR')) {
+      if (why === 'failed' && isOn('RECORD_HANGUP_ON_ERROR')) {
         this.#channel.hangup('DESTINATION_OUT_OF_ORDER');
       }
     };
+    if (!appends) recording.leastSeconds = Number(setting('RECORD_MIN_SEC')) || 0;
     this.#byPath.set(path, recording);
     this.#list = [...this.#byPath.values()];
     this.#channel.publish('RECORD_START', [['Record-File-Path', path]]);
@@ -64,14 +76,17 @@ export class ChannelRecordings {
     this.#byPath.delete(recording.path);
     this.#list = [...this.#byPath.values()];
     this.#channel.host.supervise(recording.stop());
-    this.#channel.variables.setAll({ ...recording.variables(), record_completion_cause: cause });
+    const told = recording.isTooShort ? 'input-too-short' : cause;
+    this.#channel.variables.setAll({ ...recording.variables(), record_completion_cause: told });
     this.#channel.publish('RECORD_STOP', [
       ['Record-File-Path', recording.path],
-      ['Record-Completion-Cause', cause],
+      ['Record-Completion-Cause', told],
     ]);
   }
 }
 
-function layoutOf(variables: { isTrue(name: string): boolean }): RecordingLayout {
-  return variables.isTrue('RECORD_READ_ONLY') ? 'heard' : 'mixed';
+function layoutOf(isOn: (name: string) => boolean): RecordingLayout {
+  if (isOn('RECORD_STEREO')) return isOn('RECORD_STEREO_SWAP') ? 'swapped' : 'stereo';
+  if (isOn('RECORD_READ_ONLY')) return 'heard';
+  return isOn('RECORD_WRITE_ONLY') ? 'sent' : 'mixed';
 }

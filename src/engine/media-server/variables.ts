@@ -3,6 +3,11 @@
 const MAX_VARIABLES = 1024;
 const MAX_VALUE_LENGTH = 64 * 1024;
 
+/** FreeSWITCH's words for yes. */
+export function isTrue(value: string): boolean {
+  return /^(true|yes|on|1|enabled|active|allow)$/i.test(value);
+}
+
 export class Variables implements Iterable<readonly [string, string]> {
   readonly #values = new Map<string, string>();
 
@@ -24,7 +29,7 @@ export class Variables implements Iterable<readonly [string, string]> {
   }
 
   isTrue(name: string): boolean {
-    return /^(true|yes|on|1|enabled|active|allow)$/i.test(this.get(name) ?? '');
+    return isTrue(this.get(name) ?? '');
   }
 
   [Symbol.iterator](): Iterator<readonly [string, string]> {

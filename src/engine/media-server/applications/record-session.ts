@@ -6,10 +6,10 @@ import type { RecordingAct } from '../channel-recordings.ts';
 /** `<path> [+<seconds>] [{name=value,…}]`. A path that cannot be written is told by `record_completion_cause` alone. */
 export function recordSession({ channel, argument }: Execution): undefined {
   const { rest, variables } = takeBraces(argument);
-  for (const { name, value } of variables) channel.variables.set(name, value);
+  const own = new Map(variables.map(({ name, value }) => [name, value]));
   const match = /^(\S+)(?:\s+\+?(\d+))?/.exec(rest);
   if (match?.[1] === undefined) return;
-  const isStarted = channel.recordings.start(match[1], Number(match[2] ?? 0));
+  const isStarted = channel.recordings.start(match[1], Number(match[2] ?? 0), own);
   if (!isStarted && channel.variables.isTrue('RECORD_HANGUP_ON_ERROR')) channel.hangup('DESTINATION_OUT_OF_ORDER');
 }
 

@@ -1,5 +1,5 @@
 // Recording into a file: WAV (16-bit linear, header completed at the end), headerless linear, µ-law or A-law; appended as audio comes.
-import { close, openSync, write } from 'node:fs';
+import { close, closeSync, openSync, readSync, statSync, write } from 'node:fs';
 import { extname } from 'node:path';
 import { pcma, pcmu } from '../../../protocol/rtp/g711.ts';
 import type { RecordingSink } from './sink.ts';
@@ -20,15 +20,44 @@ const FORMATS: Readonly<Record<string, FileFormat>> = {
   '.alaw': 'alaw',
 };
 
-/** Opens the file at once, truncating it; undefined when it cannot be written or its ending is not known. */
-export function fileSink(path: string, channels: 1 | 2, rate = 8000): RecordingSink | undefined {
+export interface FileSinkOptions {
+  readonly path: string;
+  readonly channels: 1 | 2;
+  readonly rate: number;
+  /** Goes on behind what is there, if that is of the same kind. */
+  readonly appends: boolean;
+}
+
+/** Opens the file at once; undefined when it cannot be written or its ending is not known. */
+export function fileSink({ path, channels, rate, appends }: FileSinkOptions): RecordingSink | undefined {
   const format = FORMATS[extname(path).toLowerCase()];
   if (format === undefined) return undefined;
   try {
-    return new FileSink(openSync(path, 'w', 0o600), format, channels, rate);
+    const held = appends ? heldBytes(path, format, channels, rate) : 0;
+    const file = openSync(path, held > 0 ? 'r+' : 'w', 0o600);
+    return new FileSink(file, { format, channels, rate, held });
   } catch {
     return undefined;
   }
+}
+
+interface Shape {
+  readonly format: FileFormat;
+  readonly channels: 1 | 2;
+  readonly rate: number;
+  /** Bytes of the file that stay. */
+  readonly held: number;
+}
+
+/** What a file holds already; 0 when it is not there, or a WAV of another kind. */
+function heldBytes(path: string, format: FileFormat, channels: 1 | 2, rate: number): number {
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  if (format !== 'wav' || size < WAV_HEADER_BYTES) return format === 'wav' ? 0 : size;
+  const header = Buffer.alloc(WAV_HEADER_BYTES);
+  const file = openSync(path, 'r');
+  readSync(file, header, 0, WAV_HEADER_BYTES, 0);
+  closeSync(file);
+  return header.subarray(20, 40).equals(wavHeader(0, channels, rate).subarray(20, 40)) ? size : 0;
 }
 
 class FileSink implements RecordingSink {
@@ -45,12 +74,14 @@ class FileSink implements RecordingSink {
   #hasFailed = false;
   #ended: (() => void) | undefined;
 
-  constructor(file: number, format: FileFormat, channels: 1 | 2, rate: number) {
+  constructor(file: number, { format, channels, rate, held }: Shape) {
     this.#file = file;
     this.#format = format;
     this.#channels = channels;
     this.#rate = rate;
-    if (format === 'wav') this.#append(wavHeader(0, channels, rate));
+    this.#position = held;
+    this.#bytes = format === 'wav' && held > 0 ? held - WAV_HEADER_BYTES : held;
+    if (format === 'wav' && held === 0) this.#append(wavHeader(0, channels, rate));
   }
 
   get bytes(): number {

@@ -4,8 +4,12 @@ import type { ArtifactId } from '../../../kernel/id.ts';
 import { parseId } from '../../../kernel/id.ts';
 import type { Capture } from '../../../seal/intake-client.ts';
 
-/** What of a call is recorded: the caller alone, both mixed, or left heard from the phone and right sent to it. */
-export type RecordingLayout = 'heard' | 'mixed' | 'stereo';
+/** What of a call is recorded: what is heard from the phone, what is sent to it, both mixed, or left the one and right the other. */
+export type RecordingLayout = 'heard' | 'sent' | 'mixed' | 'stereo' | 'swapped';
+
+export function channelsOf(layout: RecordingLayout): 1 | 2 {
+  return layout === 'stereo' || layout === 'swapped' ? 2 : 1;
+}
 
 /** What the media server needs of `seal`; an `IntakeClient` is one. */
 export interface Intake {
@@ -31,17 +35,18 @@ export function artifactOf(path: string, spoolFolder: string | undefined): Artif
 
 /** One tick of a recording in the samples that its sink takes. Answers `into`. */
 export function interleave(layout: RecordingLayout, heard: Int16Array, sent: Int16Array, into: Int16Array): Int16Array {
-  if (layout === 'heard') {
-    into.set(heard);
+  if (layout === 'heard' || layout === 'sent') {
+    into.set(layout === 'heard' ? heard : sent);
     return into;
   }
+  const isSwapped = layout === 'swapped';
   for (let i = 0; i < heard.length; i++) {
     const left = heard[i] ?? 0;
     const right = sent[i] ?? 0;
     if (layout === 'mixed') into[i] = Math.max(-32768, Math.min(32767, left + right));
     else {
-      into[2 * i] = left;
-      into[2 * i + 1] = right;
+      into[2 * i] = isSwapped ? right : left;
+      into[2 * i + 1] = isSwapped ? left : right;
     }
   }
   return into;
