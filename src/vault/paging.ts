@@ -36,6 +36,8 @@ export function pageOf<Stored extends { readonly seq: number; readonly row: stri
       if (!DAMAGES.has(codeOf(thrown))) throw thrown;
       fence(row.row);
       damaged.push(row.row);
+      // Nothing to show and nowhere to go on to: the reason says more than an empty page.
+      if (damaged.length === shown.length && rows.length <= limit) throw thrown;
     }
   }
   return { rows: whole, ...next, ...(damaged.length > 0 && { damaged }) };
