@@ -1,6 +1,6 @@
 // Cuts one artifact's audio into chunks and segments and seals them: bytes in, sealed frames out; no clock, no socket. FORMAT.md §5.
 import { bytesPerSample, type ChunkAsk, type IntakeGrant, type SegmentAsk, sampleRate } from './intake.ts';
-import { SegmentSealer } from './segment.ts';
+import { ENDS, type Ends, SegmentSealer } from './segment.ts';
 import { wipe } from './sodium.ts';
 
 /** A chunk is sealed when it holds this much; the format allows 500 ms. */
@@ -41,6 +41,7 @@ export class CaptureSealer implements Disposable {
     this.#segmentSamples = (rate * MAX_SEGMENT_MS) / 1000;
     this.#pending = new Uint8Array(this.#chunkSamples * this.#sampleBytes);
     this.#nextSegment = grant.nextSegment;
+    this.#nextSample = grant.nextSample;
   }
 
   get hasPending(): boolean {
@@ -67,9 +68,8 @@ export class CaptureSealer implements Disposable {
     return this.#takeFrames();
   }
 
-  /** Seals what waits and ends the segment with FINAL. An artifact without any audio has one empty segment. */
+  /** Seals what waits and says that nothing follows: in a last, empty segment when none is open. */
   end(): SealedFrame[] {
-    if (this.#segment === undefined && this.#pendingBytes === 0 && this.segments > 0) return this.#takeFrames();
     this.#sealPending(true);
     return this.#takeFrames();
   }
@@ -98,7 +98,8 @@ export class CaptureSealer implements Disposable {
     this.#endSegmentBefore(at + samples);
     const segment = this.#segment ?? this.#beginSegment(at);
     const isFull = at + samples + this.#chunkSamples - segment.first > this.#segmentSamples;
-    this.#sealChunk(this.#pending.subarray(0, this.#pendingBytes), at, samples, isLast || isFull);
+    const ends = isLast ? ENDS.artifact : isFull ? ENDS.segment : ENDS.nothing;
+    this.#sealChunk(this.#pending.subarray(0, this.#pendingBytes), at, samples, ends);
     this.#pending.fill(0, 0, this.#pendingBytes);
     this.#pendingBytes = 0;
   }
@@ -107,7 +108,7 @@ export class CaptureSealer implements Disposable {
   #endSegmentBefore(end: number): void {
     const segment = this.#segment;
     if (segment === undefined || end - segment.first <= this.#segmentSamples) return;
-    this.#sealChunk(new Uint8Array(0), segment.first, 0, true);
+    this.#sealChunk(new Uint8Array(0), segment.first, 0, ENDS.segment);
   }
 
   #beginSegment(firstSample: number) {
@@ -120,7 +121,7 @@ export class CaptureSealer implements Disposable {
     return segment;
   }
 
-  #sealChunk(audio: Uint8Array, firstSample: number, samples: number, isFinal: boolean): void {
+  #sealChunk(audio: Uint8Array, firstSample: number, samples: number, ends: Ends): void {
     const segment = this.#segment!;
     const { encoding, channels } = this.#grant;
     const ask = {
@@ -129,11 +130,12 @@ export class CaptureSealer implements Disposable {
       chunk: segment.chunks++,
       firstSample,
       samples,
+      ends,
     };
-    const body = segment.sealer.seal(audio, { ...ask, encoding, channels }, isFinal);
-    this.#frames.push({ type: 'intake.chunk', ask: { ...ask, isFinal }, body });
+    const body = segment.sealer.seal(audio, { ...ask, encoding, channels });
+    this.#frames.push({ type: 'intake.chunk', ask, body });
     this.chunks++;
-    if (isFinal) this.#segment = undefined;
+    if (ends !== ENDS.nothing) this.#segment = undefined;
   }
 
   #takeFrames(): SealedFrame[] {

@@ -1,4 +1,5 @@
 // The intake protocol: what whoever captures asks of the vault over a link, to hand it sealed audio. FORMAT.md §6.
+import type { Ends } from './segment.ts';
 
 /** Raw audio as the vault keeps it; the artifact's sealed header says which. */
 export type CaptureEncoding = 'ulaw-8000' | 'l16-16000';
@@ -27,6 +28,8 @@ export interface IntakeGrant {
   readonly channels: 1 | 2;
   /** The first segment number that is free; a writer that restarts goes on there. */
   readonly nextSegment: number;
+  /** Per channel: what lies before it is there already. */
+  readonly nextSample: number;
 }
 
 export interface SegmentAsk {
@@ -43,7 +46,7 @@ export interface ChunkAsk {
   readonly firstSample: number;
   /** Per channel. */
   readonly samples: number;
-  readonly isFinal: boolean;
+  readonly ends: Ends;
 }
 
 export type IntakeType = keyof IntakeRequests;

@@ -18,14 +18,19 @@ export interface ChunkPlace {
   readonly samples: number;
   readonly encoding: CaptureEncoding;
   readonly channels: 1 | 2;
+  readonly ends: Ends;
 }
+
+/** What a chunk ends: nothing, its segment, or the artifact, after which its writer says no more. */
+export type Ends = 0 | 1 | 2;
+export const ENDS = { nothing: 0, segment: 1, artifact: 2 } as const;
 
 const AD_PREFIX = Buffer.from('wardline-chunk-1', 'ascii');
 const ENCODING_CODES: Record<CaptureEncoding, number> = { 'ulaw-8000': 1, 'l16-16000': 2 };
 
-/** The additional data of one chunk, 64 bytes: FORMAT.md §5.2. */
+/** The additional data of one chunk, 65 bytes: FORMAT.md §5.2. */
 export function chunkBinding(place: ChunkPlace): Uint8Array {
-  const data = Buffer.alloc(64);
+  const data = Buffer.alloc(65);
   AD_PREFIX.copy(data, 0);
   data.write(place.artifactId, 16, 26, 'ascii');
   data.writeUInt32BE(place.segment, 42);
@@ -34,6 +39,7 @@ export function chunkBinding(place: ChunkPlace): Uint8Array {
   data.writeUInt32BE(place.samples, 58);
   data.writeUInt8(ENCODING_CODES[place.encoding], 62);
   data.writeUInt8(place.channels, 63);
+  data.writeUInt8(place.ends, 64);
   return data;
 }
 
@@ -55,9 +61,10 @@ export class SegmentSealer implements Disposable {
     wipe(key);
   }
 
-  /** The chunk's ciphertext. `isFinal` ends the segment: nothing can follow. */
-  seal(audio: Uint8Array, place: ChunkPlace, isFinal: boolean): Uint8Array {
+  /** The chunk's ciphertext. After one that ends the segment nothing can follow. */
+  seal(audio: Uint8Array, place: ChunkPlace): Uint8Array {
     if (this.#isOver) throw new WardlineError('segment-over', 'Audio was to be sealed into a segment that has ended.');
+    const isFinal = place.ends !== ENDS.nothing;
     const tag = isFinal
       ? sodium.crypto_secretstream_xchacha20poly1305_TAG_FINAL
       : sodium.crypto_secretstream_xchacha20poly1305_TAG_MESSAGE;
@@ -82,12 +89,13 @@ export class SegmentOpener implements Disposable {
     this.#state = sodium.crypto_secretstream_xchacha20poly1305_init_pull(header, key);
   }
 
-  /** The chunk's audio and whether it ends the segment, or undefined when it is not the chunk that belongs at this place. */
-  open(body: Uint8Array, place: ChunkPlace): { audio: Uint8Array; isFinal: boolean } | undefined {
+  /** The chunk's audio, or undefined when it is not the chunk that belongs at this place or does not end what it is said to end. */
+  open(body: Uint8Array, place: ChunkPlace): Uint8Array | undefined {
     if (this.#isOver || body.length < CHUNK_OVERHEAD_BYTES) return undefined;
     const opened = sodium.crypto_secretstream_xchacha20poly1305_pull(this.#state, body, chunkBinding(place));
     if (opened === false) return undefined;
-    return { audio: opened.message, isFinal: opened.tag === sodium.crypto_secretstream_xchacha20poly1305_TAG_FINAL };
+    const isFinal = opened.tag === sodium.crypto_secretstream_xchacha20poly1305_TAG_FINAL;
+    return isFinal === (place.ends !== ENDS.nothing) ? opened.message : undefined;
   }
 
   [Symbol.dispose](): void {

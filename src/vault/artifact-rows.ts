@@ -1,7 +1,8 @@
 // The rows around an artifact: openings, closings, read marks, segments and chunks, and what the trail says of them. FORMAT.md §5.
 import type { Database } from 'better-sqlite3';
+import type { RowChange } from '../audit/entry.ts';
 import type { Json } from '../kernel/canonical.ts';
-import { CHUNK_MS, MAX_SEGMENT_MS } from '../seal/capture-sealer.ts';
+import { ENDS } from '../seal/segment.ts';
 import { blake2b } from '../seal/sodium.ts';
 import type { ClearColumns } from './captured-table.ts';
 import type { ArtifactKind, ArtifactState, AudioEncoding } from './contract.ts';
@@ -13,6 +14,7 @@ export interface ArtifactRow {
   readonly seq: number;
   readonly row: string;
   readonly epoch: string;
+  readonly schema: number;
   readonly body: Uint8Array;
   /** The audit entry it was written with. */
   readonly entry: number;
@@ -42,7 +44,7 @@ export interface AudioSum {
   readonly segments: number;
   readonly chunks: number;
   readonly tags: Uint8Array;
-  /** Every segment ends in a chunk that says it is final. */
+  /** No segment is missing and the last chunk ends the artifact. */
   readonly isWhole: boolean;
 }
 
@@ -58,39 +60,80 @@ export interface ChunkRow {
   readonly chunk: number;
   readonly first_sample: number;
   readonly samples: number;
+  /** What it ends: see `Ends`. */
   readonly final: number;
   readonly body: Uint8Array;
 }
 
-const SEGMENT_PREFIX = Buffer.from('wardline-segment-1', 'ascii');
+const SUM_PREFIX = Buffer.from('wardline-audio-1', 'ascii');
+const SEGMENT_STEP = 1;
+const CHUNK_STEP = 2;
+/** What no hash is. */
+const NOTHING = new Uint8Array(32);
 
-/** Where a segment's running hash begins: FORMAT.md §5.3. */
-export function beginSum(segment: number, firstSample: number, header: Uint8Array): Uint8Array {
-  const input = Buffer.alloc(12);
-  input.writeUInt32BE(segment, 0);
-  input.writeBigUInt64BE(BigInt(firstSample), 4);
-  return blake2b(Buffer.concat([SEGMENT_PREFIX, input, header]));
+/** Where an artifact's running hash begins: FORMAT.md §5.3. */
+export function beginSum(artifactId: string): Uint8Array {
+  return blake2b(Buffer.concat([SUM_PREFIX, Buffer.from(artifactId, 'ascii')]));
 }
 
-/** A segment's hash after one more chunk. It covers the whole ciphertext: who knows a key of his own can make any tag. */
-export function addChunk(
-  sum: Uint8Array,
-  { chunk, first_sample, samples, final, body }: Omit<ChunkRow, 'segment'>,
-): Uint8Array {
-  const input = Buffer.alloc(81);
+/** The hash once a segment has begun. */
+export function addSegment(sum: Uint8Array, { segment, first_sample, header }: Omit<SegmentRow, 'epoch'>): Uint8Array {
+  const input = Buffer.alloc(45);
   input.set(sum, 0);
-  input.writeUInt32BE(chunk, 32);
-  input.writeBigUInt64BE(BigInt(first_sample), 36);
-  input.writeUInt32BE(samples, 44);
-  input.writeUInt8(final, 48);
-  input.set(blake2b(body), 49);
+  input.writeUInt8(SEGMENT_STEP, 32);
+  input.writeUInt32BE(segment, 33);
+  input.writeBigUInt64BE(BigInt(first_sample), 37);
+  return blake2b(Buffer.concat([input, header]));
+}
+
+/** The hash after one more chunk. It covers the whole ciphertext: who knows a key of his own can make any tag. */
+export function addChunk(sum: Uint8Array, row: ChunkRow): Uint8Array {
+  const input = Buffer.alloc(86);
+  input.set(sum, 0);
+  input.writeUInt8(CHUNK_STEP, 32);
+  input.writeUInt32BE(row.segment, 33);
+  input.writeUInt32BE(row.chunk, 37);
+  input.writeBigUInt64BE(BigInt(row.first_sample), 41);
+  input.writeUInt32BE(row.samples, 49);
+  input.writeUInt8(row.final, 53);
+  input.set(blake2b(row.body), 54);
   return blake2b(input);
 }
 
-/** The artifact's hash, from those of its segments in order of their numbers. */
-export function totalOf(sums: ReadonlyMap<number, Uint8Array>): Uint8Array {
-  const ordered = [...sums].sort(([left], [right]) => left - right).map(([, sum]) => sum);
-  return blake2b(Buffer.concat(ordered));
+/** Adds up an artifact's audio, row by row in order. */
+export class RunningSum {
+  tags: Uint8Array;
+  samples = 0;
+  segments = 0;
+  chunks = 0;
+  /** No segment is missing, and each but the last ends in a chunk that ends it and no more. */
+  #isUnbroken = true;
+  #last: number = ENDS.segment;
+
+  constructor(artifactId: string) {
+    this.tags = beginSum(artifactId);
+  }
+
+  addSegment(row: Omit<SegmentRow, 'epoch'>): void {
+    if (row.segment !== this.segments || this.#last !== ENDS.segment) this.#isUnbroken = false;
+    this.tags = addSegment(this.tags, row);
+    this.#last = ENDS.nothing;
+    this.segments++;
+  }
+
+  addChunk(row: ChunkRow): void {
+    if (row.segment !== this.segments - 1 || this.#last !== ENDS.nothing) this.#isUnbroken = false;
+    this.tags = addChunk(this.tags, row);
+    this.samples = Math.max(this.samples, row.first_sample + row.samples);
+    this.#last = row.final;
+    this.chunks++;
+  }
+
+  /** What it adds up to; whole when the last chunk says that it ends the artifact. */
+  get total(): AudioSum {
+    const { samples, segments, chunks, tags } = this;
+    return { samples, segments, chunks, tags, isWhole: this.#isUnbroken && this.#last === ENDS.artifact };
+  }
 }
 
 export function segmentKeyRow(artifactId: string, segment: number): string {
@@ -127,15 +170,20 @@ export class ArtifactRows {
     return this.#sql.isOpen.get(artifactId) !== undefined;
   }
 
-  markOpen(artifactId: string): void {
+  markOpen(tx: InnerTransaction, artifactId: string): void {
     this.#sql.putOpen.run(artifactId);
+    tx.wroteMutable(describeOpen(artifactId));
+  }
+
+  #dropOpen(tx: InnerTransaction, artifactId: string): void {
+    if (this.#sql.dropOpen.run(artifactId).changes > 0) tx.removedMutable(describeOpen(artifactId));
   }
 
   close(tx: InnerTransaction, closing: Omit<Closing, 'entry'>): void {
     const { artifact, kind, mailbox, state, samples, segments, chunks, tags } = closing;
     const values = [artifact, kind, mailbox, state, closing.duration_ms, samples, segments, chunks, tags, tx.entry];
     this.#sql.putClosing.run(...values);
-    this.#sql.dropOpen.run(artifact);
+    this.#dropOpen(tx, artifact);
     tx.wrote('closings', artifact, closingHash(closing));
   }
 
@@ -161,42 +209,32 @@ export class ArtifactRows {
     return (this.#sql.samples.get(artifactId) as number | null) ?? 0;
   }
 
-  /** The running hash of each segment. */
-  sums(artifactId: string): Map<number, Uint8Array> {
-    return this.#read(artifactId).sums;
-  }
-
-  /** Whether the last segment ended because the writer was done, not because it was full or a gap came. */
-  hasEnd(artifactId: string, rate: number): boolean {
-    const last = this.segments(artifactId).at(-1);
-    const chunk = last && (this.#sql.lastChunk.get(artifactId, last.segment) as ChunkRow | undefined);
-    if (last === undefined || chunk?.final !== 1) return false;
-    const isGap = chunk.samples === 0 && chunk.chunk > 0 && chunk.first_sample === last.first_sample;
-    const length = chunk.first_sample + chunk.samples - last.first_sample;
-    return !isGap && length * 1000 <= (MAX_SEGMENT_MS - CHUNK_MS) * rate;
-  }
-
   /** Reads every chunk; a long recording takes a while. */
   sum(artifactId: string): AudioSum {
-    return this.#read(artifactId).total;
+    return this.running(artifactId).total;
   }
 
-  #read(artifactId: string): { total: AudioSum; sums: Map<number, Uint8Array> } {
-    let chunks = 0;
-    let samples = 0;
-    const segments = this.segments(artifactId);
-    const finals = new Map(segments.map(({ segment }) => [segment, false]));
-    const sums = new Map(
-      segments.map(({ segment, first_sample, header }) => [segment, beginSum(segment, first_sample, header)]),
-    );
-    for (const row of this.#sql.tags.iterate(artifactId) as IterableIterator<ChunkRow>) {
-      sums.set(row.segment, addChunk(sums.get(row.segment) ?? new Uint8Array(32), row));
-      samples = Math.max(samples, row.first_sample + row.samples);
-      finals.set(row.segment, row.final === 1);
-      chunks++;
+  /** Whether the audio that is stored is what was closed. */
+  holds({ artifact, samples, segments, chunks, tags }: Closing): boolean {
+    const sum = this.sum(artifact);
+    const isCounted = sum.samples === samples && sum.segments === segments && sum.chunks === chunks;
+    return isCounted && Buffer.from(sum.tags).equals(Buffer.from(tags));
+  }
+
+  /** The same, to go on from there. */
+  running(artifactId: string): RunningSum {
+    const sum = new RunningSum(artifactId);
+    try {
+      for (const row of this.segments(artifactId)) {
+        sum.addSegment(row);
+        for (const chunk of this.chunks(artifactId, row.segment)) sum.addChunk(chunk);
+      }
+    } catch (thrown) {
+      if (!(thrown instanceof RangeError)) throw thrown;
+      sum.tags = NOTHING; // a column holds a number that nothing of ours has
     }
-    const isWhole = finals.size > 0 && [...finals.values()].every(Boolean);
-    return { total: { samples, segments: finals.size, chunks, tags: totalOf(sums), isWhole }, sums };
+    if (this.#sql.stray.get(artifactId) !== undefined) sum.tags = NOTHING; // audio that belongs to no segment
+    return sum;
   }
 
   /** Destroys the artifact: its keys first, then all its rows. */
@@ -207,7 +245,7 @@ export class ArtifactRows {
     artifacts.dispose(tx, artifactId);
     this.#sql.dropChunks.run(artifactId);
     this.#sql.dropSegments.run(artifactId);
-    this.#sql.dropOpen.run(artifactId);
+    this.#dropOpen(tx, artifactId);
     if (this.#sql.dropClosing.run(artifactId).changes > 0) tx.removed('closings', artifactId);
     if (this.#sql.dropRead.run(artifactId).changes > 0) tx.removed('read_marks', artifactId);
   }
@@ -217,6 +255,21 @@ export function closingHash(closing: Omit<Closing, 'entry'>): string {
   const { kind, mailbox, state, duration_ms, samples, segments, chunks, tags } = closing;
   const clear: Json = { kind, mailbox: hexOrNull(mailbox), state, duration_ms, samples, segments, chunks };
   return rowHash(tags, clear);
+}
+
+/** Every open artifact as the trail knows it. */
+export function describeOpenArtifacts(db: Database): Required<RowChange>[] {
+  return (db.prepare('SELECT artifact FROM open_artifacts').pluck().all() as string[]).map(describeOpen);
+}
+
+/** An open artifact as the trail knows it. */
+export function describeOpen(artifactId: string): Required<RowChange> {
+  return {
+    table: 'open_artifacts',
+    row: artifactId,
+    version: 1,
+    hash: rowHash(Buffer.from(artifactId, 'ascii'), null),
+  };
 }
 
 export function readMarkHash(artifactId: string): string {
@@ -246,9 +299,8 @@ function prepare(db: Database) {
     segments: db.prepare('SELECT * FROM segments WHERE artifact = ? ORDER BY segment'),
     chunks: db.prepare('SELECT * FROM chunks WHERE artifact = ? AND segment = ? ORDER BY chunk'),
     samples: db.prepare('SELECT max(first_sample + samples) FROM chunks WHERE artifact = ?').pluck(),
-    tags: db.prepare(`SELECT segment, chunk, first_sample, samples, final, body
-      FROM chunks WHERE artifact = ? ORDER BY segment, chunk`),
-    lastChunk: db.prepare('SELECT * FROM chunks WHERE artifact = ? AND segment = ? ORDER BY chunk DESC LIMIT 1'),
+    stray: db.prepare(`SELECT 1 FROM chunks c WHERE artifact = ? AND NOT EXISTS
+      (SELECT 1 FROM segments s WHERE s.artifact = c.artifact AND s.segment = c.segment) LIMIT 1`),
     marks: db.prepare('SELECT row FROM artifact_marks WHERE artifact = ?').pluck(),
     dropChunks: db.prepare('DELETE FROM chunks WHERE artifact = ?'),
     dropSegments: db.prepare('DELETE FROM segments WHERE artifact = ?'),

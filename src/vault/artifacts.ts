@@ -1,5 +1,5 @@
 // Captured artifacts, write side: opening, marks, closing, recovery at start and disposal. Works with records locked.
-import type { AuditAction, AuditEntry, RowChange } from '../audit/entry.ts';
+import type { AuditAction, AuditEntry } from '../audit/entry.ts';
 import { WardlineError } from '../kernel/errors.ts';
 import { type ArtifactId, newId } from '../kernel/id.ts';
 import { sampleRate } from '../seal/intake.ts';
@@ -83,11 +83,8 @@ export class Artifacts implements Disposable {
   }
 
   #isAsClosed(closing: Closing): boolean {
-    const { artifact, entry, tags } = closing;
-    return (
-      isGenuine(this.#core, 'closings', artifact, closingHash(closing), entry) &&
-      Buffer.from(this.rows.sum(artifact).tags).equals(Buffer.from(tags))
-    );
+    const { artifact, entry } = closing;
+    return isGenuine(this.#core, 'closings', artifact, closingHash(closing), entry) && this.rows.holds(closing);
   }
 
   mailboxDigest(mailbox: string): Uint8Array {
@@ -112,17 +109,24 @@ export class Artifacts implements Disposable {
 
   /**
    * Deals with what was being captured when the vault went down: a recovery entry says `cut-off`, at once or, when only the
-   * vault was restarted, once its writer has had time to come back.
+   * vault was restarted, once its writer has had time to come back. What the trail does not know as open gets no such entry.
    */
   recover(canResume: boolean): void {
-    const open = this.rows.open();
+    const open = this.rows.open().filter((artifactId) => !this.tampered.has(artifactId));
     if (!canResume) {
-      for (const artifactId of open) this.#recoverOne(artifactId);
+      this.#recoverAll(open);
       return;
     }
     for (const artifactId of open) this.intake.resume(this.get(artifactId));
     const silent = () => open.filter((artifactId) => !this.intake.wasHeardSinceResume(artifactId));
     if (open.length > 0) this.#recovery = this.#core.clock.after(RESUME_MS, () => this.#recoverAll(silent()));
+  }
+
+  /** What is said to be open and the trail does not know as open was closed or never opened: it is not recovered. */
+  distrust(rows: ReadonlySet<string>): void {
+    for (const artifactId of this.rows.open()) {
+      if (rows.has(`open_artifacts/${artifactId}`)) this.tampered.add(artifactId);
+    }
   }
 
   /** Closes, from time to time, what a controller that died has left open. */
@@ -154,7 +158,7 @@ export class Artifacts implements Disposable {
     const entry = { action: 'artifact-opened', actor, address: '', outcome: 'ok', subject: artifactId } as const;
     this.#core.transact(entry, (tx) => {
       this.#core.artifacts.insert(tx, artifactId, epoch, header, { kind, mailbox: digest, encoding, channels });
-      this.rows.markOpen(artifactId);
+      this.rows.markOpen(tx, artifactId);
       this.intake.expect(this.get(artifactId));
     });
     return artifactId;
@@ -209,33 +213,10 @@ export class Artifacts implements Disposable {
     const artifact = this.get(artifactId);
     this.intake.flush();
     this.intake.forget(artifactId);
-    if (this.#wasClosed(artifact)) {
-      this.tampered.add(artifactId); // somebody took its closing away
-      return;
-    }
     const sum = this.rows.sum(artifactId);
-    const isDone = sum.isWhole && this.rows.hasEnd(artifactId, sampleRate(artifact.encoding));
-    const state = isDone ? 'complete' : 'cut-off'; // its writer was done, only the closing was missing
+    const state = sum.isWhole ? 'complete' : 'cut-off'; // its writer was done, only the closing was missing
     this.#writeClosing(artifact, sum, state, 'recovered after an interruption');
     this.mailboxChanged(artifact);
-  }
-
-  /** Whether an entry since its opening speaks of its closing. What is open was opened lately, so that these are few. */
-  #wasClosed({ row, entry }: ArtifactRow): boolean {
-    const { trail } = this.#core;
-    for (let sequence = entry + 1; sequence <= trail.sequence; sequence++) {
-      const rows = this.#tryRead(sequence);
-      if (rows.some((change) => change.table === 'closings' && change.row === row)) return true;
-    }
-    return false;
-  }
-
-  #tryRead(sequence: number): readonly RowChange[] {
-    try {
-      return this.#core.trail.read(sequence)?.rows ?? [];
-    } catch {
-      return []; // the walk over the chain names it
-    }
   }
 
   #dispose(entry: AuditEntry, artifact: ArtifactRow): void {

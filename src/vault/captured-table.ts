@@ -3,7 +3,7 @@ import type { Database, Statement } from 'better-sqlite3';
 import type { Json } from '../kernel/canonical.ts';
 import { sodium, wipe } from '../seal/sodium.ts';
 import type { Epoch } from './epochs.ts';
-import { KEY_BYTES, openRecord, type RecordPlace, rowHash, sealRecord } from './format.ts';
+import { KEY_BYTES, openRecord, RECORD_SCHEMA, type RecordPlace, rowHash, sealRecord } from './format.ts';
 import type { RecordKeys } from './record-keys.ts';
 import type { InnerTransaction } from './transact.ts';
 
@@ -14,6 +14,8 @@ export interface CapturedRow {
   readonly seq: number;
   readonly row: string;
   readonly epoch: string;
+  /** Of the sealed JSON. */
+  readonly schema: number;
   readonly body: Uint8Array;
   /** The audit entry it was written with. */
   readonly entry: number;
@@ -39,7 +41,7 @@ export class CapturedTable {
     const { db, table, columns } = options;
     this.name = table;
     this.#options = options;
-    const all = ['row', 'epoch', 'body', 'entry', ...columns];
+    const all = ['row', 'epoch', 'schema', 'body', 'entry', ...columns];
     const marks = all.map(() => '?').join(', ');
     this.#insert = db.prepare(`INSERT INTO ${table} (${all.join(', ')}) VALUES (${marks})`);
     this.#get = db.prepare(`SELECT * FROM ${table} WHERE row = ?`);
@@ -56,11 +58,11 @@ export class CapturedTable {
     terms: readonly Uint8Array[] = [],
   ): number {
     const key = sodium.randombytes_buf(KEY_BYTES);
-    const body = sealRecord(key, value, this.#place(row, epoch.id));
+    const body = sealRecord(key, value, this.#place(row, epoch.id, RECORD_SCHEMA));
     this.#options.keys.putBoxed(this.name, row, epoch.id, sodium.crypto_box_seal(key, epoch.publicKey));
     wipe(key);
     const columns = this.#options.columns.map((column) => clear[column] ?? null);
-    const { lastInsertRowid } = this.#insert.run(row, epoch.id, body, tx.entry, ...columns);
+    const { lastInsertRowid } = this.#insert.run(row, epoch.id, RECORD_SCHEMA, body, tx.entry, ...columns);
     tx.wrote(this.name, row, rowHash(body, clearJson(this.#options.columns, clear, terms)));
     return Number(lastInsertRowid);
   }
@@ -70,10 +72,10 @@ export class CapturedTable {
   }
 
   /** @throws WardlineError `records-locked`, `record-damaged` */
-  open<Value>({ row, epoch, body }: CapturedRow): Value {
+  open<Value>({ row, epoch, schema, body }: CapturedRow): Value {
     const key = this.#options.keys.open(this.name, row);
     try {
-      return openRecord<Value>(key, body, this.#place(row, epoch));
+      return openRecord<Value>(key, body, this.#place(row, epoch, schema));
     } finally {
       wipe(key);
     }
@@ -90,9 +92,9 @@ export class CapturedTable {
     return rowHash(row.body, clearJson(this.#options.columns, row as CapturedRow & ClearColumns, terms));
   }
 
-  #place(row: string, epoch: string): RecordPlace {
+  #place(row: string, epoch: string, schema: number): RecordPlace {
     const { vaultId, table, kind } = this.#options;
-    return { vault: vaultId, table, row, kind, schema: 1, version: 1, epoch };
+    return { vault: vaultId, table, row, kind, schema, version: 1, epoch };
   }
 }
 

@@ -88,12 +88,9 @@ function fill(db: Database, options: NewVault, { secret, recoveryCode, tls }: In
   const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
   const [recordsPublicKey, auditPublicKey] = [base64(records.publicKey), base64(signing.publicKey)];
   const createdAt = clock.now();
-  writeIdentity(db, { format: FORMAT_VERSION, vaultId, createdAt, recordsPublicKey, auditPublicKey }, service);
-  const keyring = Keyring.made(
-    db,
-    { format: FORMAT_VERSION, vaultId, createdAt, recordsPublicKey, auditPublicKey },
-    service,
-  );
+  const identity = { format: FORMAT_VERSION, vaultId, createdAt, generation: 1, recordsPublicKey, auditPublicKey };
+  writeIdentity(db, identity, service);
+  const keyring = Keyring.made(db, identity, service);
   const core = newCore(db, keyring, clock);
   putSlot(core, newSlot(vaultId, 'key-file', keyFileOpens, secret, halves));
   putSlot(core, newSlot(vaultId, 'recovery', 'both', recoveryCode, halves));

@@ -1,5 +1,6 @@
 // Epochs: a key pair for each retention class and month; captured things are sealed to its public part. FORMAT.md §3.4.
 import type { Database } from 'better-sqlite3';
+import type { RowChange } from '../audit/entry.ts';
 import { canonicalBytes, type Json } from '../kernel/canonical.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { WardlineError } from '../kernel/errors.ts';
@@ -7,7 +8,7 @@ import { blake2b, isEqual, sodium, wipe } from '../seal/sodium.ts';
 import { KEY_BYTES, rowHash } from './format.ts';
 import type { Keyring } from './keyring.ts';
 import type { RecordsKeyPair, ServiceKeys } from './purpose-keys.ts';
-import type { Transactor } from './transact.ts';
+import type { InnerTransaction, Transactor } from './transact.ts';
 
 export type RetentionClass = 'cdr' | 'voicemail' | 'recording' | 'greeting';
 
@@ -73,7 +74,7 @@ export class Epochs {
     const known = this.#secrets.get(id);
     if (known !== undefined) return known;
     const row = this.#row(id);
-    const secrets = openSecret(row, bindingOf(row, this.#keyring.vaultId), pair);
+    const secrets = openSecret(row, bindingOf(row, this.#keyring.vaultId), pair, this.#keyring.service.epochMac);
     if (secrets === undefined) throw epochDamaged();
     this.#secrets.set(id, secrets);
     return secrets;
@@ -88,20 +89,44 @@ export class Epochs {
   }
 
   /** Seals every epoch's secret to the records key of now, and MACs its public part; only inside a transaction. */
-  reseal({ service, pair }: { readonly service: ServiceKeys; readonly pair: RecordsKeyPair }): void {
+  reseal(
+    tx: InnerTransaction,
+    { service, pair }: { readonly service: ServiceKeys; readonly pair: RecordsKeyPair },
+  ): void {
     const update = this.#db.prepare('UPDATE epochs SET mac = ?, secret = ? WHERE id = ?');
     const recordsPublicKey = Buffer.from(this.#keyring.identity.recordsPublicKey, 'base64');
-    for (const row of this.#db.prepare('SELECT * FROM epochs').all() as EpochRow[]) {
-      const binding = bindingOf(row, this.#keyring.vaultId);
-      const isSound = isEqual(blake2b(canonicalBytes(binding), service.epochMac), row.mac);
-      const secrets = openSecret(row, binding, pair);
-      if (!isSound || secrets === undefined) continue; // damaged or destroyed: it stays that
-      const { privateKey, wrapKey } = secrets;
-      const plain = Buffer.concat([privateKey, wrapKey, blake2b(canonicalBytes(binding))]);
-      const mac = blake2b(canonicalBytes(binding), this.#keyring.service.epochMac);
-      update.run(mac, sodium.crypto_box_seal(plain, recordsPublicKey), row.id);
-      wipe(plain, privateKey, wrapKey);
+    for (const row of this.#all()) {
+      const resealed = this.#resealed(row, service.epochMac, pair, recordsPublicKey) ?? row; // damaged or destroyed: it stays that
+      update.run(resealed.mac, resealed.secret, row.id);
+      tx.wroteMutable(describeEpoch(resealed));
     }
+  }
+
+  /** Every row as the trail knows it. */
+  *describeAll(): Generator<Required<RowChange>> {
+    for (const row of this.#all()) yield describeEpoch(row);
+  }
+
+  /** Destroys an epoch's secret, for good. */
+  destroy(tx: InnerTransaction, id: string): void {
+    const row = this.#db.prepare('SELECT * FROM epochs WHERE id = ?').get(id) as EpochRow;
+    this.#db.prepare('UPDATE epochs SET secret = NULL WHERE id = ?').run(id);
+    tx.changedMutable(describeEpoch(row), describeEpoch({ ...row, secret: null }));
+  }
+
+  #resealed(row: EpochRow, formerMac: Uint8Array, pair: RecordsKeyPair, recordsPublicKey: Uint8Array) {
+    const binding = bindingOf(row, this.#keyring.vaultId);
+    const isSound = isEqual(blake2b(canonicalBytes(binding), formerMac), row.mac);
+    const secrets = isSound ? openSecret(row, binding, pair, formerMac) : undefined;
+    if (secrets === undefined) return undefined;
+    const { epochMac } = this.#keyring.service;
+    const secret = sealSecret(secrets, binding, epochMac, recordsPublicKey);
+    wipe(secrets.privateKey, secrets.wrapKey);
+    return { ...row, mac: blake2b(canonicalBytes(binding), epochMac), secret };
+  }
+
+  #all(): EpochRow[] {
+    return this.#db.prepare('SELECT * FROM epochs').all() as EpochRow[];
   }
 
   /** Whether an epoch's secret can be had. Records must be unlocked. */
@@ -128,19 +153,25 @@ export class Epochs {
   }
 
   #create(retention: RetentionClass, month: string): EpochRow {
-    const count = this.#db.prepare('SELECT count(*) FROM epochs WHERE class = ? AND month = ?').pluck();
-    const id = `${retention}-${month}-${Number(count.get(retention, month)) + 1}`;
+    const id = this.#nextId(retention, month);
     const { publicKey, privateKey } = sodium.crypto_box_keypair();
     const wrapKey = sodium.randombytes_buf(KEY_BYTES);
     const binding = bindingOf({ id, class: retention, month, public: publicKey }, this.#keyring.vaultId);
-    const plain = Buffer.concat([privateKey, wrapKey, blake2b(canonicalBytes(binding))]);
     const recordsPublicKey = Buffer.from(this.#keyring.identity.recordsPublicKey, 'base64');
-    const secret = sodium.crypto_box_seal(plain, recordsPublicKey);
-    wipe(plain, privateKey, wrapKey);
-    const mac = blake2b(canonicalBytes(binding), this.#keyring.service.epochMac);
+    const { epochMac } = this.#keyring.service;
+    const secret = sealSecret({ privateKey, wrapKey }, binding, epochMac, recordsPublicKey);
+    wipe(privateKey, wrapKey);
+    const mac = blake2b(canonicalBytes(binding), epochMac);
     const row: EpochRow = { id, class: retention, month, public: publicKey, mac, secret };
     this.#insert(row);
     return row;
+  }
+
+  /** One above the highest that is there; rows that somebody removed leave no number to be used twice within what is left. */
+  #nextId(retention: RetentionClass, month: string): string {
+    const ids = this.#db.prepare('SELECT id FROM epochs WHERE class = ? AND month = ?').pluck().all(retention, month);
+    const numbers = (ids as string[]).map((id) => Number(id.split('-').at(-1)) || 0);
+    return `${retention}-${month}-${Math.max(0, ...numbers) + 1}`;
   }
 
   #insert({ id, class: retention, month, public: publicKey, mac, secret }: EpochRow): void {
@@ -148,7 +179,7 @@ export class Epochs {
     this.#transactor.transact({ action: 'epoch-created', actor, address: '', outcome: 'ok', subject: id }, (tx) => {
       const insert = 'INSERT INTO epochs (id, class, month, public, mac, secret) VALUES (?, ?, ?, ?, ?, ?)';
       this.#db.prepare(insert).run(id, retention, month, publicKey, mac, secret);
-      tx.wrote('epochs', id, rowHash(publicKey, { class: retention, month }));
+      tx.wroteMutable(describeEpoch({ id, class: retention, month, public: publicKey, mac, secret }));
     });
   }
 
@@ -175,18 +206,47 @@ function bindingOf(row: Pick<EpochRow, 'id' | 'class' | 'month' | 'public'>, vau
   return { purpose: 'wardline-epoch-1', vault: vaultId, epoch: row.id, class: row.class, month: row.month, publicKey };
 }
 
+/** An epoch as the trail knows it. */
+function describeEpoch({ id, class: retention, month, public: publicKey, mac, secret }: EpochRow): Required<RowChange> {
+  const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
+  const clear = { class: retention, month, mac: hex(mac), secret: secret === null ? null : hex(blake2b(secret)) };
+  return { table: 'epochs', row: id, version: 1, hash: rowHash(publicKey, clear) };
+}
+
+/** Anybody can seal to the records key: the last part says that the holder of the service half made it. */
+function sealSecret(
+  { privateKey, wrapKey }: Pick<EpochSecrets, 'privateKey' | 'wrapKey'>,
+  binding: Json,
+  epochMac: Uint8Array,
+  recordsPublicKey: Uint8Array,
+): Uint8Array {
+  const keys = Buffer.concat([privateKey, wrapKey]);
+  const plain = Buffer.concat([keys, secretMac(keys, binding, epochMac)]);
+  const secret = sodium.crypto_box_seal(plain, recordsPublicKey);
+  wipe(keys, plain);
+  return secret;
+}
+
+function secretMac(keys: Uint8Array, binding: Json, epochMac: Uint8Array): Uint8Array {
+  const input = Buffer.concat([canonicalBytes(binding), keys]);
+  const mac = blake2b(input, epochMac);
+  wipe(input);
+  return mac;
+}
+
 function openSecret(
   row: EpochRow,
   binding: Json,
   pair: { readonly publicKey: Uint8Array; readonly privateKey: Uint8Array },
+  epochMac: Uint8Array,
 ): EpochSecrets | undefined {
   if (row.secret === null) return undefined;
   try {
     const plain = sodium.crypto_box_seal_open(row.secret, pair.publicKey, pair.privateKey);
     const privateKey = plain.slice(0, KEY_BYTES);
-    // Anybody can seal to the records key: only who made the epoch has the private part of its public key.
     const isPair = isEqual(sodium.crypto_scalarmult_base(privateKey), new Uint8Array(row.public));
-    const isOurs = isPair && isEqual(plain.slice(2 * KEY_BYTES), blake2b(canonicalBytes(binding)));
+    const keys = plain.subarray(0, 2 * KEY_BYTES);
+    const isOurs = isPair && isEqual(plain.slice(2 * KEY_BYTES), secretMac(keys, binding, epochMac));
     const wrapKey = plain.slice(KEY_BYTES, 2 * KEY_BYTES);
     wipe(plain);
     return isOurs ? { publicKey: new Uint8Array(row.public), privateKey, wrapKey } : undefined;

@@ -5,6 +5,8 @@ import { blake2b, sodium } from '../seal/sodium.ts';
 
 /** The version of the whole format: of what `meta` says and of every blob's first byte. */
 export const FORMAT_VERSION = 1;
+/** The version of each record's JSON, as it is written now. */
+export const RECORD_SCHEMA = 1;
 export const KEY_BYTES = 32;
 const NONCE_BYTES = 24;
 const HEADER_BYTES = 1 + NONCE_BYTES;

@@ -4,22 +4,14 @@ import type { Statement } from 'better-sqlite3';
 import { WardlineError } from '../kernel/errors.ts';
 import { MAX_SEGMENT_MS } from '../seal/capture-sealer.ts';
 import { bytesPerSample, type ChunkAsk, type IntakeGrant, type SegmentAsk, sampleRate } from '../seal/intake.ts';
-import { CHUNK_OVERHEAD_BYTES, SEALED_KEY_BYTES, STREAM_HEADER_BYTES } from '../seal/segment.ts';
-import {
-  type ArtifactRow,
-  type ArtifactRows,
-  type AudioSum,
-  addChunk,
-  beginSum,
-  segmentKeyRow,
-  totalOf,
-} from './artifact-rows.ts';
+import { CHUNK_OVERHEAD_BYTES, ENDS, type Ends, SEALED_KEY_BYTES, STREAM_HEADER_BYTES } from '../seal/segment.ts';
+import { type ArtifactRow, type ArtifactRows, type AudioSum, RunningSum, segmentKeyRow } from './artifact-rows.ts';
 import type { InnerCore } from './engine.ts';
 
 const COMMIT_TICK_MS = 50;
 /** The longest recording, and the segments that it can have. */
-const MAX_ARTIFACT_SECONDS = 48 * 3_600;
-const MAX_SEGMENTS = 100_000;
+const MAX_ARTIFACT_SECONDS = 24 * 3_600;
+const MAX_SEGMENTS = 4_096;
 const MAX_CHUNK_MS = 500;
 /** Artifacts that are captured at once. */
 const MAX_OPEN_ARTIFACTS = 2_000;
@@ -34,9 +26,10 @@ const SILENT_LIMIT_MS = 2 * 3_600_000;
 
 interface Writing {
   readonly artifact: ArtifactRow;
-  readonly segments: Map<number, { first: number; next: number; isFinal: boolean; sum: Uint8Array }>;
-  samples: number;
-  chunks: number;
+  /** What has been taken so far. */
+  readonly sum: RunningSum;
+  /** The newest segment: the one that chunks are taken for. */
+  segment: { readonly number: number; readonly first: number; next: number; ends: Ends } | undefined;
   state: 'waiting' | 'capturing' | 'ended' | 'failed';
   /** Since the vault was started. */
   wasHeard: boolean;
@@ -88,48 +81,44 @@ export class Intake {
 
   /** Takes up an artifact whose writer may still be there after the vault alone was restarted. */
   resume(artifact: ArtifactRow): void {
-    const writing = newWriting(artifact, this.#core.clock.monotonic());
-    const sum = this.#rows.sum(artifact.row);
-    const sums = this.#rows.sums(artifact.row);
-    Object.assign(writing, { samples: sum.samples, chunks: sum.chunks, state: 'capturing' });
-    for (const { segment, first_sample } of this.#rows.segments(artifact.row)) {
-      const known = { first: first_sample, next: 0, isFinal: false, sum: sums.get(segment)! };
-      for (const chunk of this.#rows.chunks(artifact.row, segment)) {
-        known.next = chunk.chunk + 1;
-        known.isFinal = chunk.final === 1;
-      }
-      writing.segments.set(segment, known);
+    const sum = this.#rows.running(artifact.row);
+    const writing = newWriting(artifact, this.#core.clock.monotonic(), sum);
+    writing.state = 'capturing';
+    const newest = this.#rows.segments(artifact.row).at(-1);
+    if (newest !== undefined) {
+      const last = [...this.#rows.chunks(artifact.row, newest.segment)].at(-1);
+      const next = last === undefined ? 0 : last.chunk + 1;
+      writing.segment = { number: newest.segment, first: newest.first_sample, next, ends: (last?.final ?? 0) as Ends };
+      if (last?.final === ENDS.artifact) writing.state = 'ended';
     }
     this.#writings.set(artifact.row, writing);
   }
 
   begin(artifactId: string): IntakeGrant {
     const writing = this.#get(artifactId);
-    if (writing.state === 'ended') writing.ended = Promise.withResolvers();
+    if (writing.state === 'ended' || writing.segment?.ends === ENDS.artifact) throw isOver();
     writing.state = 'capturing';
     const { epoch, encoding, channels } = writing.artifact;
     const publicKey = Buffer.from(this.#core.epochs.get(epoch).publicKey).toString('base64');
-    const nextSegment = Math.max(-1, ...writing.segments.keys()) + 1;
-    return { epoch, publicKey, encoding, channels, nextSegment };
+    const { segments: nextSegment, samples: nextSample } = writing.sum;
+    return { epoch, publicKey, encoding, channels, nextSegment, nextSample };
   }
 
   async segment(ask: SegmentAsk, body: Uint8Array): Promise<void> {
     const { artifactId, segment, firstSample } = ask;
     const writing = this.#get(artifactId);
     const header = Buffer.from(body.subarray(SEALED_KEY_BYTES));
-    if (writing.segments.has(segment)) {
+    if (isCount(segment) && segment < writing.sum.segments) {
       this.flush();
       const stored = this.#getSegment.get(artifactId, segment) as Buffer | undefined;
       if (stored === undefined || !stored.equals(header)) throw differs();
       return;
     }
-    const { encoding, epoch } = writing.artifact;
-    const isPlaced = isCount(segment) && segment < MAX_SEGMENTS && isSampleNumber(firstSample, encoding);
-    const isShaped = isPlaced && ask.epoch === epoch;
-    if (!isShaped || body.length !== SEALED_KEY_BYTES + STREAM_HEADER_BYTES) throw malformed();
+    mustFollow(writing, ask);
+    if (body.length !== SEALED_KEY_BYTES + STREAM_HEADER_BYTES) throw malformed();
     const sealedKey = Buffer.from(body.subarray(0, SEALED_KEY_BYTES));
-    const sum = beginSum(segment, firstSample, header);
-    writing.segments.set(segment, { first: firstSample, next: 0, isFinal: false, sum });
+    writing.sum.addSegment({ segment, first_sample: firstSample, header });
+    writing.segment = { number: segment, first: firstSample, next: 0, ends: ENDS.nothing };
     await this.#enqueue(writing, body.length, () => {
       this.#putSegment.run(artifactId, segment, ask.epoch, firstSample, header);
       this.#core.keys.putBoxed('segments', segmentKeyRow(artifactId, segment), ask.epoch, sealedKey);
@@ -137,25 +126,25 @@ export class Intake {
   }
 
   async chunk(ask: ChunkAsk, bytes: Uint8Array): Promise<void> {
-    const { artifactId, segment, chunk, firstSample, samples, isFinal } = ask;
+    const { artifactId, segment, chunk, firstSample, samples, ends } = ask;
     const writing = this.#get(artifactId);
-    const known = writing.segments.get(segment);
-    if (known === undefined || !isCount(chunk) || chunk > known.next) throw malformed();
-    if (chunk < known.next) {
+    const known = writing.segment;
+    if (known === undefined || !isCount(segment) || !isCount(chunk)) throw malformed();
+    if (segment < known.number || (segment === known.number && chunk < known.next)) {
       this.flush();
       const stored = this.#getChunk.get(artifactId, segment, chunk) as Buffer | undefined;
       if (stored === undefined || !stored.equals(bytes)) throw differs();
       return;
     }
-    if (known.isFinal || !isChunkShaped(ask, bytes, writing.artifact, known.first)) throw malformed();
+    const follows = segment === known.number && chunk === known.next && known.ends === ENDS.nothing;
+    if (!follows || writing.state === 'ended' || !isChunkShaped(ask, bytes, writing.artifact, known.first))
+      throw malformed();
     const body = Buffer.from(bytes); // the frame's buffer is larger and shared
     known.next = chunk + 1;
-    known.isFinal = isFinal;
-    known.sum = addChunk(known.sum, { chunk, first_sample: firstSample, samples, final: isFinal ? 1 : 0, body });
-    writing.samples = Math.max(writing.samples, firstSample + samples);
-    writing.chunks++;
+    known.ends = ends;
+    writing.sum.addChunk({ segment, chunk, first_sample: firstSample, samples, final: ends, body });
     await this.#enqueue(writing, body.length, () => {
-      this.#putChunk.run(artifactId, segment, chunk, firstSample, samples, isFinal ? 1 : 0, body);
+      this.#putChunk.run(artifactId, segment, chunk, firstSample, samples, ends, body);
     });
   }
 
@@ -163,7 +152,7 @@ export class Intake {
     const writing = this.#get(artifactId);
     this.flush();
     if (writing.state === 'failed') throw writeFailed();
-    if (writing.chunks < chunks) throw new WardlineError('capture-incomplete', 'Some of the audio did not arrive.');
+    if (writing.sum.chunks < chunks) throw new WardlineError('capture-incomplete', 'Some of the audio did not arrive.');
     writing.state = 'ended';
     writing.ended.resolve();
   }
@@ -174,10 +163,8 @@ export class Intake {
     if (writing?.state === 'capturing') await this.#waitForEnd(writing);
     this.flush();
     if (writing === undefined || writing.state === 'failed') return this.#rows.sum(artifactId);
-    const { samples, chunks } = writing;
-    const tags = totalOf(new Map([...writing.segments].map(([segment, { sum }]) => [segment, sum])));
-    const ends = [...writing.segments.values()].map(({ isFinal }) => isFinal);
-    return { samples, chunks, tags, segments: ends.length, isWhole: ends.length > 0 && ends.every(Boolean) };
+    const { total } = writing.sum;
+    return { ...total, isWhole: total.isWhole && writing.state === 'ended' };
   }
 
   /** Nothing more is taken for the artifact. */
@@ -251,8 +238,8 @@ export class Intake {
     const writing = this.#writings.get(artifactId);
     if (writing === undefined) {
       const isKnown = this.#rows.find(String(artifactId)) !== undefined;
-      const code = isKnown ? 'artifact-closed' : 'artifact-unknown';
-      throw new WardlineError(code, isKnown ? 'This recording is over.' : 'The vault knows no such recording.');
+      if (isKnown) throw isOver();
+      throw new WardlineError('artifact-unknown', 'The vault knows no such recording.');
     }
     if (writing.state === 'failed') throw writeFailed();
     writing.wasHeard = true;
@@ -261,13 +248,12 @@ export class Intake {
   }
 }
 
-function newWriting(artifact: ArtifactRow, heardAt: number): Writing {
+function newWriting(artifact: ArtifactRow, heardAt: number, sum = new RunningSum(artifact.row)): Writing {
   const ended = Promise.withResolvers<void>();
   return {
     artifact,
-    segments: new Map(),
-    samples: 0,
-    chunks: 0,
+    sum,
+    segment: undefined,
     state: 'waiting',
     wasHeard: false,
     heardAt,
@@ -284,18 +270,27 @@ function isSampleNumber(value: unknown, encoding: ArtifactRow['encoding']): bool
   return isCount(value) && value <= MAX_ARTIFACT_SECONDS * sampleRate(encoding);
 }
 
+/** A segment is the next one, begins after what is there, and comes from the artifact's own epoch. FORMAT.md §6. */
+function mustFollow({ artifact, sum, segment: newest, state }: Writing, ask: SegmentAsk): void {
+  const { segment, firstSample, epoch } = ask;
+  const isNext = segment === sum.segments && segment < MAX_SEGMENTS;
+  const isPlaced = isSampleNumber(firstSample, artifact.encoding) && firstSample >= sum.samples;
+  const isOver = state === 'ended' || newest?.ends === ENDS.artifact;
+  if (!isNext || !isPlaced || isOver || epoch !== artifact.epoch) throw malformed();
+}
+
 function isChunkShaped(
   ask: ChunkAsk,
   body: Uint8Array,
   { encoding, channels }: ArtifactRow,
   segmentFirst: number,
 ): boolean {
-  const { firstSample, samples, isFinal } = ask;
+  const { firstSample, samples, ends } = ask;
   const rate = sampleRate(encoding);
   return (
     isSampleNumber(firstSample, encoding) &&
     isCount(samples) &&
-    typeof isFinal === 'boolean' &&
+    (ends === 0 || ends === 1 || ends === 2) &&
     samples * 1000 <= MAX_CHUNK_MS * rate &&
     firstSample >= segmentFirst &&
     (firstSample + samples - segmentFirst) * 1000 <= MAX_SEGMENT_MS * rate &&
@@ -309,6 +304,10 @@ function malformed(): WardlineError {
 
 function differs(): WardlineError {
   return new WardlineError('chunk-differs', 'Other audio is already kept at this place.');
+}
+
+function isOver(): WardlineError {
+  return new WardlineError('artifact-closed', 'This recording is over.');
 }
 
 function writeFailed(): WardlineError {

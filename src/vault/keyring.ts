@@ -13,6 +13,8 @@ export interface VaultIdentity {
   readonly format: number;
   readonly vaultId: string;
   readonly createdAt: number;
+  /** Of today's root: 1, and one more for each rotation. */
+  readonly generation: number;
   /** X25519, base64: epoch secrets are sealed to it. */
   readonly recordsPublicKey: string;
   /** Ed25519, base64: signs heads of the trail. */
@@ -32,6 +34,8 @@ export class Keyring {
   #identity: VaultIdentity;
   #service: ServiceKeys;
   #former: readonly FormerRoot[];
+  /** Generations whose row of `roots` is gone or does not open. */
+  readonly missingRoots: readonly number[];
   #records: RecordsKeyPair | undefined;
 
   private constructor(
@@ -42,7 +46,9 @@ export class Keyring {
   ) {
     this.#db = db;
     this.#identity = identity;
-    this.#former = readFormerRoots(db, identity.vaultId, service.records);
+    const { former, missing } = readFormerRoots(db, identity.vaultId, service.records, identity.generation);
+    this.#former = former;
+    this.missingRoots = missing;
     this.#service = withFirstBlind(service, this.#former);
     this.#records = records;
   }
@@ -105,13 +111,17 @@ export class Keyring {
   /** Takes a new root in place of `old`; nothing of it is written yet. `restore` goes back. */
   replaceRoot({ halves, old, untilEntry, auditKey }: NewRoot) {
     const before = { identity: this.#identity, service: this.#service, former: this.#former, records: this.#records };
-    const { generation = 0 } = this.#former.at(-1) ?? {};
-    const { auditPublicKey } = this.#identity;
+    const { auditPublicKey, generation } = this.#identity;
     const serviceHalf = new Uint8Array(old.service);
-    const root = { generation: generation + 1, untilEntry, serviceHalf, service: this.#service, auditPublicKey };
+    const root = { generation, untilEntry, serviceHalf, service: this.#service, auditPublicKey };
     const pair = deriveRecordsKeyPair(halves.records);
     const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
-    this.#identity = { ...before.identity, recordsPublicKey: base64(pair.publicKey), auditPublicKey: base64(auditKey) };
+    this.#identity = {
+      ...before.identity,
+      generation: generation + 1,
+      recordsPublicKey: base64(pair.publicKey),
+      auditPublicKey: base64(auditKey),
+    };
     this.#former = [...this.#former, root];
     this.#service = withFirstBlind(deriveServiceKeys(halves.service), this.#former);
     if (this.#records !== undefined) this.#records = pair;
@@ -194,7 +204,7 @@ interface NewRoot {
 /** Blind digests stand in rows that are never updated and in row ids: their key is the first root's, for good. */
 function withFirstBlind(service: ServiceKeys, former: readonly FormerRoot[]): ServiceKeys {
   const first = former[0];
-  return first === undefined ? service : { ...service, blind: new Uint8Array(first.service.blind) };
+  return first?.generation !== 1 ? service : { ...service, blind: new Uint8Array(first.service.blind) };
 }
 
 /** Writes the vault's identity; once, at its making. */

@@ -232,7 +232,7 @@ export class Retention implements Disposable {
       AND NOT EXISTS (SELECT 1 FROM record_keys k WHERE k.epoch = e.id)`);
     for (const id of emptied.pluck().all(retention, month) as string[]) {
       this.#core.transact({ ...this.#entry('epoch-destroyed', 'retention'), subject: id }, (tx) => {
-        db.prepare('UPDATE epochs SET secret = NULL WHERE id = ?').run(id);
+        this.#core.epochs.destroy(tx, id);
         noteDisposal(this.#core, tx, id, 0);
       });
       this.#core.epochs.forget(id);

@@ -1,7 +1,8 @@
 // Roots before today's: what the trail's older entries, heads and backups were made with, sealed under today's. FORMAT.md §3.6.
 import type { Database } from 'better-sqlite3';
+import type { RowChange } from '../audit/entry.ts';
 import type { Json } from '../kernel/canonical.ts';
-import { damaged, openBlob, sealBlob } from './format.ts';
+import { openBlob, rowHash, sealBlob } from './format.ts';
 import { deriveServiceKeys, type ServiceKeys } from './purpose-keys.ts';
 
 /** One that was replaced. Its records half is not kept: what it sealed was sealed anew. */
@@ -22,20 +23,48 @@ interface RootRow {
   readonly sealed: Uint8Array;
 }
 
-/** Oldest first. @throws WardlineError `record-damaged` */
-export function readFormerRoots(db: Database, vaultId: string, key: Uint8Array): FormerRoot[] {
+/** Oldest first. What does not open is left out: `missing` names those generations below today's. */
+export function readFormerRoots(
+  db: Database,
+  vaultId: string,
+  key: Uint8Array,
+  generation: number,
+): { former: FormerRoot[]; missing: number[] } {
   const rows = db.prepare('SELECT * FROM roots ORDER BY generation').all() as RootRow[];
-  const open = (generation: number, half: string): { row: RootRow; plain: Uint8Array } => {
-    const row = rows.find((each) => each.generation === generation && each.half === half);
-    const plain = row && openBlob(key, row.sealed, bindingOf(vaultId, row.generation, row.half, row.until_entry));
-    if (row === undefined || plain === undefined) throw damaged('roots');
-    return { row, plain };
+  const former: FormerRoot[] = [];
+  const missing: number[] = [];
+  for (let each = 1; each < generation; each++) {
+    const root = openRoot(rows, vaultId, key, each);
+    if (root === undefined) missing.push(each);
+    else former.push(root);
+  }
+  return { former, missing };
+}
+
+function openRoot(
+  rows: readonly RootRow[],
+  vaultId: string,
+  key: Uint8Array,
+  generation: number,
+): FormerRoot | undefined {
+  const open = (wanted: string) => {
+    const row = rows.find(({ generation: each, half }) => each === generation && half === wanted);
+    return row && openBlob(key, row.sealed, bindingOf(vaultId, generation, wanted, row.until_entry));
   };
-  return [...new Set(rows.map(({ generation }) => generation))].map((generation) => {
-    const { row, plain } = open(generation, 'service');
-    const auditPublicKey = Buffer.from(open(generation, 'audit').plain).toString('base64');
-    const { until_entry: untilEntry } = row;
-    return { generation, untilEntry, serviceHalf: plain, service: deriveServiceKeys(plain), auditPublicKey };
+  const [serviceHalf, audit] = [open('service'), open('audit')];
+  const row = rows.find((each) => each.generation === generation && each.half === 'service');
+  if (serviceHalf === undefined || audit === undefined || row === undefined) return undefined;
+  const auditPublicKey = Buffer.from(audit).toString('base64');
+  const service = deriveServiceKeys(serviceHalf);
+  return { generation, untilEntry: row.until_entry, serviceHalf, service, auditPublicKey };
+}
+
+/** Every row as the trail knows it. */
+export function describeRoots(db: Database): Required<RowChange>[] {
+  const rows = db.prepare('SELECT * FROM roots ORDER BY generation, half').all() as RootRow[];
+  return rows.map(({ generation, half, until_entry, sealed }) => {
+    const hash = rowHash(sealed, { generation, half, until_entry });
+    return { table: 'roots', row: `${generation}/${half}`, version: 1, hash };
   });
 }
 

@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { codeOf, WardlineError } from '../kernel/errors.ts';
 import { newId } from '../kernel/id.ts';
 import { sodium, wipe } from '../seal/sodium.ts';
+import { describeOpenArtifacts } from './artifact-rows.ts';
 import { syncFolder } from './backup/run.ts';
 import type { Ask } from './contract.ts';
 import type { InnerCore } from './engine.ts';
@@ -11,7 +12,7 @@ import { KEY_BYTES } from './format.ts';
 import type { Heads } from './heads.ts';
 import type { Handlers } from './operations.ts';
 import { newRecoveryCode } from './recovery-code.ts';
-import { writeFormerRoots } from './roots.ts';
+import { describeRoots, writeFormerRoots } from './roots.ts';
 import { newKeyFileText, newParameters, type RootHalves, type Slot, type SlotKind, wrapSlot } from './slots.ts';
 import type { InnerTransaction } from './transact.ts';
 import { areMutableRowsSound } from './verify.ts';
@@ -95,7 +96,7 @@ interface Anew {
   readonly slots: readonly Slot[];
   readonly signing: Uint8Array;
   readonly formerRecordsKey: Uint8Array;
-  readonly epochs: Parameters<InnerCore['epochs']['reseal']>[0];
+  readonly epochs: Parameters<InnerCore['epochs']['reseal']>[1];
 }
 
 /** All that the old service half sealed, sealed by the new one; runs inside the transaction. */
@@ -113,10 +114,12 @@ function writeAnew(
     tx.removed('keyring', id);
   }
   for (const slot of slots) tx.putSlot(slot);
-  core.epochs.reseal(epochs);
+  core.epochs.reseal(tx, epochs);
   core.volatile.reseal();
   keyring.writeIdentity();
   writeFormerRoots(db, keyring.vaultId, keyring.service.records, keyring.former);
+  for (const change of describeRoots(db)) tx.wroteMutable(change);
+  for (const change of describeOpenArtifacts(db)) tx.wroteMutable(change);
 }
 
 /** What was altered from outside would be sealed anew as if it were the vault's own. */

@@ -6,6 +6,7 @@ const CAPTURED_COLUMNS = `
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
   row TEXT NOT NULL UNIQUE,
   epoch TEXT NOT NULL,
+  schema INTEGER NOT NULL,
   body BLOB NOT NULL,
   entry INTEGER NOT NULL`;
 
@@ -25,7 +26,7 @@ CREATE INDEX epochs_by_month ON epochs (class, month);
 
 CREATE TABLE service_records (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, space TEXT NOT NULL, row TEXT NOT NULL, version INTEGER NOT NULL,
-  body BLOB NOT NULL, UNIQUE (space, row)
+  schema INTEGER NOT NULL, body BLOB NOT NULL, UNIQUE (space, row)
 ) STRICT;
 CREATE INDEX service_records_by_space ON service_records (space, seq);
 CREATE TABLE blind_index (
@@ -34,7 +35,7 @@ CREATE TABLE blind_index (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX blind_index_by_row ON blind_index (space, row);
 CREATE TABLE volatile_records (
-  space TEXT NOT NULL, row TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (space, row)
+  space TEXT NOT NULL, row TEXT NOT NULL, schema INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (space, row)
 ) STRICT;
 
 CREATE TABLE calls (${CAPTURED_COLUMNS}) STRICT;

@@ -3,7 +3,7 @@ import type { Database } from 'better-sqlite3';
 import type { RowChange } from '../audit/entry.ts';
 import { codeOf, WardlineError } from '../kernel/errors.ts';
 import type { IndexTerms, ServiceRecords, StoredRecord } from './core.ts';
-import { openRecord, type RecordPlace, rowHash, sealRecord } from './format.ts';
+import { openRecord, RECORD_SCHEMA, type RecordPlace, rowHash, sealRecord } from './format.ts';
 import type { Keyring } from './keyring.ts';
 import { blindDigest } from './purpose-keys.ts';
 
@@ -11,6 +11,7 @@ interface Row {
   readonly space: string;
   readonly row: string;
   readonly version: number;
+  readonly schema: number;
   readonly body: Uint8Array;
 }
 
@@ -64,27 +65,27 @@ export class ServiceRecordStore implements ServiceRecords {
   }
 
   put(space: string, row: string, version: number, value: object, terms: IndexTerms): Required<RowChange> {
-    const body = sealRecord(this.#keyring.service.records, value, this.#place(space, row, version));
+    const body = sealRecord(this.#keyring.service.records, value, this.#place(space, row, version, RECORD_SCHEMA));
     if (body.length > MAX_RECORD_BYTES) {
       throw new WardlineError('too-large', 'What was to be kept is too large; make it shorter.');
     }
-    this.#statements.put.run(space, row, version, body);
+    this.#statements.put.run(space, row, version, RECORD_SCHEMA, body);
     this.#statements.dropTerms.run(space, row);
     for (const [kind, values] of Object.entries(terms)) {
       for (const term of new Set(typeof values === 'string' ? [values] : values)) {
         this.#statements.addTerm.run(space, kind, this.#digest(space, kind, term), row);
       }
     }
-    return this.#describe({ space, row, version, body });
+    return this.#describe({ space, row, version, schema: RECORD_SCHEMA, body });
   }
 
   /** Seals every row anew, as its next version, under the keys of now; answers each as the trail will know it. */
   *reseal(formerKey: Uint8Array): Generator<Required<RowChange>> {
-    for (const { space, row, version, body } of this.#statements.all.all() as Row[]) {
-      const value = openRecord<object>(formerKey, body, this.#place(space, row, version));
-      const next = sealRecord(this.#keyring.service.records, value, this.#place(space, row, version + 1));
-      this.#statements.put.run(space, row, version + 1, next);
-      yield this.#describe({ space, row, version: version + 1, body: next });
+    for (const { space, row, version, schema, body } of this.#statements.all.all() as Row[]) {
+      const value = openRecord<object>(formerKey, body, this.#place(space, row, version, schema));
+      const next = sealRecord(this.#keyring.service.records, value, this.#place(space, row, version + 1, schema));
+      this.#statements.put.run(space, row, version + 1, schema, next);
+      yield this.#describe({ space, row, version: version + 1, schema, body: next });
     }
   }
 
@@ -94,8 +95,8 @@ export class ServiceRecordStore implements ServiceRecords {
   }
 
   #open<Value>(found: Row): StoredRecord<Value> {
-    const { space, row, version, body } = found;
-    const value = openRecord<Value>(this.#keyring.service.records, body, this.#place(space, row, version));
+    const { space, row, version, schema, body } = found;
+    const value = openRecord<Value>(this.#keyring.service.records, body, this.#place(space, row, version, schema));
     return { row, version, value };
   }
 
@@ -120,13 +121,13 @@ export class ServiceRecordStore implements ServiceRecords {
     return blindDigest(this.#keyring.service, `${space}/${kind}`, value);
   }
 
-  #place(space: string, row: string, version: number): RecordPlace {
-    return { vault: this.#keyring.vaultId, table: space, row, kind: space, schema: 1, version, epoch: '' };
+  #place(space: string, row: string, version: number, schema: number): RecordPlace {
+    return { vault: this.#keyring.vaultId, table: space, row, kind: space, schema, version, epoch: '' };
   }
 }
 
 function prepare(db: Database) {
-  const columns = 'r.space, r.row, r.version, r.body';
+  const columns = 'r.space, r.row, r.version, r.schema, r.body';
   return {
     get: db.prepare(`SELECT ${columns} FROM service_records r WHERE space = ? AND row = ?`),
     list: db.prepare(`SELECT ${columns} FROM service_records r WHERE space = ? ORDER BY seq`),
@@ -134,8 +135,8 @@ function prepare(db: Database) {
     find: db.prepare(`SELECT ${columns} FROM blind_index b JOIN service_records r USING (space, row)
       WHERE b.space = ? AND b.kind = ? AND b.digest = ? ORDER BY r.seq`),
     count: db.prepare('SELECT count(*) FROM service_records WHERE space = ?').pluck(),
-    put: db.prepare(`INSERT INTO service_records (space, row, version, body) VALUES (?, ?, ?, ?)
-      ON CONFLICT (space, row) DO UPDATE SET version = excluded.version, body = excluded.body`),
+    put: db.prepare(`INSERT INTO service_records (space, row, version, schema, body) VALUES (?, ?, ?, ?, ?)
+      ON CONFLICT (space, row) DO UPDATE SET version = excluded.version, schema = excluded.schema, body = excluded.body`),
     drop: db.prepare('DELETE FROM service_records WHERE space = ? AND row = ?'),
     terms: db.prepare('SELECT kind, digest FROM blind_index WHERE space = ? AND row = ? ORDER BY kind, digest'),
     addTerm: db.prepare('INSERT INTO blind_index (space, kind, digest, row) VALUES (?, ?, ?, ?)'),

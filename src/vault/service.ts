@@ -212,7 +212,10 @@ export class OpenVault implements AsyncDisposable {
       this.#problems.push('The file of audit heads is missing; an old copy of the database would not be noticed.');
     const difference = compareHeads(heads, core.trail);
     if (difference !== undefined) this.#problems.push(difference);
-    this.#problems.push(...checkMutableRows(core));
+    this.#problems.push(...core.keyring.missingRoots.map(missingRoot));
+    const faults = checkMutableRows(core);
+    this.#problems.push(...faults.problems);
+    this.#artifacts.distrust(faults.rows);
     await this.#checkRest(heads.map(positionOf));
     this.#problems.push(...foreign, ...this.#retention.begin());
     const outcome = this.#problems.length === 0 ? 'ok' : 'failed';
@@ -308,6 +311,11 @@ function readKeyFile(path: string): string {
   } catch (cause) {
     throw new WardlineError('key-file-missing', `The key file ${path} cannot be read; check its owner.`, { cause });
   }
+}
+
+function missingRoot(generation: number): string {
+  const what = generation === 1 ? 'searching by number and registered phones' : 'older entries of the audit trail';
+  return `What is kept of root ${generation} is gone or damaged: ${what} cannot be relied on; restore a backup.`;
 }
 
 /** Where in our code, without the message: that could hold what a person said. */

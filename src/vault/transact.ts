@@ -20,6 +20,9 @@ export interface InnerTransaction extends Transaction {
   removed(table: string, row: string): void;
   /** A mutable row was written by other means than `put`. */
   wroteMutable(change: Required<RowChange>): void;
+  removedMutable(before: Required<RowChange>): void;
+  /** A mutable row that was `before` became `after`. */
+  changedMutable(before: Required<RowChange>, after: Required<RowChange>): void;
   putSlot(slot: Slot): void;
   deleteSlot(slot: Slot): void;
 }
@@ -83,6 +86,15 @@ export class Transactor {
       wroteMutable: (change) => {
         this.#state.add(change);
         rows.push(change);
+      },
+      removedMutable: (before) => {
+        this.#state.remove(before);
+        rows.push({ table: before.table, row: before.row, version: before.version });
+      },
+      changedMutable: (before, after) => {
+        this.#state.remove(before);
+        this.#state.add(after);
+        rows.push(after);
       },
       putSlot: (slot) => this.#putSlot(rows, slot),
       deleteSlot: (slot) => this.#deleteSlot(rows, slot),

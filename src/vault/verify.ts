@@ -2,11 +2,11 @@
 
 import type { ChainEntry, ChainPosition } from '../audit/chain.ts';
 import type { RowChange } from '../audit/entry.ts';
-import { type Closing, closingHash, readMarkHash } from './artifact-rows.ts';
+import { type Closing, closingHash, describeOpenArtifacts, readMarkHash } from './artifact-rows.ts';
 import type { Artifacts } from './artifacts.ts';
 import type { CapturedRow, CapturedTable, ClearColumns } from './captured-table.ts';
 import type { InnerCore } from './engine.ts';
-import { rowHash } from './format.ts';
+import { describeRoots } from './roots.ts';
 import { StateDigest } from './state-digest.ts';
 import type { TrailContent } from './trail.ts';
 import { describeSlot } from './transact.ts';
@@ -15,15 +15,23 @@ import { describeSlot } from './transact.ts';
 export const SLICE_ENTRIES = 200;
 const MAX_PROBLEMS = 100;
 
+export interface MutableFaults {
+  readonly problems: readonly string[];
+  /** Rows that are not as the trail says, as `<table>/<row>`. */
+  readonly rows: ReadonlySet<string>;
+}
+
 /** Adds up all mutable rows and compares with what the last entry says; only when they differ is the trail walked to name them. */
-export function checkMutableRows(core: InnerCore): string[] {
+export function checkMutableRows(core: InnerCore): MutableFaults {
   const digest = new StateDigest(core.keyring.service.state);
   for (const row of mutableRows(core)) digest.add(row);
   const expected = lastState(core);
   core.transactor.state.set(BigInt(`0x${expected ?? digest.hex}`));
-  if (expected === undefined)
-    return ['The newest entry of the audit trail is damaged; settings could not be checked against it.'];
-  return digest.hex === expected ? [] : nameMutableFaults(core);
+  if (digest.hex === expected) return { problems: [], rows: new Set() };
+  const found = nameMutableFaults(core);
+  if (expected !== undefined) return found;
+  const sentence = 'The newest entry of the audit trail is damaged; settings could not be checked against it.';
+  return { problems: [sentence, ...found.problems], rows: found.rows };
 }
 
 /** Whether all mutable rows are as the trail says now. */
@@ -50,9 +58,12 @@ function tryOpen(core: InnerCore, entry: ChainEntry): TrailContent | undefined {
 function* mutableRows(core: InnerCore): Generator<Required<RowChange>> {
   yield* core.records.all();
   for (const slot of core.keyring.slots()) yield describeSlot(slot);
+  yield* core.epochs.describeAll();
+  yield* describeRoots(core.db);
+  yield* describeOpenArtifacts(core.db);
 }
 
-function nameMutableFaults(core: InnerCore): string[] {
+function nameMutableFaults(core: InnerCore): MutableFaults {
   const expected = new Map<string, RowChange>();
   const versions = new Map<string, Map<string, number>>();
   forEachEntry(core, (rows) => {
@@ -64,6 +75,7 @@ function nameMutableFaults(core: InnerCore): string[] {
     }
   });
   const problems: string[] = [];
+  const faults = new Set<string>();
   for (const row of mutableRows(core)) {
     const key = `${row.table}/${row.row}`;
     const entry = expected.get(key);
@@ -73,14 +85,18 @@ function nameMutableFaults(core: InnerCore): string[] {
     const what =
       entry === undefined ? 'foreign: no entry speaks of it' : isOld ? 'rolled back to an older version' : 'altered';
     problems.push(`The row ${key} is ${what}.`);
+    faults.add(key);
   }
   for (const [key, { table, hash }] of expected) {
-    if (hash !== undefined && !IMMUTABLE.has(table)) problems.push(`The row ${key} is missing.`);
+    if (hash === undefined || IMMUTABLE.has(table)) continue;
+    problems.push(`The row ${key} is missing.`);
+    faults.add(key);
   }
-  return problems.slice(0, MAX_PROBLEMS);
+  if (problems.length === 0) problems.push('The settings are not those that the newest entry of the audit trail says.');
+  return { problems: problems.slice(0, MAX_PROBLEMS), rows: faults };
 }
 
-const IMMUTABLE = new Set(['calls', 'artifacts', 'artifact_marks', 'closings', 'read_marks', 'epochs']);
+const IMMUTABLE = new Set(['calls', 'artifacts', 'artifact_marks', 'closings', 'read_marks']);
 
 function forEachEntry(core: InnerCore, look: (rows: readonly RowChange[]) => void): void {
   for (let from = 0; ; ) {
@@ -196,8 +212,7 @@ class ImmutableCheck {
 
   #checkAudio(artifactId: string): void {
     const closing = this.#artifacts.rows.closing(artifactId);
-    const sum = this.#artifacts.rows.sum(artifactId);
-    if (closing !== undefined && Buffer.from(sum.tags).equals(Buffer.from(closing.tags))) return;
+    if (closing !== undefined && this.#artifacts.rows.holds(closing)) return;
     this.#artifacts.tampered.add(artifactId);
     this.#problems.push(`The audio of ${artifactId} was altered.`);
   }
@@ -210,7 +225,6 @@ function lookups(core: InnerCore, artifacts: Artifacts) {
     const found = table.get(row) as (CapturedRow & ClearColumns) | undefined;
     return found && table.hashOf(found, terms?.(found.seq));
   };
-  const epoch = db.prepare('SELECT class, month, public FROM epochs WHERE id = ?');
   const hashes: Record<string, (row: string) => string | undefined> = {
     calls: captured(core.calls, (seq) => numbers.all(seq) as Uint8Array[]),
     artifacts: captured(core.artifacts),
@@ -220,20 +234,12 @@ function lookups(core: InnerCore, artifacts: Artifacts) {
       return closing && closingHash(closing);
     },
     read_marks: (row) => (artifacts.rows.isRead(row) ? readMarkHash(row) : undefined),
-    epochs: (row) => {
-      const found = epoch.get(row) as { class: string; month: string; public: Uint8Array } | undefined;
-      return found && rowHash(found.public, { class: found.class, month: found.month });
-    },
   };
   return new Map(Object.entries(hashes).map(([table, hash]) => [table, { hash, ...counters(core, table) }]));
 }
 
 function counters(core: InnerCore, table: string) {
   const key = table === 'closings' || table === 'read_marks' ? 'artifact' : 'row';
-  if (table === 'epochs') {
-    const all = core.db.prepare('SELECT count(*) FROM epochs').pluck();
-    return { count: () => all.get() as number, after: () => [] };
-  }
   const count = core.db.prepare(`SELECT count(*) FROM ${table} WHERE entry <= ?`).pluck();
   const after = core.db.prepare(`SELECT ${key} FROM ${table} WHERE entry > ? LIMIT ?`).pluck();
   return {

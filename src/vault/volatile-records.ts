@@ -3,12 +3,19 @@ import type { Database, Statement } from 'better-sqlite3';
 import type { Clock } from '../kernel/clock.ts';
 import { WardlineError } from '../kernel/errors.ts';
 import type { VolatileRecords } from './core.ts';
-import { openRecord, type RecordPlace, sealRecord } from './format.ts';
+import { openRecord, RECORD_SCHEMA, type RecordPlace, sealRecord } from './format.ts';
 import type { Keyring } from './keyring.ts';
 
 /** Rows in all spaces; the oldest phones and sessions of a clinic are far fewer. */
 const MAX_ROWS = 50_000;
 const WRITE_BEHIND_MS = 1_000;
+
+interface VolatileRow {
+  readonly space: string;
+  readonly row: string;
+  readonly schema: number;
+  readonly body: Uint8Array;
+}
 
 export class VolatileStore implements VolatileRecords, Disposable {
   readonly #db: Database;
@@ -27,7 +34,7 @@ export class VolatileStore implements VolatileRecords, Disposable {
     this.#onError = onError;
     this.#keyring = keyring;
     this.#clock = clock;
-    this.#put = db.prepare('INSERT OR REPLACE INTO volatile_records (space, row, body) VALUES (?, ?, ?)');
+    this.#put = db.prepare('INSERT OR REPLACE INTO volatile_records (space, row, schema, body) VALUES (?, ?, ?, ?)');
     this.#drop = db.prepare('DELETE FROM volatile_records WHERE space = ? AND row = ?');
     this.#load();
   }
@@ -93,7 +100,10 @@ export class VolatileStore implements VolatileRecords, Disposable {
   #write(space: string, row: string): void {
     const value = this.#spaces.get(space)?.get(row);
     if (value === undefined) this.#drop.run(space, row);
-    else this.#put.run(space, row, sealRecord(this.#keyring.service.records, value, this.#place(space, row)));
+    else {
+      const body = sealRecord(this.#keyring.service.records, value, this.#place(space, row, RECORD_SCHEMA));
+      this.#put.run(space, row, RECORD_SCHEMA, body);
+    }
   }
 
   #touch(space: string, row: string): void {
@@ -109,10 +119,11 @@ export class VolatileStore implements VolatileRecords, Disposable {
 
   /** A row that does not open is left out: losing it does no harm, which is why it may be here. */
   #load(): void {
-    const rows = this.#db.prepare('SELECT space, row, body FROM volatile_records').all();
-    for (const { space, row, body } of rows as { space: string; row: string; body: Uint8Array }[]) {
+    const rows = this.#db.prepare('SELECT space, row, schema, body FROM volatile_records').all();
+    for (const { space, row, schema, body } of rows as VolatileRow[]) {
       try {
-        this.#space(space).set(row, openRecord<object>(this.#keyring.service.records, body, this.#place(space, row)));
+        const value = openRecord<object>(this.#keyring.service.records, body, this.#place(space, row, schema));
+        this.#space(space).set(row, value);
         this.#rows++;
       } catch {
         this.#drop.run(space, row);
@@ -120,7 +131,7 @@ export class VolatileStore implements VolatileRecords, Disposable {
     }
   }
 
-  #place(space: string, row: string): RecordPlace {
-    return { vault: this.#keyring.vaultId, table: 'volatile', row, kind: space, schema: 1, version: 0, epoch: '' };
+  #place(space: string, row: string, schema: number): RecordPlace {
+    return { vault: this.#keyring.vaultId, table: 'volatile', row, kind: space, schema, version: 0, epoch: '' };
   }
 }

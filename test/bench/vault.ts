@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util';
 import SqliteDatabase from 'better-sqlite3';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { newId } from '../../src/kernel/id.ts';
-import { SegmentSealer } from '../../src/seal/segment.ts';
+import { ENDS, SegmentSealer } from '../../src/seal/segment.ts';
 import { sodium } from '../../src/seal/sodium.ts';
 import { restoreVault } from '../../src/vault/backup/restore.ts';
 import { type BenchVault, CALLER, type Folders, filesBelow, makeVault, newFolders, openVault, sampleCdr, voicemailHeader } from '../support/vault-bench.ts'; // biome-ignore format: one import
@@ -85,9 +85,9 @@ async function cpuOfIntake({ ask, inner }: BenchVault, count: number, audio: Uin
     const sent = [intake.segment({ artifactId, segment, epoch: grant.epoch, firstSample: first }, body)];
     for (let chunk = 0; chunk < 240 && done < count; chunk++, done++) {
       const place = { artifactId, segment, chunk, firstSample: first + chunk * 4_000, samples: 4_000 };
-      const isFinal = chunk === 239 || done === count - 1;
-      const bytes = sealer.seal(audio, { ...place, encoding: 'l16-16000', channels: 1 }, isFinal);
-      sent.push(intake.chunk({ ...place, isFinal }, bytes));
+      const ends = done === count - 1 ? ENDS.artifact : chunk === 239 ? ENDS.segment : ENDS.nothing;
+      const bytes = sealer.seal(audio, { ...place, encoding: 'l16-16000', channels: 1, ends });
+      sent.push(intake.chunk({ ...place, ends }, bytes));
       if (chunk % 20 === 19) intake.flush();
     }
     intake.flush();

@@ -96,6 +96,7 @@ def main(folder, code):
     for row in rows["epochs"]:
         if row["secret"] is not None:
             plain = nacl.crypto_box_seal_open(row["secret"], *pair)
+            check_epoch(vault, service, row, plain)
             epochs[row["id"]] = (row["public"], plain[:32], plain[32:64])
 
     def open_key(row):
@@ -108,7 +109,7 @@ def main(folder, code):
     keys = {(row["owner"], row["row"]): open_key(row) for row in rows["record_keys"]}
 
     def open_record(table, kind, row):
-        place = dict(vault=vault, table=table, row=row["row"], kind=kind, schema=1, version=1, epoch=row["epoch"])
+        place = dict(vault=vault, table=table, row=row["row"], kind=kind, schema=row["schema"], version=1, epoch=row["epoch"])
         return json.loads(open_blob(keys[table, row["row"]], row["body"], place))
 
     calls = [open_record("calls", "cdr", row) for row in rows["calls"] if ("calls", row["row"]) in keys]
@@ -116,8 +117,37 @@ def main(folder, code):
     for row in rows["artifacts"]:
         if ("artifacts", row["row"]) in keys:
             header = open_record("artifacts", "artifact", row)
+            for closing in rows["closings"]:
+                if closing["artifact"] == row["row"]:
+                    check_closing(rows, closing)
             audio[row["row"]] = hashlib.sha256(listen(rows, keys, row, header)).hexdigest()
     print(json.dumps(dict(calls=[call["fromName"] for call in calls], audio=audio, entries=walk(rows, vault, service, manifest))))
+
+
+def check_epoch(vault, service, row, plain):
+    """Section 3.4."""
+    binding = dict(purpose="wardline-epoch-1", vault=vault, epoch=row["id"], month=row["month"])
+    binding.update({"class": row["class"], "publicKey": base64.b64encode(row["public"]).decode()})
+    key = kdf(5, b"wl-svc-1", service)
+    assert row["mac"] == blake2b(canonical(binding), key)
+    assert plain[64:] == blake2b(canonical(binding) + plain[:64], key)
+    assert nacl.crypto_scalarmult_base(plain[:32]) == row["public"]
+
+
+def check_closing(rows, closing):
+    """Section 5.3."""
+    artifact = closing["artifact"]
+    tags = blake2b(b"wardline-audio-1" + artifact.encode())
+    counts = [0, 0, 0]
+    for segment in sorted((row for row in rows["segments"] if row["artifact"] == artifact), key=lambda row: row["segment"]):
+        place = struct.pack(">BIQ", 1, segment["segment"], segment["first_sample"])
+        tags, counts[0] = blake2b(tags + place + segment["header"]), counts[0] + 1
+        chunks = [row for row in rows["chunks"] if (row["artifact"], row["segment"]) == (artifact, segment["segment"])]
+        for row in sorted(chunks, key=lambda row: row["chunk"]):
+            place = struct.pack(">BIIQIB", 2, row["segment"], row["chunk"], row["first_sample"], row["samples"], row["final"])
+            tags, counts[1] = blake2b(tags + place + blake2b(row["body"])), counts[1] + 1
+            counts[2] = max(counts[2], row["first_sample"] + row["samples"])
+    assert (tags, counts) == (closing["tags"], [closing["segments"], closing["chunks"], closing["samples"]])
 
 
 def listen(rows, keys, artifact, header):
@@ -130,7 +160,7 @@ def listen(rows, keys, artifact, header):
         chunks = [row for row in rows["chunks"] if (row["artifact"], row["segment"]) == (artifact["row"], segment["segment"])]
         for chunk in sorted(chunks, key=lambda row: row["chunk"]):
             numbers = segment["segment"], chunk["chunk"], chunk["first_sample"], chunk["samples"]
-            place = struct.pack(">IIQIBB", *numbers, codes[header["encoding"]], header["channels"])
+            place = struct.pack(">IIQIBBB", *numbers, codes[header["encoding"]], header["channels"], chunk["final"])
             binding = b"wardline-chunk-1" + artifact["row"].encode() + place
             heard += nacl.crypto_secretstream_xchacha20poly1305_pull(state, chunk["body"], binding)[0]
     return heard

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { ChainVerifier, macInput } from '../../src/audit/chain.ts';
-import { SegmentOpener } from '../../src/seal/segment.ts';
+import { type Ends, SegmentOpener } from '../../src/seal/segment.ts';
 import { blake2b, isEqual, sodium } from '../../src/seal/sodium.ts';
 import { openBlob, openRecord, type RecordPlace } from '../../src/vault/format.ts';
 import { blindDigest, deriveRecordsKeyPair, deriveServiceKeys } from '../../src/vault/purpose-keys.ts';
@@ -43,7 +43,7 @@ interface SegmentVector {
   readonly channels: 1;
   readonly sealedKey: string;
   readonly header: string;
-  readonly chunks: readonly { chunk: number; firstSample: number; samples: number; body: string }[];
+  readonly chunks: readonly { chunk: number; firstSample: number; samples: number; ends: Ends; body: string }[];
   readonly audio: string;
 }
 interface TrailVector {
@@ -85,14 +85,14 @@ const READERS: Record<string, (vector: never, t: Test) => string> = {
     );
     using opener = new SegmentOpener(key, bytes(vector.header));
     let heard = Buffer.alloc(0);
-    let isFinal = false;
+    let ends: Ends = 0;
     for (const { body, ...place } of chunks) {
-      const opened = opener.open(bytes(body), { artifactId, segment, encoding, channels, ...place });
-      if (opened === undefined) return 'refused';
-      heard = Buffer.concat([heard, opened.audio]);
-      isFinal = opened.isFinal;
+      const part = opener.open(bytes(body), { artifactId, segment, encoding, channels, ...place });
+      if (part === undefined) return 'refused';
+      heard = Buffer.concat([heard, part]);
+      ends = place.ends;
     }
-    if (!isFinal) return 'cut-off';
+    if (ends === 0) return 'cut-off';
     return heard.toString('base64') === audio ? 'ok' : 'wrong';
   },
   trail: ({ vault, auditSeal, auditMac, head, firstBad, entries }: TrailVector, t) => {

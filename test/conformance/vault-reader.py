@@ -78,10 +78,11 @@ def read_segment(vector):
     nacl.crypto_secretstream_xchacha20poly1305_init_pull(state, plain(vector["header"]), key)
     audio, tag = b"", None
     for chunk in vector["chunks"]:
-        numbers = vector["segment"], chunk["chunk"], chunk["firstSample"], chunk["samples"], 1, vector["channels"]
-        binding = b"wardline-chunk-1" + vector["artifactId"].encode() + struct.pack(">IIQIBB", *numbers)
+        numbers = vector["segment"], chunk["chunk"], chunk["firstSample"], chunk["samples"], 1, vector["channels"], chunk["ends"]
+        binding = b"wardline-chunk-1" + vector["artifactId"].encode() + struct.pack(">IIQIBBB", *numbers)
         part, tag = nacl.crypto_secretstream_xchacha20poly1305_pull(state, plain(chunk["body"]), binding)
         audio += part
+        assert (tag == nacl.crypto_secretstream_xchacha20poly1305_TAG_FINAL) == (chunk["ends"] > 0)
     if tag != nacl.crypto_secretstream_xchacha20poly1305_TAG_FINAL:
         return "cut-off"
     assert audio == plain(vector["audio"])

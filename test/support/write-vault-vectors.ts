@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { genesisLink, macInput, nextLink } from '../../src/audit/chain.ts';
 import { canonicalBytes, type Json } from '../../src/kernel/canonical.ts';
-import { SegmentSealer } from '../../src/seal/segment.ts';
+import { type Ends, SegmentSealer } from '../../src/seal/segment.ts';
 import { blake2b, sodium } from '../../src/seal/sodium.ts';
 import { sealBlob, sealRecord } from '../../src/vault/format.ts';
 import { blindDigest, deriveRecordsKeyPair, deriveServiceKeys } from '../../src/vault/purpose-keys.ts';
@@ -117,8 +117,9 @@ function writeSegments(): void {
   const stream = { artifactId, segment: 0, encoding: 'ulaw-8000', channels: 1 } as const;
   const audio = [bytes(160, 1), bytes(160, 90), bytes(40, 200)];
   const chunks = audio.map((part, chunk) => {
-    const place = { chunk, firstSample: chunk * 160, samples: part.length };
-    return { ...place, body: base64(sealer.seal(part, { ...stream, ...place }, chunk === 2)) };
+    const ends: Ends = chunk === 2 ? 2 : 0;
+    const place = { chunk, firstSample: chunk * 160, samples: part.length, ends };
+    return { ...place, body: base64(sealer.seal(part, { ...stream, ...place })) };
   });
   const vector = (expect: string, changed: object): Json => ({
     ...{ type: 'segment', expect, epochPrivateKey: base64(epoch.privateKey), epochPublicKey: base64(epoch.publicKey) },
@@ -135,6 +136,7 @@ function writeSegments(): void {
   write('segment-other-artifact', vector('refused', { artifactId: 'artifactartifactartifact23' }));
   write('segment-other-number', vector('refused', { segment: 1 }));
   write('segment-other-place', vector('refused', { chunks: [{ ...first, firstSample: 160 }, second, last] }));
+  write('segment-other-end', vector('refused', { chunks: [first, second, { ...last, ends: 1 }] }));
   write('segment-missing-chunk', vector('refused', { chunks: [first, last] }));
   const bad = base64(flipped(Buffer.from(second.body, 'base64'), 50));
   write('segment-flipped-bit', vector('refused', { chunks: [first, { ...second, body: bad }, last] }));

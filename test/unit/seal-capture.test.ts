@@ -20,12 +20,20 @@ const pair = sodium.crypto_box_keypair();
 
 function grant(overrides: Partial<IntakeGrant> = {}): IntakeGrant {
   const publicKey = Buffer.from(pair.publicKey).toString('base64');
-  return { epoch: 'voicemail-2026-01-1', publicKey, encoding: 'ulaw-8000', channels: 1, nextSegment: 0, ...overrides };
+  return {
+    epoch: 'voicemail-2026-01-1',
+    publicKey,
+    encoding: 'ulaw-8000',
+    channels: 1,
+    nextSegment: 0,
+    nextSample: 0,
+    ...overrides,
+  };
 }
 
 /** Opens what was sealed, as the vault would with records unlocked. */
 function openAll(frames: readonly SealedFrame[], { encoding, channels }: IntakeGrant) {
-  const chunks: { ask: ChunkAsk; audio: Uint8Array; isFinal: boolean }[] = [];
+  const chunks: { ask: ChunkAsk; audio: Uint8Array }[] = [];
   let opener: SegmentOpener | undefined;
   for (const { type, ask, body } of frames) {
     if (type === 'intake.segment') {
@@ -33,14 +41,14 @@ function openAll(frames: readonly SealedFrame[], { encoding, channels }: IntakeG
       opener = new SegmentOpener(key, body.subarray(80));
       continue;
     }
-    const opened = opener?.open(body, { ...ask, encoding, channels });
-    if (opened === undefined) throw new Error(`chunk ${ask.segment}/${ask.chunk} does not open`);
-    chunks.push({ ask, ...opened });
+    const audio = opener?.open(body, { ...ask, encoding, channels });
+    if (audio === undefined) throw new Error(`chunk ${ask.segment}/${ask.chunk} does not open`);
+    chunks.push({ ask, audio });
   }
   return chunks;
 }
 
-t.test('packets become chunks of 250 ms and one segment, which ends in FINAL', async (t) => {
+t.test('packets become chunks of 250 ms and one segment, whose last one ends the artifact', async (t) => {
   const sealer = new CaptureSealer(ARTIFACT, grant());
   const audio = tone(1_100);
   const frames: SealedFrame[] = [];
@@ -52,8 +60,8 @@ t.test('packets become chunks of 250 ms and one segment, which ends in FINAL', a
     [2_000, 2_000, 2_000, 2_000, 800],
   );
   t.same(
-    chunks.map(({ isFinal }) => isFinal),
-    [false, false, false, false, true],
+    chunks.map(({ ask }) => ask.ends),
+    [0, 0, 0, 0, 2],
   );
   t.ok(Buffer.concat(chunks.map((chunk) => chunk.audio)).equals(Buffer.from(audio)));
 });
@@ -75,10 +83,10 @@ t.test('no segment spans more than 60 s, a gap included', async (t) => {
   frames.push(...sealer.write(tone(1_000), 8_000 * 300), ...sealer.end());
   const chunks = openAll(frames, grant());
   const spans = new Map<number, { first: number; last: number; finals: number }>();
-  for (const { ask, isFinal } of chunks) {
+  for (const { ask } of chunks) {
     const span = spans.get(ask.segment) ?? { first: ask.firstSample, last: 0, finals: 0 };
     span.last = Math.max(span.last, ask.firstSample + ask.samples);
-    span.finals += isFinal ? 1 : 0;
+    span.finals += ask.ends === 0 ? 0 : 1;
     spans.set(ask.segment, span);
   }
   t.equal(spans.size, 4);
@@ -100,19 +108,21 @@ t.test('a chunk opens at its own place alone', async (t) => {
   const key = sodium.crypto_box_seal_open(sealer.sealedKey, pair.publicKey, pair.privateKey);
   const place = {
     ...{ artifactId: ARTIFACT, segment: 0, chunk: 0, firstSample: 0, samples: 8 },
-    ...({ encoding: 'ulaw-8000', channels: 1 } as const),
+    ...({ encoding: 'ulaw-8000', channels: 1, ends: 1 } as const),
   };
-  const body = sealer.seal(tone(1), place, true);
+  const body = sealer.seal(tone(1), place);
   const elsewhere = [
     { ...place, artifactId: 'b'.repeat(26) },
     { ...place, segment: 1 },
     { ...place, chunk: 1 },
     { ...place, firstSample: 1 },
     { ...place, channels: 2 as const },
+    { ...place, ends: 2 as const },
+    { ...place, ends: 0 as const },
   ];
   for (const wrong of elsewhere) t.equal(new SegmentOpener(key, sealer.header).open(body, wrong), undefined);
-  t.match(new SegmentOpener(key, sealer.header).open(body, place), { isFinal: true });
-  t.throws(() => sealer.seal(tone(1), place, true), { code: 'segment-over' });
+  t.same(new SegmentOpener(key, sealer.header).open(body, place), tone(1));
+  t.throws(() => sealer.seal(tone(1), place), { code: 'segment-over' });
 });
 
 /** A vault's socket that answers as told, for what the queue does. */

@@ -77,13 +77,17 @@ const CASES: readonly Case[] = [
   {
     title: 'a call record inserted under a later entry',
     change: (db) =>
-      db.exec("INSERT INTO calls (row, epoch, body, entry) SELECT 'foreign', epoch, body, 100000 FROM calls LIMIT 1"),
+      db.exec(
+        "INSERT INTO calls (row, epoch, schema, body, entry) SELECT 'foreign', epoch, schema, body, 100000 FROM calls LIMIT 1",
+      ),
     problem: () => 'The row calls/foreign is foreign: no entry speaks of it.',
   },
   {
     title: 'a call record inserted under a known entry',
     change: (db) =>
-      db.exec("INSERT INTO calls (row, epoch, body, entry) SELECT 'foreign', epoch, body, entry FROM calls LIMIT 1"),
+      db.exec(
+        "INSERT INTO calls (row, epoch, schema, body, entry) SELECT 'foreign', epoch, schema, body, entry FROM calls LIMIT 1",
+      ),
     problem: () => 'calls holds 1 foreign rows, of which no entry speaks.',
   },
   {
@@ -98,7 +102,7 @@ const CASES: readonly Case[] = [
   },
   {
     title: 'the last chunk of a message cut off',
-    change: (db) => db.exec('DELETE FROM chunks WHERE final = 1'),
+    change: (db) => db.exec('DELETE FROM chunks WHERE final > 0'),
     problem: ({ artifactId }) => `The audio of ${artifactId} was altered.`,
   },
   {
@@ -110,7 +114,7 @@ const CASES: readonly Case[] = [
     title: 'a setting copied to a new row',
     change: (db) =>
       db.exec(
-        "INSERT INTO service_records (space, row, version, body) SELECT space, 'other', version, body FROM service_records WHERE row = 'realm'",
+        "INSERT INTO service_records (space, row, version, schema, body) SELECT space, 'other', version, schema, body FROM service_records WHERE row = 'realm'",
       ),
     problem: () => 'The row settings/other is foreign: no entry speaks of it.',
   },
@@ -153,6 +157,7 @@ t.test('a damaged newest entry, or a swapped month key, is named and does not st
   const { problems } = await vault.ask('status', {});
   t.match(problems, [
     /newest entry of the audit trail is damaged/,
+    /^The row epochs\/voicemail-\d{4}-\d\d-1 is altered\.$/,
     /^The audit trail is damaged at entry \d+/,
     /trigger trail_refuses_update of the database was missing/,
   ]);

@@ -167,12 +167,12 @@ interface Settling {
 }
 
 /** The restored vault gets a slot to start with, an entry that says so, and a head outside. */
-function settle(db: Database, { options, halves, manifest, slotId }: Settling): string[] {
+function settle(db: Database, { options, halves, manifest, slotId }: Settling): readonly string[] {
   const { clock, caller, keyFile, headsFile, unlock } = options;
   using keyring = Keyring.open(db, unlock.slot, unlock.secret, true);
   const core = newCore(db, keyring, clock);
   mustBeSigned(options.from, keyring.identity.auditPublicKey);
-  const problems = checkMutableRows(core);
+  const { problems } = checkMutableRows(core);
   const fresh = { ...caller, address: '', outcome: 'ok' } as const;
   if (unlock.slot !== 'key-file') {
     const opens = halves.records === undefined ? 'service' : 'both';

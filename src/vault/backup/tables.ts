@@ -31,9 +31,9 @@ const REPLACED: Readonly<Record<string, { columns: readonly string[]; from: stri
   roots: whole('roots', 'generation', 'half', 'until_entry', 'sealed'),
   epochs: whole('epochs', 'id', 'class', 'month', 'public', 'mac', 'secret'),
   record_keys: whole('record_keys', 'owner', 'row', 'epoch', 'form', 'key'),
-  service_records: whole('service_records', 'seq', 'space', 'row', 'version', 'body'),
+  service_records: whole('service_records', 'seq', 'space', 'row', 'version', 'schema', 'body'),
   blind_index: whole('blind_index', 'space', 'kind', 'digest', 'row'),
-  volatile_records: whole('volatile_records', 'space', 'row', 'body'),
+  volatile_records: whole('volatile_records', 'space', 'row', 'schema', 'body'),
   open_artifacts: whole('open_artifacts', 'artifact'),
   segments: { ...IMMUTABLE.segments!, from: 'segments t JOIN open_artifacts o ON o.artifact = t.artifact' },
   chunks: { ...IMMUTABLE.chunks!, from: 'chunks t JOIN open_artifacts o ON o.artifact = t.artifact' },
@@ -56,7 +56,7 @@ function select(db: Database, { columns, from }: { columns: readonly string[]; f
 }
 
 function captured(table: string, ...more: readonly string[]) {
-  const columns = ['seq', 'row', 'epoch', 'body', 'entry', ...more];
+  const columns = ['seq', 'row', 'epoch', 'schema', 'body', 'entry', ...more];
   return { columns, from: `${table} t WHERE t.entry > ? AND t.entry <= ?` };
 }
 
