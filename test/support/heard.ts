@@ -12,6 +12,8 @@ const SURE = 0.7;
 const TEMPLATE = 4_000;
 /** The engines share the process: a long search would stop their audio. */
 const LOOK_BACK = 9_600;
+/** Half seconds of a prompt that are listened for. */
+const MAX_PARTS = 10;
 /** 2 kHz keep the voice and lose the cost. */
 const SLOWER = 4;
 const FOUND = Number.POSITIVE_INFINITY;
@@ -39,8 +41,8 @@ export function heard(call: PhoneCall, prompt: string): boolean {
 function isIn(news: Int16Array, recording: Int16Array): boolean {
   const lastSkip = Math.max(0, recording.length - TEMPLATE);
   const slowNews = slowed(news);
-  return [1_600, 5_600, 9_600].some((skip) => {
-    const from = Math.min(skip, lastSkip);
+  const parts = Math.min(MAX_PARTS, 1 + Math.ceil(lastSkip / TEMPLATE));
+  return Array.from({ length: parts }, (_, part) => Math.min(1_600 + part * TEMPLATE, lastSkip)).some((from) => {
     const place = bestPlace(slowNews, slowed(recording.subarray(from, from + TEMPLATE)));
     if (place < 0) return false;
     const at = SLOWER * place;
