@@ -35,7 +35,9 @@ export function addGuard(app: FastifyInstance, context: ApiContext): void {
     }
   });
   app.addHook('onRequest', async (request, reply) => {
-    if (!request.url.startsWith('/api/')) return;
+    // The route that was found counts: a path can be written in many ways.
+    const route = request.routeOptions.url ?? '';
+    if (!route.startsWith('/api/') && !request.url.startsWith('/api/')) return;
     reply.header('cache-control', 'no-store');
     refuseForeignOrigin(request, context.hostName);
     await letIn(request, reply, context);

@@ -24,20 +24,40 @@ export function signHead(fields: Omit<TrailHead, 'format' | 'signature'>, sign: 
 }
 
 /** One line of a heads file. */
-export function headText(head: TrailHead): string {
+export function headText(head: TrailHead | KeyChange): string {
   return canonicalText({ ...head });
 }
 
 /** The head in `text` when it is one and its own signature holds, else undefined. Whose key it is, is the caller's to check. */
 export function parseHead(text: string, check: CheckSignature): TrailHead | undefined {
   const head = parseFields(text);
-  if (head === undefined) return undefined;
-  const { signature, ...unsigned } = head;
+  return head?.format === 'wardline-head-1' && isSigned(head, check) ? head : undefined;
+}
+
+/** Says which key signs from here on; signed by the one before, so that who trusts that one can go on. */
+export interface KeyChange extends Omit<TrailHead, 'format'> {
+  readonly format: 'wardline-key-change-1';
+  /** Ed25519, base64. */
+  readonly next: string;
+}
+
+export function signKeyChange(fields: Omit<KeyChange, 'format' | 'signature'>, sign: Sign): KeyChange {
+  const unsigned = { format: 'wardline-key-change-1' as const, ...fields };
+  return { ...unsigned, signature: Buffer.from(sign(canonicalBytes(unsigned))).toString('base64') };
+}
+
+/** As `parseHead`. */
+export function parseKeyChange(text: string, check: CheckSignature): KeyChange | undefined {
+  const change = parseFields(text);
+  return change?.format === 'wardline-key-change-1' && isSigned(change, check) ? change : undefined;
+}
+
+function isSigned(signed: TrailHead | KeyChange, check: CheckSignature): boolean {
+  const { signature, ...unsigned } = signed;
   try {
-    const isGood = check(bytes(signature), canonicalBytes(unsigned), bytes(head.publicKey));
-    return isGood ? head : undefined;
+    return check(bytes(signature), canonicalBytes(unsigned), bytes(signed.publicKey));
   } catch {
-    return undefined;
+    return false;
   }
 }
 
@@ -45,14 +65,17 @@ export function positionOf(head: TrailHead): ChainPosition {
   return { sequence: head.sequence, link: Buffer.from(head.link, 'hex') };
 }
 
-function parseFields(text: string): TrailHead | undefined {
+function parseFields(text: string): TrailHead | KeyChange | undefined {
   try {
-    const value = JSON.parse(text) as Partial<TrailHead> | null;
-    if (value === null || value.format !== 'wardline-head-1') return undefined;
-    const { format, vaultId, sequence, link, at, publicKey, signature } = value;
+    const value = JSON.parse(text) as Partial<TrailHead | KeyChange> | null;
+    if (value === null) return undefined;
+    const { vaultId, sequence, link, at, publicKey, signature } = value;
     if (!isText(vaultId) || !isText(link) || !isText(publicKey) || !isText(signature)) return undefined;
     if (!Number.isSafeInteger(sequence) || !Number.isSafeInteger(at)) return undefined;
-    return { format, vaultId, sequence: sequence!, link, at: at!, publicKey, signature };
+    const fields = { vaultId, sequence: sequence!, link, at: at!, publicKey, signature };
+    if (value.format === 'wardline-head-1') return { format: value.format, ...fields };
+    if (value.format !== 'wardline-key-change-1' || !isText(value.next)) return undefined;
+    return { format: value.format, ...fields, next: value.next };
   } catch {
     return undefined;
   }

@@ -51,13 +51,17 @@ function statusOf({ core, backups, problems }: AdministrationParts): VaultStatus
   };
 }
 
+/** Who may have the vault read its own key file: they hold the machine. */
+const KEY_FILE_ROLES: ReadonlySet<string> = new Set(['cli', 'local']);
+
 function lockHandlers({ core, adoption, keyFile }: AdministrationParts): Pick<Handlers, 'unlock' | 'lock'> {
   const { keyring, epochs } = core;
   return {
-    unlock: ({ caller, slot, secret }) => {
+    unlock: ({ caller, slot, secret }, _body, { role }) => {
       const detail = `by ${slot}`;
       try {
-        keyring.unlock(slot, secret === '' && slot === 'key-file' ? readFileSync(keyFile, 'utf8') : secret);
+        const isByFile = secret === '' && slot === 'key-file' && KEY_FILE_ROLES.has(role);
+        keyring.unlock(slot, isByFile ? readFileSync(keyFile, 'utf8') : secret);
       } catch (thrown) {
         const reason = `${detail}: ${codeOf(thrown)}`;
         core.record({ action: 'vault-unlocked', ...caller, outcome: 'refused', detail: reason });

@@ -83,8 +83,12 @@ export class Artifacts implements Disposable {
   }
 
   #isAsClosed(closing: Closing): boolean {
-    const { artifact, entry } = closing;
-    return isGenuine(this.#core, 'closings', artifact, closingHash(closing), entry) && this.rows.holds(closing);
+    return this.#isWritten(closing) && this.rows.holds(closing);
+  }
+
+  /** Whether the trail says so. */
+  #isWritten(closing: Closing): boolean {
+    return isGenuine(this.#core, 'closings', closing.artifact, closingHash(closing), closing.entry);
   }
 
   mailboxDigest(mailbox: string): Uint8Array {
@@ -95,7 +99,7 @@ export class Artifacts implements Disposable {
     const { row } = artifact;
     if (this.tampered.has(row)) return 'tampered';
     const closing = this.rows.closing(row);
-    if (closing !== undefined) return closing.state;
+    if (closing !== undefined) return this.#isWritten(closing) ? closing.state : 'tampered';
     return this.rows.isOpen(row) ? 'open' : 'tampered';
   }
 

@@ -1,5 +1,5 @@
 // Makes a vault: its key halves and slots, the private CA and certificates, the signing key, and the first audit entries.
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Database } from 'better-sqlite3';
 import type { Clock } from '../kernel/clock.ts';
@@ -8,6 +8,7 @@ import { newId } from '../kernel/id.ts';
 import { createLogger } from '../kernel/logger.ts';
 import type { Clinic } from '../model/clinic.ts';
 import { sodium, wipe } from '../seal/sodium.ts';
+import { syncFolder } from './backup/run.ts';
 import { createDatabase, DATABASE_NAME, lockFolder } from './database.ts';
 import { buildEngine, type InnerCore } from './engine.ts';
 import { FORMAT_VERSION, KEY_BYTES } from './format.ts';
@@ -68,6 +69,7 @@ export async function createVault(options: NewVault): Promise<{ recoveryCode: st
     db.close();
   }
   renameSync(draft, path);
+  syncFolder(dataFolder);
   removeDatabase(draft);
   return { recoveryCode };
 }
@@ -137,16 +139,25 @@ export function writeFirstHead({ keyring, trail, clock }: InnerCore, path: strin
 /** The key file's text; makes it, readable by its owner alone, when there is none. */
 export function keyFileText(path: string): string {
   try {
-    if (existsSync(path)) return readFileSync(path, 'utf8');
+    if (existsSync(path)) return readOwnFile(path);
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     const text = newKeyFileText();
     writeFileSync(path, text, { mode: 0o400, flag: 'wx', flush: true });
     chmodSync(path, 0o400);
     return text;
   } catch (cause) {
+    if (cause instanceof WardlineError) throw cause;
     const sentence = `The key file ${path} cannot be made (${codeOf(cause)}); check its folder.`;
     throw new WardlineError('folder-unwritable', sentence, { cause });
   }
+}
+
+/** A key that others may read or replace protects nothing. @throws WardlineError `key-file-damaged` */
+function readOwnFile(path: string): string {
+  const { mode, uid } = statSync(path);
+  if ((mode & 0o077) === 0 && uid === process.getuid?.()) return readFileSync(path, 'utf8');
+  const sentence = `Others may read or replace the key file ${path}; give it to the appliance's user with mode 0400, or move it away.`;
+  throw new WardlineError('key-file-damaged', sentence);
 }
 
 export function removeDatabase(path: string): void {

@@ -1,7 +1,7 @@
 // Signed heads of the trail, appended to a file outside of the data folder every ten minutes, 1,000 entries, at open and at close.
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { headText, parseHead, positionOf, signHead, type TrailHead } from '../audit/head.ts';
+import { headText, parseHead, positionOf, signHead, signKeyChange, type TrailHead } from '../audit/head.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { sodium } from '../seal/sodium.ts';
 import type { Keyring } from './keyring.ts';
@@ -40,16 +40,21 @@ export class Heads implements Disposable {
 
   /** The head of now, signed. */
   sign(): TrailHead {
-    const { vaultId, identity } = this.#keyring;
-    const link = Buffer.from(this.#trail.link).toString('hex');
-    const fields = {
-      vaultId,
-      sequence: this.#trail.sequence,
-      link,
-      at: this.#clock.now(),
-      publicKey: identity.auditPublicKey,
-    };
-    return signHead(fields, (message) => sodium.crypto_sign_detached(message, this.#privateKey));
+    const fields = { ...this.#position(), publicKey: this.#keyring.identity.auditPublicKey };
+    return signHead(fields, (message) => this.signature(message));
+  }
+
+  #position() {
+    const { sequence, link } = this.#trail;
+    const { vaultId } = this.#keyring;
+    return { vaultId, sequence, link: Buffer.from(link).toString('hex'), at: this.#clock.now() };
+  }
+
+  /** Says in the file, signed by today's key, which one signs next. @throws what the file system says */
+  announce(next: Uint8Array, publicKey: string): void {
+    const fields = { ...this.#position(), publicKey, next: Buffer.from(next).toString('base64') };
+    const change = signKeyChange(fields, (message) => this.signature(message));
+    appendDurably(this.#path, `${headText(change)}\n`);
   }
 
   /** Signs by the key of a new root from now on. */

@@ -21,6 +21,12 @@ export interface VaultIdentity {
   readonly auditPublicKey: string;
 }
 
+/** Makes manifests of backups that end at `untilEntry` or before. */
+export interface ManifestKey {
+  readonly key: Uint8Array;
+  readonly untilEntry: number;
+}
+
 interface SlotRow {
   readonly slot: string;
   readonly kind: SlotKind;
@@ -131,7 +137,9 @@ export class Keyring {
       this.#former = before.former;
       this.#records = before.records;
     };
-    return { service: before.service, pair: deriveRecordsKeyPair(old.records), restore };
+    const formerPair = deriveRecordsKeyPair(old.records);
+    const forget = () => wipe(before.records?.privateKey, formerPair.privateKey);
+    return { service: before.service, pair: formerPair, restore, forget };
   }
 
   /** Writes what `meta` says of the vault as it is now. */
@@ -154,9 +162,10 @@ export class Keyring {
     return this.#records;
   }
 
-  /** Keys that may have made a backup's manifest: today's root and those before it. */
-  manifestKeys(): Uint8Array[] {
-    return [this.#service, ...this.#former.map(({ service }) => service)].map(({ manifest }) => manifest);
+  /** Keys that may have made a backup's manifest: today's root, and those before it for what ends before their last entry. */
+  manifestKeys(): ManifestKey[] {
+    const former = this.#former.map(({ service, untilEntry }) => ({ key: service.manifest, untilEntry }));
+    return [{ key: this.#service.manifest, untilEntry: Number.POSITIVE_INFINITY }, ...former];
   }
 
   /** The halves themselves, to be wrapped once more; the caller wipes them. @throws WardlineError `wrong-secret` */

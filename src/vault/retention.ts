@@ -120,6 +120,12 @@ export class Retention implements Disposable {
     }
   }
 
+  /** When that entry was written; one that is missing or damaged says that nothing is old. */
+  #at(entry: number): number {
+    const at = this.#lastAt(entry);
+    return at === 0 ? Number.POSITIVE_INFINITY : at;
+  }
+
   #withhold(record: Withheld | undefined): void {
     const detail = record === undefined ? 'the clock is right again' : 'the clock jumped: nothing is destroyed by age';
     this.#core.transact(this.#entry('retention-changed', detail), (tx) => {
@@ -202,13 +208,16 @@ export class Retention implements Disposable {
   ): Expired[] {
     const next = this.#core.db.prepare<unknown[]>(sql);
     const isHeld = this.#isHeld();
+    if (isHeld(EVERYTHING)) return [];
     const found: Expired[] = [];
     for (let after = 0; found.length < BATCH_ROWS; ) {
       const rows = next.all(...parameters, after) as Expired[];
       for (const row of rows) {
-        const at = this.#core.trail.read(row.entry)?.at;
-        if (at === undefined || at >= before) return found;
-        if (!isHeld(row.row) && found.length < BATCH_ROWS && isWritten(row)) found.push(row);
+        const isOld = this.#at(row.entry) < before;
+        if (isOld && (isHeld(row.row) || found.length >= BATCH_ROWS)) continue;
+        if (!isWritten(row)) continue; // its entry number says nothing of its age
+        if (!isOld) return found;
+        found.push(row);
       }
       const last = rows.at(-1);
       if (last === undefined) return found;

@@ -59,6 +59,7 @@ function rotate(core: InnerCore, { ask, heads, keyFile, old }: Rotating) {
     );
   const slots = [slot('key-file', opens, keyText), slot('recovery', 'both', recoveryCode)];
   writeKeyFile(nextKeyFile(keyFile), keyText);
+  announce(heads, signing.publicKey, core.keyring.identity.auditPublicKey);
   core.volatile.flush();
   const undo = core.keyring.replaceRoot({ halves, old, untilEntry: core.trail.sequence, auditKey: signing.publicKey });
   const stateBefore = core.transactor.state.value;
@@ -82,6 +83,7 @@ function rotate(core: InnerCore, { ask, heads, keyFile, old }: Rotating) {
   } finally {
     wipe(halves.service, halves.records);
   }
+  undo.forget();
   renameSync(nextKeyFile(keyFile), keyFile);
   syncFolder(dirname(keyFile));
   heads.rekey(signing.privateKey);
@@ -136,6 +138,16 @@ function mustOpenBoth({ keyring }: InnerCore, { using }: Ask<'root.rotate'>): Re
   if (records !== undefined) return { service, records };
   wipe(service);
   throw new WardlineError('wrong-secret', 'That opens the settings alone; use one that opens the records too.');
+}
+
+/** Before anything changes, so that who trusts the old key can go on with the new one. */
+function announce(heads: Heads, next: Uint8Array, publicKey: string): void {
+  try {
+    heads.announce(next, publicKey);
+  } catch (cause) {
+    const sentence = `The file of audit heads cannot be written (${codeOf(cause)}); nothing was changed. Check its folder.`;
+    throw new WardlineError('folder-unwritable', sentence, { cause });
+  }
 }
 
 function writeKeyFile(path: string, text: string): void {

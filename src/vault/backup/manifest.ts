@@ -2,6 +2,7 @@
 import { canonicalText, type Json } from '../../kernel/canonical.ts';
 import { WardlineError } from '../../kernel/errors.ts';
 import { blake2b, isEqual } from '../../seal/sodium.ts';
+import type { ManifestKey } from '../keyring.ts';
 import type { Slot, SlotKind, SlotParameters } from '../slots.ts';
 
 export const MANIFEST_NAME = 'manifest';
@@ -43,17 +44,19 @@ export function manifestText(manifest: Manifest, manifestKey: Uint8Array, sign: 
 }
 
 /** The manifest when one of the keys made its MAC, before which not a byte of it is interpreted. @throws WardlineError `backup-damaged` */
-export function readManifest(text: string, manifestKeys: readonly Uint8Array[]): Manifest {
+export function readManifest(text: string, manifestKeys: readonly ManifestKey[]): Manifest {
   const [first, body = '', mac = ''] = text.split('\n');
   const message = Buffer.from(`${first}\n${body}\n`, 'utf8');
   const given = Buffer.from(mac, 'hex');
-  if (first !== FIRST_LINE || !manifestKeys.some((key) => isEqual(blake2b(message, key), given))) {
+  const maker = manifestKeys.find(({ key }) => isEqual(blake2b(message, key), given));
+  if (first !== FIRST_LINE || maker === undefined) {
     throw new WardlineError(
       'backup-damaged',
       'The manifest of this backup was not written by this vault or was changed; use another backup.',
     );
   }
   const manifest = JSON.parse(body) as Manifest;
+  if (manifest.until > maker.untilEntry) throw damagedBackup(); // made by who has an old root, after it was replaced
   if (![...manifest.files, manifest.bundle].every(({ name }) => FILE_NAME.test(name))) throw damagedBackup();
   return manifest;
 }

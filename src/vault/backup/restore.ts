@@ -83,7 +83,9 @@ function openBackup({ from, unlock }: RestoreOptions): { halves: RootHalves; man
     const halves = openSlot(vaultId, slot, unlock.secret);
     if (halves === undefined) continue;
     const service = deriveServiceKeys(halves.service);
-    const manifest = readManifest(readText(join(from, MANIFEST_NAME)), [service.manifest]);
+    const manifest = readManifest(readText(join(from, MANIFEST_NAME)), [
+      { key: service.manifest, untilEntry: Number.POSITIVE_INFINITY },
+    ]);
     const slotsHash = Buffer.from(blake2b(Buffer.from(slotsText, 'utf8'))).toString('hex');
     if (slotsHash !== manifest.slots || manifest.vaultId !== vaultId) throw damagedBackup();
     return { halves, manifest, slotId: slot.id };
