@@ -114,6 +114,10 @@ export class OutboundAudio {
 
   #sayAudio(samples: Int16Array, session: NegotiatedAudio, to: HostPort): void {
     const fitting = this.#rates.match(samples, this.#samples);
+    if (this.#packetBytes === STEP_BYTES && this.#pendingBytes === 0) {
+      this.#sendStep(fitting, session, to);
+      return;
+    }
     this.#encoder.encode(fitting, this.#samples, this.#pending, this.#pendingBytes);
     this.#pendingBytes += STEP_BYTES;
     const first = this.#timestamp + STEP_BYTES - this.#pendingBytes;
@@ -124,6 +128,16 @@ export class OutboundAudio {
     }
     this.#pending.copyWithin(0, sent, this.#pendingBytes);
     this.#pendingBytes -= sent;
+  }
+
+  /** The usual 20 ms: encoded where it is sent from. */
+  #sendStep(samples: Int16Array, session: NegotiatedAudio, to: HostPort): void {
+    const buffer = this.#nextBuffer();
+    const { send } = session.payloadTypes;
+    const start = writeRtpHeader(buffer, this.#isSpurtStart, send, this.#sequence, this.#timestamp, this.ssrc);
+    this.#isSpurtStart = false;
+    this.#encoder.encode(samples, this.#samples, buffer, start);
+    this.#send(buffer, start + STEP_BYTES, to);
   }
 
   /** `bytes` of what is pending, from `from` on. */
