@@ -24,7 +24,7 @@ export interface EpochSecrets {
   readonly wrapKey: Uint8Array;
 }
 
-interface EpochRow {
+export interface EpochRow {
   readonly id: string;
   readonly class: RetentionClass;
   readonly month: string;
@@ -201,20 +201,27 @@ export class Epochs {
 }
 
 /** What an epoch's MAC and its sealed secret bind. */
-function bindingOf(row: Pick<EpochRow, 'id' | 'class' | 'month' | 'public'>, vaultId: string): Json {
+export function bindingOf(row: Pick<EpochRow, 'id' | 'class' | 'month' | 'public'>, vaultId: string): Json {
   const publicKey = Buffer.from(row.public).toString('base64');
   return { purpose: 'wardline-epoch-1', vault: vaultId, epoch: row.id, class: row.class, month: row.month, publicKey };
 }
 
 /** An epoch as the trail knows it. */
-function describeEpoch({ id, class: retention, month, public: publicKey, mac, secret }: EpochRow): Required<RowChange> {
+export function describeEpoch({
+  id,
+  class: retention,
+  month,
+  public: publicKey,
+  mac,
+  secret,
+}: EpochRow): Required<RowChange> {
   const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
   const clear = { class: retention, month, mac: hex(mac), secret: secret === null ? null : hex(blake2b(secret)) };
   return { table: 'epochs', row: id, version: 1, hash: rowHash(publicKey, clear) };
 }
 
 /** Anybody can seal to the records key: the last part says that the holder of the service half made it. */
-function sealSecret(
+export function sealSecret(
   { privateKey, wrapKey }: Pick<EpochSecrets, 'privateKey' | 'wrapKey'>,
   binding: Json,
   epochMac: Uint8Array,
@@ -234,7 +241,8 @@ function secretMac(keys: Uint8Array, binding: Json, epochMac: Uint8Array): Uint8
   return mac;
 }
 
-function openSecret(
+/** What is in an epoch's `secret`, or undefined when it is not what the holder of the service half put there. */
+export function openSecret(
   row: EpochRow,
   binding: Json,
   pair: { readonly publicKey: Uint8Array; readonly privateKey: Uint8Array },

@@ -4,12 +4,17 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { ChainVerifier, macInput } from '../../src/audit/chain.ts';
+import { parseHead, parseKeyChange } from '../../src/audit/head.ts';
+import { canonicalBytes, type Json } from '../../src/kernel/canonical.ts';
 import { type Ends, SegmentOpener } from '../../src/seal/segment.ts';
 import { blake2b, isEqual, sodium } from '../../src/seal/sodium.ts';
-import { openBlob, openRecord, type RecordPlace } from '../../src/vault/format.ts';
+import { type ChunkRow, type Closing, closingHash, RunningSum } from '../../src/vault/artifact-rows.ts';
+import { bindingOf, describeEpoch, openSecret } from '../../src/vault/epochs.ts';
+import { openBlob, openRecord, type RecordPlace, rowHash } from '../../src/vault/format.ts';
 import { blindDigest, deriveRecordsKeyPair, deriveServiceKeys } from '../../src/vault/purpose-keys.ts';
 import { parseRecoveryCode } from '../../src/vault/recovery-code.ts';
 import { openSlot, type Slot } from '../../src/vault/slots.ts';
+import { StateDigest } from '../../src/vault/state-digest.ts';
 
 const FOLDER = join(import.meta.dirname, 'vault-vectors');
 const bytes = (base64: string) => new Uint8Array(Buffer.from(base64, 'base64'));
@@ -55,6 +60,37 @@ interface TrailVector {
   readonly entries: readonly { sequence: number; sealed: string; link: string; mac: string }[];
 }
 
+interface ClosingVector {
+  readonly artifactId: string;
+  readonly closing: Omit<Closing, 'artifact' | 'tags' | 'entry'>;
+  readonly hash: string;
+  readonly segments: readonly { segment: number; first_sample: number; header: string }[];
+  readonly stored: readonly (Omit<ChunkRow, 'body'> & { body: string })[];
+  readonly tags: string;
+}
+interface EpochVector {
+  readonly vault: string;
+  readonly service: string;
+  readonly records: string;
+  readonly row: Readonly<Record<'id' | 'month' | 'public' | 'mac' | 'secret', string>> & { readonly class: 'cdr' };
+  readonly hash: string;
+  readonly keyRow: Readonly<Record<string, string>>;
+  readonly adopted: string;
+  readonly key: string;
+}
+interface RowsVector {
+  readonly vault: string;
+  readonly service: string;
+  readonly body: string;
+  readonly rows: readonly { table: string; row: string; version: number; clear: Json; hash: string }[];
+  readonly state: string;
+  readonly identity: Json;
+  readonly identityMac: string;
+  readonly root: Readonly<Record<string, Json>>;
+  readonly sealed: string;
+  readonly half: string;
+}
+
 /** Each answers `ok`, `refused`, or for a segment without its end `cut-off`. */
 const READERS: Record<string, (vector: never, t: Test) => string> = {
   keys: ({ service, records, purposes, recordsPublicKey, blind }: KeysVector) => {
@@ -94,6 +130,42 @@ const READERS: Record<string, (vector: never, t: Test) => string> = {
     }
     if (ends === 0) return 'cut-off';
     return heard.toString('base64') === audio ? 'ok' : 'wrong';
+  },
+  closing: ({ artifactId, closing, hash, segments, stored, tags }: ClosingVector) => {
+    const sum = new RunningSum(artifactId);
+    for (const row of segments) {
+      sum.addSegment({ ...row, header: bytes(row.header) });
+      for (const chunk of stored.filter(({ segment }) => segment === row.segment))
+        sum.addChunk({ ...chunk, body: bytes(chunk.body) });
+    }
+    const { total } = sum;
+    const isSame = base64(total.tags) === tags && total.isWhole && total.samples === closing.samples;
+    return isSame && closingHash({ artifact: artifactId, ...closing, tags: total.tags }) === hash ? 'ok' : 'refused';
+  },
+  epoch: ({ vault, service, records, row, hash, keyRow, adopted, key }: EpochVector) => {
+    const { epochMac } = deriveServiceKeys(bytes(service));
+    const stored = { ...row, public: bytes(row.public), mac: bytes(row.mac), secret: bytes(row.secret) };
+    const binding = bindingOf(stored, vault);
+    if (!isEqual(blake2b(canonicalBytes(binding), epochMac), stored.mac)) return 'refused';
+    const secrets = openSecret(stored, binding, deriveRecordsKeyPair(bytes(records)), epochMac);
+    if (secrets === undefined || describeEpoch(stored).hash !== hash) return 'refused';
+    const opened = openBlob(secrets.wrapKey, bytes(adopted), { purpose: 'wardline-key-1', vault, ...keyRow });
+    return opened && base64(opened) === key ? 'ok' : 'refused';
+  },
+  rows: ({ vault, service, body, rows, state, identity, identityMac, root, sealed, half }: RowsVector) => {
+    const keys = deriveServiceKeys(bytes(service));
+    const digest = new StateDigest(keys.state);
+    const areSame = rows.every(({ clear, hash }) => rowHash(bytes(body), clear) === hash);
+    for (const { table, row, version, hash } of rows) digest.add({ table, row, version, hash });
+    const isIdentity = isEqual(blake2b(canonicalBytes(identity), keys.meta), bytes(identityMac));
+    const opened = openBlob(keys.records, bytes(sealed), { purpose: 'wardline-root-1', vault, ...root });
+    const isRoot = opened !== undefined && base64(opened) === half;
+    return areSame && digest.hex === state && isIdentity && isRoot ? 'ok' : 'refused';
+  },
+  head: ({ signed }: { readonly signed: object }) => {
+    const check = sodium.crypto_sign_verify_detached;
+    const text = JSON.stringify(signed);
+    return (parseHead(text, check) ?? parseKeyChange(text, check)) === undefined ? 'refused' : 'ok';
   },
   trail: ({ vault, auditSeal, auditMac, head, firstBad, entries }: TrailVector, t) => {
     const verifier = new ChainVerifier({

@@ -102,7 +102,65 @@ def read_trail(vector):
     return "ok"
 
 
-READERS = dict(keys=read_keys, slot=read_slot, record=read_record, segment=read_segment, trail=read_trail)
+def read_closing(vector):
+    """Section 5.3 and the row hash of section 2."""
+    tags, samples, ends, number = blake2b(b"wardline-audio-1" + vector["artifactId"].encode()), 0, [], 0
+    for segment in vector["segments"]:
+        assert segment["segment"] == len(ends)
+        tags = blake2b(tags + struct.pack(">BIQ", 1, segment["segment"], segment["first_sample"]) + plain(segment["header"]))
+        chunks = [row for row in vector["stored"] if row["segment"] == segment["segment"]]
+        for chunk in chunks:
+            place = struct.pack(">BIIQIB", 2, *(chunk[name] for name in ("segment", "chunk", "first_sample", "samples", "final")))
+            tags = blake2b(tags + place + blake2b(plain(chunk["body"])))
+            samples, number = max(samples, chunk["first_sample"] + chunk["samples"]), number + 1
+        ends.append(chunks[-1]["final"])
+    closing = vector["closing"]
+    assert (tags, samples, len(ends), number) == (plain(vector["tags"]), closing["samples"], closing["segments"], closing["chunks"])
+    assert ends == [1] * (len(ends) - 1) + [2]
+    assert blake2b(blake2b(tags) + canonical(closing)).hex() == vector["hash"]
+    return "ok"
+
+
+def read_epoch(vector):
+    """Sections 3.4 and 3.5."""
+    row, key = vector["row"], kdf(5, b"wl-svc-1", plain(vector["service"]))
+    binding = dict(purpose="wardline-epoch-1", vault=vector["vault"], epoch=row["id"], month=row["month"], publicKey=row["public"])
+    binding["class"] = row["class"]
+    assert plain(row["mac"]) == blake2b(canonical(binding), key)
+    opened = nacl.crypto_box_seal_open(plain(row["secret"]), *nacl.crypto_box_seed_keypair(kdf(1, b"wl-rec-1", plain(vector["records"]))))
+    private, wrap, mac = opened[:32], opened[32:64], opened[64:]
+    assert mac == blake2b(canonical(binding) + private + wrap, key)
+    assert nacl.crypto_scalarmult_base(private) == plain(row["public"])
+    adopted = open_blob(wrap, plain(vector["adopted"]), dict(vector["keyRow"], purpose="wardline-key-1", vault=vector["vault"]))
+    assert adopted == nacl.crypto_box_seal_open(plain(vector["boxed"]), plain(row["public"]), private) == plain(vector["key"])
+    clear = dict(month=row["month"], mac=plain(row["mac"]).hex(), secret=blake2b(plain(row["secret"])).hex())
+    clear["class"] = row["class"]
+    assert blake2b(blake2b(plain(row["public"])) + canonical(clear)).hex() == vector["hash"]
+    return "ok"
+
+
+def read_rows(vector):
+    """Sections 2, 3.1, 3.6 and 7.3."""
+    service, total = plain(vector["service"]), 0
+    for row in vector["rows"]:
+        assert blake2b(blake2b(plain(vector["body"])) + canonical(row["clear"])).hex() == row["hash"]
+        change = {name: row[name] for name in ("hash", "row", "table", "version")}
+        total += int.from_bytes(blake2b(canonical(change), kdf(6, b"wl-svc-1", service)), "big")
+    assert f"{total % 2**256:064x}" == vector["state"]
+    assert blake2b(canonical(vector["identity"]), kdf(7, b"wl-svc-1", service)) == plain(vector["identityMac"])
+    binding = dict(vector["root"], purpose="wardline-root-1", vault=vector["vault"])
+    assert open_blob(kdf(1, b"wl-svc-1", service), plain(vector["sealed"]), binding) == plain(vector["half"])
+    return "ok"
+
+
+def read_head(vector):
+    """Section 7.2."""
+    unsigned = {name: value for name, value in vector["signed"].items() if name != "signature"}
+    nacl.crypto_sign_open(plain(vector["signed"]["signature"]) + canonical(unsigned), plain(unsigned["publicKey"]))
+    return "ok"
+
+
+READERS = dict(closing=read_closing, epoch=read_epoch, rows=read_rows, head=read_head, keys=read_keys, slot=read_slot, record=read_record, segment=read_segment, trail=read_trail)
 
 
 def main(folder):

@@ -2,12 +2,16 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { genesisLink, macInput, nextLink } from '../../src/audit/chain.ts';
+import { signHead, signKeyChange } from '../../src/audit/head.ts';
 import { canonicalBytes, type Json } from '../../src/kernel/canonical.ts';
 import { type Ends, SegmentSealer } from '../../src/seal/segment.ts';
 import { blake2b, sodium } from '../../src/seal/sodium.ts';
-import { sealBlob, sealRecord } from '../../src/vault/format.ts';
+import { closingHash, RunningSum } from '../../src/vault/artifact-rows.ts';
+import { bindingOf, describeEpoch, sealSecret } from '../../src/vault/epochs.ts';
+import { rowHash, sealBlob, sealRecord } from '../../src/vault/format.ts';
 import { blindDigest, deriveRecordsKeyPair, deriveServiceKeys } from '../../src/vault/purpose-keys.ts';
 import { type Slot, wrapSlot } from '../../src/vault/slots.ts';
+import { StateDigest } from '../../src/vault/state-digest.ts';
 
 const FOLDER = join(import.meta.dirname, '../conformance/vault-vectors');
 const VAULT = 'vectorvectorvectorvector22';
@@ -177,8 +181,141 @@ function writeTrail(): void {
   write('trail-foreign-mac', vector('refused', 3, entries.with(2, { ...third, mac: entries[1]!.mac })));
 }
 
+function writeClosings(): void {
+  const artifactId = 'artifactartifactartifact22';
+  const segments = [
+    { segment: 0, first_sample: 0, header: bytes(24, 1) },
+    { segment: 1, first_sample: 480_000, header: bytes(24, 2) },
+  ];
+  const chunks = [
+    { segment: 0, chunk: 0, first_sample: 0, samples: 4, final: 0, body: bytes(21, 3) },
+    { segment: 0, chunk: 1, first_sample: 4, samples: 4, final: 1, body: bytes(21, 4) },
+    { segment: 1, chunk: 0, first_sample: 480_000, samples: 0, final: 2, body: bytes(17, 5) },
+  ];
+  const sum = new RunningSum(artifactId);
+  for (const segment of segments) {
+    sum.addSegment(segment);
+    for (const chunk of chunks.filter((each) => each.segment === segment.segment)) sum.addChunk(chunk);
+  }
+  const { tags, samples } = sum.total;
+  const closing = { kind: 'voicemail', mailbox: null, state: 'complete', duration_ms: 60_000, samples } as const;
+  const hash = closingHash({ artifact: artifactId, ...closing, segments: 2, chunks: 3, tags });
+  const plainSegments = segments.map((row) => ({ ...row, header: base64(row.header) }));
+  const plainChunks = chunks.map((row) => ({ ...row, body: base64(row.body) }));
+  const vector = (expect: string, changed: object): Json => ({
+    ...{ type: 'closing', expect, artifactId, closing: { ...closing, segments: 2, chunks: 3 }, hash },
+    ...{ segments: plainSegments, stored: plainChunks, tags: base64(tags), ...changed },
+  });
+  const [first, second, last] = [plainChunks[0]!, plainChunks[1]!, plainChunks[2]!];
+  write('closing', vector('ok', {}));
+  const body = base64(flipped(chunks[0]!.body, 2)); // not in the chunk's last 16 bytes
+  write('closing-flipped-bit', vector('refused', { stored: [{ ...first, body }, second, last] }));
+  write('closing-other-end', vector('refused', { stored: [first, second, { ...last, final: 1 }] }));
+  write(
+    'closing-moved-segment',
+    vector('refused', { segments: [plainSegments[0]!, { ...plainSegments[1]!, first_sample: 1 }] }),
+  );
+  write('closing-cut-off', vector('refused', { segments: [plainSegments[0]!], stored: [first, second] }));
+}
+
+function writeEpochs(): void {
+  const pair = deriveRecordsKeyPair(records);
+  const own = sodium.crypto_box_seed_keypair(bytes(32, 0x60));
+  const wrapKey = bytes(32, 0x20);
+  const row = { id: 'cdr-2026-01-1', class: 'cdr', month: '2026-01', public: own.publicKey } as const;
+  const binding = bindingOf(row, VAULT);
+  const secret = sealSecret({ privateKey: own.privateKey, wrapKey }, binding, keys.epochMac, pair.publicKey);
+  const mac = blake2b(canonicalBytes(binding), keys.epochMac);
+  const keyRow = { epoch: row.id, owner: 'calls', row: 'call1' };
+  const adopted = sealBlob(
+    wrapKey,
+    bytes(32, 0xa0),
+    { purpose: 'wardline-key-1', vault: VAULT, ...keyRow },
+    bytes(24, 9),
+  );
+  const boxed = sodium.crypto_box_seal(bytes(32, 0xa0), own.publicKey);
+  const hash = describeEpoch({ ...row, mac, secret }).hash;
+  const vector = (expect: string, changed: object): Json => ({
+    ...{ type: 'epoch', expect, vault: VAULT, service: base64(service), records: base64(records) },
+    row: { ...row, public: base64(row.public), mac: base64(mac), secret: base64(secret), ...changed },
+    ...{ hash, keyRow, adopted: base64(adopted), boxed: base64(boxed), key: base64(bytes(32, 0xa0)) },
+  });
+  write('epoch', vector('ok', {}));
+  const forged = Buffer.concat([own.privateKey, wrapKey, blake2b(canonicalBytes(binding))]);
+  write('epoch-foreign-secret', vector('refused', { secret: base64(sodium.crypto_box_seal(forged, pair.publicKey)) }));
+  const other = { privateKey: bytes(32, 0x61), wrapKey };
+  write(
+    'epoch-other-pair',
+    vector('refused', { secret: base64(sealSecret(other, binding, keys.epochMac, pair.publicKey)) }),
+  );
+  write('epoch-other-month', vector('refused', { month: '2026-02' }));
+  write('epoch-foreign-mac', vector('refused', { mac: base64(blake2b(canonicalBytes(binding))) }));
+}
+
+/** Hashes and MACs that a start compares: rows, the digest of all, the identity, a former root. */
+function writeRows(): void {
+  const body = bytes(40, 0x77);
+  const rows = [
+    { table: 'settings', row: 'clinic', version: 3, clear: ['settings/a:00ff'] },
+    { table: 'calls', row: 'call1', version: 1, clear: { columns: {}, terms: ['00ff'] } },
+    { table: 'open_artifacts', row: 'artifact1', version: 1, clear: null },
+  ].map(({ clear, ...row }) => ({ ...row, clear, hash: rowHash(body, clear) }));
+  const digest = new StateDigest(keys.state);
+  for (const { clear: _clear, ...row } of rows) digest.add(row);
+  const identity = {
+    auditPublicKey: 'AA==',
+    createdAt: 1,
+    format: 1,
+    generation: 2,
+    recordsPublicKey: 'AA==',
+    vaultId: VAULT,
+  };
+  const root = { generation: 1, half: 'service', untilEntry: 12 };
+  const sealed = sealBlob(
+    keys.records,
+    bytes(32, 0x11),
+    { purpose: 'wardline-root-1', vault: VAULT, ...root },
+    bytes(24, 3),
+  );
+  const vector = (expect: string, changed: object): Json => ({
+    ...{
+      type: 'rows',
+      expect,
+      vault: VAULT,
+      service: base64(service),
+      body: base64(body),
+      rows: rows as Json,
+      state: digest.hex,
+    },
+    ...{ identity, identityMac: base64(blake2b(canonicalBytes(identity), keys.meta)) },
+    ...{ root, sealed: base64(sealed), half: base64(bytes(32, 0x11)), ...changed },
+  });
+  write('rows', vector('ok', {}));
+  write('rows-older-version', vector('refused', { rows: rows.with(0, { ...rows[0]!, version: 2 }) as Json }));
+  write('rows-one-missing', vector('refused', { rows: rows.slice(0, 2) as Json }));
+  write('rows-other-generation', vector('refused', { identity: { ...identity, generation: 1 } }));
+  write('rows-other-root', vector('refused', { root: { ...root, untilEntry: 13 } }));
+}
+
+function writeHeads(): void {
+  const [first, next] = [1, 2].map((seed) => sodium.crypto_sign_seed_keypair(bytes(32, seed)));
+  const sign = (message: Uint8Array) => sodium.crypto_sign_detached(message, first!.privateKey);
+  const fields = { vaultId: VAULT, sequence: 4, link: '00'.repeat(32), at: 1, publicKey: base64(first!.publicKey) };
+  const head = signHead(fields, sign);
+  const change = signKeyChange({ ...fields, next: base64(next!.publicKey) }, sign);
+  const vector = (expect: string, signed: object): Json => ({ type: 'head', expect, signed: signed as Json });
+  write('head', vector('ok', head));
+  write('head-other-sequence', vector('refused', { ...head, sequence: 5 }));
+  write('head-key-change', vector('ok', change));
+  write('head-key-change-other-next', vector('refused', { ...change, next: base64(first!.publicKey) }));
+}
+
 writeKeys();
 writeSlots();
 writeRecords();
 writeSegments();
+writeClosings();
+writeEpochs();
+writeRows();
+writeHeads();
 writeTrail();
