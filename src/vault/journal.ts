@@ -12,8 +12,18 @@ export class Journal {
 
   /** Empties the journal into the database now, or as soon as nobody reads an older state. */
   scrub(): void {
-    this.#isDue = this.#holders > 0;
-    if (!this.#isDue) this.#db.pragma('wal_checkpoint(TRUNCATE)');
+    this.#isDue = this.#holders > 0 || !this.#isEmptied();
+  }
+
+  /** What another reader keeps in the journal is emptied at the next occasion. */
+  #isEmptied(): boolean {
+    const [answer] = this.#db.pragma('wal_checkpoint(TRUNCATE)') as { busy: number }[];
+    return answer?.busy === 0;
+  }
+
+  /** Empties it when that could not be done before. */
+  retry(): void {
+    if (this.#isDue) this.scrub();
   }
 
   /** Keeps the journal as it is until disposed. */

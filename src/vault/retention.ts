@@ -146,6 +146,7 @@ export class Retention implements Disposable {
   #run(): void {
     let hasMore = false;
     try {
+      this.#core.journal.retry();
       for (const retention of CLASSES) hasMore = this.#sweep(retention) || hasMore;
     } catch (thrown) {
       this.#core.log.error({ err: thrown }, 'what is past its retention could not be destroyed');

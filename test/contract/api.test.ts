@@ -277,3 +277,15 @@ function loudest(wav: Buffer): number {
   for (let at = 44; at < wav.length; at += 2) peak = Math.max(peak, Math.abs(wav.readInt16LE(at)));
   return peak;
 }
+
+t.test('a path that is written in another way is guarded all the same', async (t) => {
+  const on = await bench(t);
+  const stranger = visitor(t, on);
+  for (const path of ['/%61pi/calls', '/api/%63alls', '/%61%70%69/session']) {
+    const { status, headers } = await stranger.get(path);
+    t.match({ status, headers }, { status: 401, headers: { 'cache-control': 'no-store' } }, path);
+  }
+  const body = { login: 'ada', password: PASSWORD, code: '000000' };
+  const foreign = await stranger.send('POST', '/%61pi/login', { body, headers: { origin: 'https://other.example' } });
+  t.match(foreign.json, { code: 'cross-origin' }, 'the check of the origin too');
+});

@@ -103,7 +103,8 @@ function choose(unsynced: readonly DiskOperation[], leftovers: Leftovers, random
   if (leftovers === 'part') return unsynced.filter(() => random.below(2) === 0);
   const prefix = unsynced.slice(0, random.below(unsynced.length + 1));
   const last = prefix.pop();
-  if (last === undefined || leftovers === 'prefix') return last === undefined ? prefix : [...prefix, last];
+  if (last === undefined) return prefix;
+  if (leftovers === 'prefix' || last.what !== 'write') return [...prefix, last]; // a name is there or is not
   return [...prefix, { ...last, data: last.data.subarray(0, random.below(last.data.length + 1)) }];
 }
 

@@ -131,6 +131,24 @@ t.test('guessing locks the account for longer and longer, across a restart, and 
   t.notOk(JSON.stringify(disk.entries).includes(PASSWORD));
 });
 
+t.test(
+  'who guesses from elsewhere locks out himself, and not the person; many addresses are slowed down',
+  async (t) => {
+    const { clock, enrol, login, codeOfSecret } = bench();
+    const { secret } = await enrol();
+    clock.advance(30_000);
+    for (let i = 0; i < 5; i++)
+      t.equal(await codeThrownBy(() => login('000000', { from: '192.0.2.9' })), 'login-failed');
+    t.equal(await codeThrownBy(() => login(codeOfSecret(secret), { from: '192.0.2.9' })), 'locked-out');
+    await t.resolves(login(codeOfSecret(secret)));
+    for (let i = 0; i < 50; i++) await login('000000', { from: `198.51.100.${i}` }).catch(() => undefined);
+    clock.advance(30_000 - 25_001);
+    t.equal(await codeThrownBy(() => login(codeOfSecret(secret))), 'locked-out', 'for a moment');
+    clock.advance(30_000);
+    await t.resolves(login(codeOfSecret(secret)));
+  },
+);
+
 t.test('an unknown login locks like a known one, and what was typed is not written down', async (t) => {
   const { disk, login } = bench();
   for (let i = 0; i < 5; i++)

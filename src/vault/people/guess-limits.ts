@@ -2,8 +2,13 @@
 import type { Clock, UtcMs } from '../../kernel/clock.ts';
 import type { GuardRecord } from './records.ts';
 
-/** Failures in a row before an account waits for the first time. */
+/** Failures in a row before an account waits for the first time, for the address that they came from. */
 export const FREE_FAILURES = 5;
+/** Failures from anywhere before an account waits for everybody, and how long then: many addresses guess slowly, the person gets in. */
+const FREE_ACCOUNT_FAILURES = 50;
+const ACCOUNT_WAIT_MS = 5_000;
+/** Addresses that one account's guard remembers; the one that was quiet longest is forgotten first. */
+const MAX_ADDRESSES = 50;
 /** An address serves a whole office now and then, so it may fail more often. */
 export const FREE_ADDRESS_FAILURES = 20;
 const FIRST_WAIT_MS = 30_000;
@@ -18,10 +23,32 @@ export function waitMs(failures: number, free: number): number {
   return failures < free ? 0 : Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(20, failures - free));
 }
 
-/** The account's guard after one more failure. */
-export function afterFailure(guard: GuardRecord, now: UtcMs): GuardRecord {
+/** The account's guard after one more failure from that address. */
+export function afterFailure(guard: GuardRecord, address: string, now: UtcMs): GuardRecord {
   const failures = guard.failures + 1;
-  return { ...guard, failures, lockedUntil: (now + waitMs(failures, FREE_FAILURES)) as UtcMs };
+  const { [address]: before, ...others } = guard.addresses ?? {};
+  const fromHere = (before?.failures ?? 0) + 1;
+  const lockedHere = (now + waitMs(fromHere, FREE_FAILURES)) as UtcMs;
+  const kept = Object.entries(others)
+    .sort(([, left], [, right]) => right.lastAt - left.lastAt)
+    .slice(0, MAX_ADDRESSES - 1);
+  const addresses = {
+    ...Object.fromEntries(kept),
+    [address]: { failures: fromHere, lockedUntil: lockedHere, lastAt: now },
+  };
+  const wait = failures < FREE_ACCOUNT_FAILURES ? 0 : ACCOUNT_WAIT_MS;
+  return { ...guard, failures, lockedUntil: (now + wait) as UtcMs, addresses };
+}
+
+/** The account's guard after a log-in from that address; what others guessed stays counted against them. */
+export function afterLogin({ addresses = {} }: GuardRecord, address: string, lastStep: number): GuardRecord {
+  const { [address]: _own, ...others } = addresses;
+  return { failures: 0, lockedUntil: 0 as UtcMs, lastStep, addresses: others };
+}
+
+/** When an account may be tried again from that address. */
+export function lockedUntil({ lockedUntil: forAll, addresses = {} }: GuardRecord, address: string): number {
+  return Math.max(forAll, addresses[address]?.lockedUntil ?? 0);
 }
 
 interface Remembered {

@@ -4,14 +4,24 @@ import { WardlineError } from '../../kernel/errors.ts';
 import type { Ask } from '../contract.ts';
 import type { VaultCore } from '../core.ts';
 import type { Handlers } from '../operations.ts';
-import { afterFailure, FREE_ADDRESS_FAILURES, FREE_FAILURES, GuessMemory } from './guess-limits.ts';
+import {
+  afterFailure,
+  afterLogin,
+  FREE_ADDRESS_FAILURES,
+  FREE_FAILURES,
+  GuessMemory,
+  lockedUntil,
+} from './guess-limits.ts';
 import { verifyPassword } from './password.ts';
 import type { UserRecord } from './records.ts';
-import { actorOf, findByLogin, guardOf, normaliseLogin, spaces } from './records.ts';
+import { actorOf, findByLogin, guardOf, noFailures, normaliseLogin, spaces } from './records.ts';
 import type { Sessions } from './sessions.ts';
 import { acceptedStep } from './totp.ts';
 
 const nobody: Actor = { kind: 'service', name: 'login' };
+
+/** The row that guesses at logins that nobody has write, in place of an account's guard. */
+const UNKNOWN_ROW = 'unknown';
 
 export class Login {
   readonly #core: VaultCore;
@@ -56,24 +66,23 @@ export class Login {
     this.#sessions.sweep();
     const entry = { action: 'logged-in', actor: actorOf(user), address, outcome: 'ok', subject: user.id } as const;
     return this.#core.transact(entry, (tx) => {
-      tx.put(spaces.guard, user.id, { failures: 0, lockedUntil: 0, lastStep: step });
+      tx.put(spaces.guard, user.id, afterLogin(guard, address, step));
       return this.#sessions.begin(tx, user);
     });
   }
 
   #refuseLocked(user: UserRecord | undefined, login: string, address: string): void {
     if (user === undefined) {
-      if (this.#unknownLogins.isLocked(normaliseLogin(login))) throw lockedOut();
-      return;
-    }
-    if (guardOf(this.#core, user.id).lockedUntil <= this.#core.clock.now()) return;
-    this.#record('login-failed', actorOf(user), address, user.id, 'while locked out', 'refused');
+      if (!this.#unknownLogins.isLocked(keyOf(login, address))) return;
+    } else if (lockedUntil(guardOf(this.#core, user.id), address) <= this.#core.clock.now()) return;
+    const actor = user === undefined ? nobody : actorOf(user);
+    this.#record('login-failed', actor, address, user?.id, 'while locked out', 'refused');
     throw lockedOut();
   }
 
   #fail(user: UserRecord, address: string, what: 'password' | 'code'): WardlineError {
     const now = this.#core.clock.now();
-    const guard = afterFailure(guardOf(this.#core, user.id), now);
+    const guard = afterFailure(guardOf(this.#core, user.id), address, now);
     const actor = actorOf(user);
     const entry = {
       action: 'login-failed',
@@ -84,15 +93,26 @@ export class Login {
       detail: what,
     } as const;
     this.#core.transact(entry, (tx) => tx.put(spaces.guard, user.id, guard));
-    if (guard.lockedUntil > now) this.#record('locked-out', actor, address, user.id, `${guard.failures} failures`);
+    if (lockedUntil(guard, address) > now) this.#record('locked-out', actor, address, user.id, 'too many failures');
     this.failedFrom(address);
     return loginFailed();
   }
 
-  /** What was typed is not written down: people type passwords into the wrong field. */
+  /**
+   * What was typed is not written down: people type passwords into the wrong field. As much is written as for a login that
+   * somebody has, so that the time tells nothing.
+   */
   #failUnknown(login: string, address: string): WardlineError {
-    this.#record('login-failed', nobody, address, undefined, 'unknown login', 'failed');
-    this.#unknownLogins.fail(normaliseLogin(login));
+    const entry = {
+      action: 'login-failed',
+      actor: nobody,
+      address,
+      outcome: 'failed',
+      detail: 'unknown login',
+    } as const;
+    this.#core.transact(entry, (tx) => tx.put(spaces.guard, UNKNOWN_ROW, noFailures));
+    if (this.#unknownLogins.fail(keyOf(login, address)))
+      this.#record('locked-out', nobody, address, undefined, 'too many failures');
     this.failedFrom(address);
     return loginFailed();
   }
@@ -107,6 +127,10 @@ export class Login {
   ): void {
     this.#core.record({ action, actor, address, outcome, detail, ...(subject !== undefined && { subject }) });
   }
+}
+
+function keyOf(login: string, address: string): string {
+  return `${normaliseLogin(login)}\n${address}`;
 }
 
 function loginFailed(): WardlineError {

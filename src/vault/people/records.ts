@@ -47,10 +47,19 @@ export interface SessionRecord {
   readonly startedAt: UtcMs;
 }
 
-/** What guards an account against guessing; kept across restarts. */
-export interface GuardRecord {
+export interface AddressGuard {
   readonly failures: number;
   readonly lockedUntil: UtcMs;
+  readonly lastAt: UtcMs;
+}
+
+/** What guards an account against guessing; kept across restarts. */
+export interface GuardRecord {
+  /** From anywhere, since the last log-in. */
+  readonly failures: number;
+  readonly lockedUntil: UtcMs;
+  /** What was guessed from each address, so that a stranger locks out himself and not the person. */
+  readonly addresses?: Readonly<Record<string, AddressGuard>>;
   /** The time step of the last code that was accepted; no code of it or before is taken again (RFC 6238 §5.2). */
   readonly lastStep: number;
 }
@@ -77,7 +86,9 @@ export function actorOf({ id, login }: UserRecord): Actor {
 /** The account as others see it; `locked` while wrong guesses keep it shut. */
 export function accountOf(core: VaultCore, user: UserRecord): UserAccount {
   const { id, login, name, roles, mailboxes } = user;
-  const isLocked = guardOf(core, id).lockedUntil > core.clock.now();
+  const { lockedUntil, addresses = {} } = guardOf(core, id);
+  const now = core.clock.now();
+  const isLocked = lockedUntil > now || Object.values(addresses).some((each) => each.lockedUntil > now);
   const state = user.password === undefined ? 'invited' : isLocked ? 'locked' : 'active';
   return { id, login, name, roles, mailboxes, state };
 }
