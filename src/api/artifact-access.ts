@@ -38,8 +38,9 @@ export async function getDetails(context: ApiContext, request: FastifyRequest): 
   return artifact;
 }
 
-function lookUp({ vault }: ApiContext, { caller }: Visit, artifactId: ArtifactId): Promise<ArtifactSummary> {
-  return vault.ask('artifact.get', { caller, artifactId });
+function lookUp({ vault }: ApiContext, { caller, user }: Visit, artifactId: ArtifactId): Promise<ArtifactSummary> {
+  const within = user.roles.includes('admin') ? {} : { within: user.mailboxes };
+  return vault.ask('artifact.get', { caller, artifactId, ...within });
 }
 
 function idOf({ params }: FastifyRequest): ArtifactId {

@@ -64,7 +64,7 @@ export class Artifacts implements Disposable {
   /** @throws WardlineError `artifact-unknown` */
   get(artifactId: string): ArtifactRow {
     const row = this.rows.find(artifactId);
-    if (row === undefined) throw new WardlineError('artifact-unknown', 'There is no such message or recording.');
+    if (row === undefined) throw artifactUnknown();
     return row;
   }
 
@@ -237,4 +237,8 @@ export class Artifacts implements Disposable {
     const outcome = action === 'recording-failed' ? 'failed' : 'ok';
     return { action, actor: VAULT_ACTOR, address: '', outcome, subject, detail };
   }
+}
+
+export function artifactUnknown(): WardlineError {
+  return new WardlineError('artifact-unknown', 'There is no such message or recording.');
 }

@@ -238,7 +238,11 @@ export interface VaultOperations {
     ask: { caller: Caller; kind: ArtifactKind; mailbox?: string; page: PageRequest };
     answer: Page<ArtifactSummary>;
   };
-  'artifact.get': { ask: { caller: Caller; artifactId: ArtifactId }; answer: ArtifactSummary };
+  /** `within`: mailboxes whose messages alone the asker may see; another artifact is refused, in the trail too, as if it did not exist. */
+  'artifact.get': {
+    ask: { caller: Caller; artifactId: ArtifactId; within?: readonly string[] };
+    answer: ArtifactSummary;
+  };
   /** Raw audio in the body, from `fromSample` (per channel), at most `samples` of them; `play: true` audits a hearing, once per request. */
   'artifact.audio': {
     ask: { caller: Caller; artifactId: ArtifactId; fromSample: number; samples: number; play: boolean };

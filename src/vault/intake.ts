@@ -1,7 +1,7 @@
 // The vault's side of the intake: takes sealed segments and chunks, writes all calls' chunks of a tick in one transaction and
 // acknowledges after commit. It opens nothing: with records locked it works the same. FORMAT.md §6.
 import type { Statement } from 'better-sqlite3';
-import { WardlineError } from '../kernel/errors.ts';
+import { codeOf, WardlineError } from '../kernel/errors.ts';
 import { MAX_SEGMENT_MS } from '../seal/capture-sealer.ts';
 import { bytesPerSample, type ChunkAsk, type IntakeGrant, type SegmentAsk, sampleRate } from '../seal/intake.ts';
 import { CHUNK_OVERHEAD_BYTES, ENDS, type Ends, SEALED_KEY_BYTES, STREAM_HEADER_BYTES } from '../seal/segment.ts';
@@ -193,15 +193,29 @@ export class Intake {
     if (waiting.length === 0) return;
     this.#waiting = [];
     this.#waitingBytes = 0;
+    const thrown = this.#tryCommit(waiting);
+    if (thrown === undefined) return;
+    // One recording whose rows the database refuses does not fail the others of its tick; a broken disk fails them all.
+    const each = Map.groupBy(waiting, ({ writing }) => writing);
+    const isOfOne = each.size > 1 && codeOf(thrown).startsWith('SQLITE_CONSTRAINT');
+    if (!isOfOne) this.#failAll(waiting, thrown);
+    else
+      for (const own of each.values()) {
+        const fault = this.#tryCommit(own);
+        if (fault !== undefined) this.#failAll(own, fault);
+      }
+  }
+
+  #tryCommit(waiting: readonly Waiting[]): unknown {
     try {
       this.#core.db.transaction(() => {
         for (const { insert } of waiting) insert();
       })();
     } catch (thrown) {
-      this.#failAll(waiting, thrown);
-      return;
+      return thrown;
     }
     for (const { done } of waiting) done.resolve();
+    return undefined;
   }
 
   /** The disk is full or broken: these recordings fail and say so; calls go on. */

@@ -1,7 +1,7 @@
 // Captured artifacts, read side: lists, headers, audio, play-out to a phone, read marks, disposal. Each is audited.
 import { sampleRate } from '../seal/intake.ts';
 import type { ArtifactRow } from './artifact-rows.ts';
-import type { Artifacts } from './artifacts.ts';
+import { type Artifacts, artifactUnknown } from './artifacts.ts';
 import { AudioReader, tampered } from './audio.ts';
 import type { ArtifactHeader, ArtifactSummary } from './contract.ts';
 import { fence, type InnerCore } from './engine.ts';
@@ -84,10 +84,13 @@ function listHandlers(core: InnerCore, artifacts: Artifacts): Pick<Handlers, 'ar
       core.record({ action: LISTED[kind], ...caller, outcome: 'ok', detail });
       return answer;
     },
-    'artifact.get': ({ caller, artifactId }) => {
+    'artifact.get': ({ caller, artifactId, within }) => {
       mustBeUnlocked(core);
       const summary = summarise(core, artifacts, artifacts.get(artifactId));
-      core.record({ action: 'artifact-read', ...caller, outcome: 'ok', subject: artifactId });
+      const isTheirs = within === undefined || (summary.kind === 'voicemail' && within.includes(summary.mailbox));
+      const outcome = isTheirs ? 'ok' : 'refused';
+      core.record({ action: 'artifact-read', ...caller, outcome, subject: artifactId });
+      if (!isTheirs) throw artifactUnknown();
       return summary;
     },
   };

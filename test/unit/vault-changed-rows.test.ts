@@ -211,3 +211,42 @@ t.test('a capture that is closed before its writer said that it ended is cut off
   }
   t.match(await vault.ask('artifact.close', { artifactId, keep: true }), { state: 'cut-off' });
 });
+
+t.test('a recording whose rows the database refuses does not fail another one of the same tick', async (t) => {
+  using folders = newFolders();
+  await makeVault(folders);
+  await using vault = await openVault(folders);
+  const { intake } = vault.inner;
+  const [bad, good] = [
+    (await vault.ask('artifact.open', { header: voicemailHeader() })).artifactId,
+    (await vault.ask('artifact.open', { header: voicemailHeader() })).artifactId,
+  ];
+  tamper(folders, (db) => db.prepare("INSERT INTO segments VALUES (?, 0, 'other', 0, x'00')").run(bad));
+  const sent = [bad, good].map(async (artifactId) => {
+    const sealer = new CaptureSealer(artifactId, intake.begin(artifactId));
+    const frames = [...sealer.write(tone(300), 0), ...sealer.end()];
+    await Promise.all(
+      frames.map(({ type, ask, body }) =>
+        type === 'intake.segment' ? intake.segment(ask, body) : intake.chunk(ask, body),
+      ),
+    );
+    await intake.end(artifactId, sealer.chunks);
+    return vault.ask('artifact.close', { artifactId, keep: true });
+  });
+  const [failed, kept] = await Promise.allSettled(sent);
+  t.match(failed, { status: 'rejected', reason: { code: 'vault-write-failed' } });
+  t.match(kept, { status: 'fulfilled', value: { state: 'complete' } });
+});
+
+t.test('what somebody may not see is on record as refused, and answered as if it did not exist', async (t) => {
+  using folders = newFolders();
+  await makeVault(folders);
+  await using vault = await openVault(folders);
+  const artifactId = await keepMessage(vault);
+  const ask = { caller: CALLER, artifactId };
+  await t.rejects(vault.ask('artifact.get', { ...ask, within: ['1002'] }), { code: 'artifact-unknown' });
+  t.match(await vault.ask('artifact.get', { ...ask, within: ['1001'] }), { mailbox: '1001' });
+  const { rows } = await vault.ask('audit.page', { caller: CALLER, page });
+  const read = rows.filter(({ action }) => action === 'artifact-read').map(({ outcome }) => outcome);
+  t.same(read, ['ok', 'refused']);
+});
