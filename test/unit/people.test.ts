@@ -141,7 +141,7 @@ t.test(
       t.equal(await codeThrownBy(() => login('000000', { from: '192.0.2.9' })), 'login-failed');
     t.equal(await codeThrownBy(() => login(codeOfSecret(secret), { from: '192.0.2.9' })), 'locked-out');
     await t.resolves(login(codeOfSecret(secret)));
-    for (let i = 0; i < 50; i++) await login('000000', { from: `198.51.100.${i}` }).catch(() => undefined);
+    for (let i = 0; i < 20; i++) await login('000000', { from: `198.51.100.${i}` }).catch(() => undefined);
     clock.advance(30_000 - 25_001);
     t.equal(await codeThrownBy(() => login(codeOfSecret(secret))), 'locked-out', 'for a moment');
     clock.advance(30_000);

@@ -5,7 +5,7 @@ import type { GuardRecord } from './records.ts';
 /** Failures in a row before an account waits for the first time, for the address that they came from. */
 export const FREE_FAILURES = 5;
 /** Failures from anywhere before an account waits for everybody, and how long then: many addresses guess slowly, the person gets in. */
-const FREE_ACCOUNT_FAILURES = 50;
+const FREE_ACCOUNT_FAILURES = 20;
 const ACCOUNT_WAIT_MS = 5_000;
 /** Addresses that one account's guard remembers; the one that was quiet longest is forgotten first. */
 const MAX_ADDRESSES = 50;
