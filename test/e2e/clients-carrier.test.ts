@@ -24,6 +24,11 @@ const STRANGER = '127.0.0.2';
 const DEADLINE_MS = 30_000;
 const SHOWN_CHARACTERS = 3_000;
 
+interface Caller {
+  readonly transport: 'udp' | 'tcp';
+  readonly numbers: readonly string[];
+}
+
 const appliance = await startAppliance();
 t.teardown(() => appliance[Symbol.asyncDispose]());
 const portOf = (transport: 'udp' | 'tcp') =>
@@ -31,26 +36,39 @@ const portOf = (transport: 'udp' | 'tcp') =>
 
 t.test('over UDP and TCP a caller picks key 3 by RFC 4733 and leaves a message', async (t) => {
   if (!needs(t, 'sipp') || !mayPlayPcap(t)) return;
-  const callers = [
-    { transport: 'udp', from: '+12125550142' },
-    { transport: 'tcp', from: '+12125550143' },
-  ] as const;
-  await Promise.all(callers.map((caller) => leaveMessage(t, caller)));
-  for (const { from, transport } of callers) await checkMessage(t, from, transport);
+  const callers: Caller[] = [
+    { transport: 'udp', numbers: ['+12125550142', '+12125550152'] },
+    { transport: 'tcp', numbers: ['+12125550143', '+12125550153'] },
+  ];
+  const used = await Promise.all(callers.map((caller) => leaveMessage(t, caller)));
+  for (const [at, { transport }] of callers.entries()) await checkMessage(t, used[at] ?? '', transport);
 });
 
 /** Asserts exit code 0, and shows what was printed otherwise. */
 async function endsWell(t: Test, program: Program, label: string): Promise<void> {
   const code = await program.ends(DEADLINE_MS);
-  if (code !== 0) t.comment(program.output.slice(-SHOWN_CHARACTERS));
+  if (code !== 0)
+    t.comment(`${program.output.slice(0, SHOWN_CHARACTERS)}\n…\n${program.output.slice(-SHOWN_CHARACTERS)}`);
   t.equal(code, 0, label);
 }
 
-async function leaveMessage(t: Test, caller: { transport: 'udp' | 'tcp'; from: string }): Promise<void> {
-  const speech = digitThenTone('3', MESSAGE_HZ, MESSAGE_CALL_SECONDS);
-  const call = { ...caller, port: portOf(caller.transport), to: CLINIC, speech, seconds: MESSAGE_CALL_SECONDS };
-  await using sipp = await startSipp(call);
-  await endsWell(t, sipp, `${caller.transport}: the call went as a carrier expects`);
+/** sipp's own fatal error, such as a packet that its raw socket could not send; no verdict on what it called. */
+const SIPP_FAILED = 255;
+
+/** Leaves a message and gives the number it came from: the caller's second one when sipp itself broke down at the first. */
+async function leaveMessage(t: Test, { transport, numbers }: Caller): Promise<string> {
+  for (const from of numbers) {
+    const speech = digitThenTone('3', MESSAGE_HZ, MESSAGE_CALL_SECONDS);
+    const port = portOf(transport);
+    await using sipp = await startSipp({ transport, from, port, to: CLINIC, speech, seconds: MESSAGE_CALL_SECONDS });
+    if ((await sipp.ends(DEADLINE_MS)) === SIPP_FAILED && from !== numbers.at(-1)) {
+      t.comment(`sipp broke down and is started again; it printed:\n${sipp.output.slice(0, SHOWN_CHARACTERS)}`);
+      continue;
+    }
+    await endsWell(t, sipp, `${transport}: the call went as a carrier expects`);
+    return from;
+  }
+  throw new Error('A caller needs a number.');
 }
 
 async function checkMessage(t: Test, from: string, transport: string): Promise<void> {
