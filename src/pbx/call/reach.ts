@@ -44,11 +44,11 @@ async function ringMembers(call: Call, numbers: readonly ExtensionNumber[], seco
   return { outcome: await connect(call, result.answered) };
 }
 
-/** The caller hung up while nobody had answered yet, or after a menu or mailbox had. */
+/** The caller's leg ended while nobody had answered yet, or after a menu or mailbox had: by the caller, or by us when we stop. */
 export function leftOutcome(call: Call): CallOutcome {
   const ending = call.caller.ending.cause;
   if (ending?.by === 'engine') return { ended: 'failed', fault: 'appliance' };
-  if (call.isAnswered) return { ended: 'answered', by: 'caller' };
+  if (call.isAnswered) return { ended: 'answered', by: ending?.by === 'us' ? 'callee' : 'caller' };
   return { ended: 'unanswered', reason: 'cancelled' };
 }
 
