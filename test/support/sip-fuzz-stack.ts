@@ -49,12 +49,12 @@ export async function fuzzedStack(random: Seeded): Promise<FuzzedStack> {
       await within(callByTcp(tcpPort, calls), 'the call by TCP');
     },
     async leftOver() {
-      for (let tries = 0; stack.load.connections > 0 && tries < 100; tries++)
-        await new Promise((done) => setTimeout(done, 5));
-      const { connections } = stack.load;
+      await closed(stack);
       for (const transaction of held) transaction.respond(answer(transaction, 500, 'Late'));
       clock.advance(FOREVER_MS);
-      const { transactions } = stack.load;
+      // What a timer cuts now still has to be closed by the system.
+      await closed(stack);
+      const { connections, transactions } = stack.load;
       const what = { transactions, connections, timers: clock.pending };
       return transactions + connections + clock.pending === 0 ? undefined : JSON.stringify(what);
     },
@@ -63,6 +63,12 @@ export async function fuzzedStack(random: Seeded): Promise<FuzzedStack> {
       await dispose(stack);
     },
   };
+}
+
+/** Gives sockets that are closing the time to be closed. */
+async function closed(stack: SipStack): Promise<void> {
+  for (let tries = 0; stack.load.connections > 0 && tries < 400; tries++)
+    await new Promise((done) => setTimeout(done, 5));
 }
 
 async function dispose(stack: SipStack): Promise<void> {
