@@ -5,16 +5,13 @@ import { join } from 'node:path';
 import type { Test } from 'tap';
 import t from 'tap';
 import { spellings } from '../../scripts/demo/clear-text.ts';
-import { findRecording, readPrompt } from '../../scripts/demo/hear.ts';
 import type { Cdr } from '../../src/model/cdr.ts';
 import { checkout, defaultBootstrap, startAppliance, until } from '../support/appliance.ts';
-import type { PhoneCall } from '../support/phone.ts';
+import { hearsPrompt, LOUD } from '../support/heard.ts';
 import { TestPhone } from '../support/phone.ts';
 
 const MAIN = '+12125550100';
 const CALLER = '+12125550163';
-const LOUD = -25;
-const sounds = join(checkout, 'config', 'prompts', 'en');
 
 // Everything that the log can say, so that the search of it at the end means something.
 const bootstrap = defaultBootstrap().replace('log-level: info', 'log-level: debug');
@@ -58,24 +55,6 @@ async function recordOf(t: Test, act: () => Promise<void>, since = Date.now()): 
   return calls[0] as Cdr;
 }
 
-async function hears(call: PhoneCall, prompt: string, deadlineMs = 12_000): Promise<boolean> {
-  const recording = readPrompt(join(sounds, `${prompt}.wav`));
-  const from = 0;
-  const isThere = () =>
-    call.heardSamples > 6_000 &&
-    findRecording(
-      call.heard.subarray(from, call.heardSamples),
-      recording,
-      Math.max(0, Math.min(1_600, recording.length - 4_000)),
-    ).likeness > 0.7;
-  const end = performance.now() + deadlineMs;
-  while (performance.now() < end) {
-    if (isThere()) return true;
-    await new Promise((resolve) => setTimeout(resolve, 400));
-  }
-  return false;
-}
-
 function clinicYaml(port: number): string {
   return readFileSync(join(checkout, 'config', 'sample-clinic.yaml'), 'utf8')
     .replace('port: 5090', `port: ${port}`)
@@ -113,7 +92,7 @@ t.test('odd endings: one record each, with one outcome', async (t) => {
   await t.test('the caller hangs up in the menu', async (t) => {
     const record = await recordOf(t, async () => {
       const call = await carrier.call(MAIN);
-      t.ok(await hears(call, 'sample/main-menu'));
+      t.ok(await hearsPrompt(call, 'sample/main-menu'));
       await call.hangUp();
     });
     t.match(record, { direction: 'inbound', outcome: { ended: 'answered', by: 'caller' } });
@@ -256,14 +235,14 @@ t.test(
     const locked = await nurse.call('*97');
     await locked.until(() => locked.heardSamples > 12_000);
     locked.press('1');
-    t.ok(await hears(locked, 'voicemail/unavailable-locked'), 'playback says that it is locked');
+    t.ok(await hearsPrompt(locked, 'voicemail/unavailable-locked'), 'playback says that it is locked');
     await locked.hangUp();
     const wrong = appliance.cli(['vault', 'unlock'], 'AAAAA-BBBBB\n');
     t.equal(wrong.status, 1, wrong.stderr);
     const unlock = appliance.cli(['vault', 'unlock'], `${appliance.recoveryCode}\n`);
     t.equal(unlock.status, 0, unlock.stderr);
     const call = await nurse.call('*97');
-    t.ok(await hears(call, 'voicemail/new-message'), 'one new message');
+    t.ok(await hearsPrompt(call, 'voicemail/new-message'), 'one new message');
     call.press('1');
     t.ok(await call.until(() => call.level(440) > LOUD, 20_000), 'the caller’s own tone is heard');
     await call.until(() => false, 4_000);
@@ -290,8 +269,8 @@ t.test('a recorded call: both hear the notice, and the vault may die in the midd
   const call = await desk.call('1004');
   const answered = await incoming;
   const [byCaller, byCallee] = await Promise.all([
-    hears(call, 'call/recording-notice'),
-    hears(answered, 'call/recording-notice'),
+    hearsPrompt(call, 'call/recording-notice'),
+    hearsPrompt(answered, 'call/recording-notice'),
   ]);
   t.ok(byCaller, 'the caller hears the notice');
   t.ok(byCallee, 'the called hears the notice');
