@@ -57,11 +57,11 @@ const KEY_FILE_ROLES: ReadonlySet<string> = new Set(['cli', 'local']);
 function lockHandlers({ core, adoption, keyFile }: AdministrationParts): Pick<Handlers, 'unlock' | 'lock'> {
   const { keyring, epochs } = core;
   return {
-    unlock: ({ caller, slot, secret }, _body, { role }) => {
+    unlock: async ({ caller, slot, secret }, _body, { role }) => {
       const detail = `by ${slot}`;
       try {
         const isByFile = secret === '' && slot === 'key-file' && KEY_FILE_ROLES.has(role);
-        keyring.unlock(slot, isByFile ? readFileSync(keyFile, 'utf8') : secret);
+        await keyring.unlock(slot, isByFile ? readFileSync(keyFile, 'utf8') : secret);
       } catch (thrown) {
         const reason = `${detail}: ${codeOf(thrown)}`;
         core.record({ action: 'vault-unlocked', ...caller, outcome: 'refused', detail: reason });

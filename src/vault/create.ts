@@ -62,7 +62,7 @@ export async function createVault(options: NewVault): Promise<{ recoveryCode: st
   const recoveryCode = newRecoveryCode();
   const db = createDatabase(draft, dataFolder);
   try {
-    fill(db, options, { secret, recoveryCode, tls });
+    await fill(db, options, { secret, recoveryCode, tls });
     db.pragma('wal_checkpoint(TRUNCATE)');
     db.pragma('journal_mode = DELETE');
   } finally {
@@ -80,7 +80,7 @@ interface Ingredients {
   readonly tls: TlsMaterial;
 }
 
-function fill(db: Database, options: NewVault, { secret, recoveryCode, tls }: Ingredients): void {
+async function fill(db: Database, options: NewVault, { secret, recoveryCode, tls }: Ingredients): Promise<void> {
   const { clock, keyFileOpens = 'both' } = options;
   const halves = { service: sodium.randombytes_buf(KEY_BYTES), records: sodium.randombytes_buf(KEY_BYTES) };
   const signing = sodium.crypto_sign_keypair();
@@ -94,8 +94,8 @@ function fill(db: Database, options: NewVault, { secret, recoveryCode, tls }: In
   writeIdentity(db, identity, service);
   const keyring = Keyring.made(db, identity, service);
   const core = newCore(db, keyring, clock);
-  putSlot(core, newSlot(vaultId, 'key-file', keyFileOpens, secret, halves));
-  putSlot(core, newSlot(vaultId, 'recovery', 'both', recoveryCode, halves));
+  putSlot(core, await newSlot(vaultId, 'key-file', keyFileOpens, secret, halves));
+  putSlot(core, await newSlot(vaultId, 'recovery', 'both', recoveryCode, halves));
   const entry = { action: 'vault-created', actor: SYSTEM_ACTOR, address: '', outcome: 'ok', subject: vaultId } as const;
   core.transact(entry, (tx) => {
     tx.put('keys', 'audit-signing', { privateKey: base64(signing.privateKey) });
@@ -125,7 +125,7 @@ export function newSlot(
   opens: 'service' | 'both',
   secret: string,
   halves: RootHalves,
-): Slot {
+): Promise<Slot> {
   return wrapSlot(vaultId, { id: newId(), kind, opens, parameters: newParameters(kind) }, secret, halves);
 }
 

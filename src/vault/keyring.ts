@@ -43,6 +43,7 @@ export class Keyring {
   /** Generations whose row of `roots` is gone or does not open. */
   readonly missingRoots: readonly number[];
   #records: RecordsKeyPair | undefined;
+  #isDisposed = false;
 
   private constructor(
     db: Database,
@@ -60,7 +61,7 @@ export class Keyring {
   }
 
   /** @throws WardlineError `wrong-secret`, `vault-damaged`, `vault-newer`, `key-file-damaged` */
-  static open(db: Database, kind: SlotKind, secret: string, serviceOnly: boolean): Keyring {
+  static async open(db: Database, kind: SlotKind, secret: string, serviceOnly: boolean): Promise<Keyring> {
     const text = db.prepare("SELECT value FROM meta WHERE name = 'vault'").pluck().get() as string | undefined;
     if (text === undefined) throw notAVault();
     const identity = JSON.parse(text) as VaultIdentity;
@@ -70,7 +71,7 @@ export class Keyring {
         'The vault was written by a newer Wardline; install that version or a later one.',
       );
     }
-    const halves = openAny(db, identity.vaultId, kind, secret);
+    const halves = await openAny(db, identity.vaultId, kind, secret);
     if (halves === undefined) {
       throw new WardlineError(
         'wrong-secret',
@@ -169,19 +170,25 @@ export class Keyring {
   }
 
   /** The halves themselves, to be wrapped once more; the caller wipes them. @throws WardlineError `wrong-secret` */
-  halves(kind: SlotKind, secret: string): RootHalves {
-    const halves = openAny(this.#db, this.vaultId, kind, secret);
+  async halves(kind: SlotKind, secret: string): Promise<RootHalves> {
+    const { generation } = this.#identity;
+    const halves = await openAny(this.#db, this.vaultId, kind, secret);
     if (halves === undefined) throw wrongSecret();
+    if (this.#isDisposed || this.#identity.generation !== generation) {
+      wipe(halves.service, halves.records);
+      throw new WardlineError('vault-closing', 'The vault is closing or has a new root since; try again in a moment.');
+    }
     return halves;
   }
 
   /** Opens the records half by one slot. @throws WardlineError `wrong-secret`, `code-mistyped`, `key-file-damaged` */
-  unlock(kind: SlotKind, secret: string): void {
-    const halves = openAny(this.#db, this.vaultId, kind, secret);
-    if (halves?.records === undefined) {
-      wipe(halves?.service);
+  async unlock(kind: SlotKind, secret: string): Promise<void> {
+    const halves = await this.halves(kind, secret);
+    if (halves.records === undefined) {
+      wipe(halves.service);
       throw wrongSecret();
     }
+    wipe(this.#records?.privateKey);
     this.#records = deriveRecordsKeyPair(halves.records);
     wipe(halves.service, halves.records);
   }
@@ -196,6 +203,7 @@ export class Keyring {
   }
 
   [Symbol.dispose](): void {
+    this.#isDisposed = true;
     this.lock();
     wipe(...Object.values(this.service));
   }
@@ -248,9 +256,9 @@ function wrongSecret(): WardlineError {
   return new WardlineError('wrong-secret', 'That does not unlock the records; check it and try again.');
 }
 
-function openAny(db: Database, vaultId: string, kind: SlotKind, secret: string): RootHalves | undefined {
+async function openAny(db: Database, vaultId: string, kind: SlotKind, secret: string): Promise<RootHalves | undefined> {
   for (const slot of readSlots(db)) {
-    const halves = slot.kind === kind ? openSlot(vaultId, slot, secret) : undefined;
+    const halves = slot.kind === kind ? await openSlot(vaultId, slot, secret) : undefined;
     if (halves !== undefined) return halves;
   }
   return undefined;

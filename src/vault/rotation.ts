@@ -19,13 +19,17 @@ import { areMutableRowsSound } from './verify.ts';
 
 export function rotationHandlers(core: InnerCore, heads: Heads, keyFile: string): Pick<Handlers, 'root.rotate'> {
   return {
-    'root.rotate': (ask) => {
-      mustBeSound(core);
-      const old = mustOpenBoth(core, ask);
+    'root.rotate': async (ask) => {
+      const old = await mustOpenBoth(core, ask);
+      const halves = { service: sodium.randombytes_buf(KEY_BYTES), records: sodium.randombytes_buf(KEY_BYTES) };
       try {
-        return rotate(core, { ask, heads, keyFile, old });
+        const { generation } = core.keyring.identity;
+        const made = await newSlots(core, halves);
+        if (core.keyring.identity.generation !== generation) throw wrongRoot();
+        mustBeSound(core); // from here on nothing waits
+        return rotate(core, { ask, heads, keyFile, old, halves, made });
       } finally {
-        wipe(old.service, old.records);
+        wipe(old.service, old.records, halves.service, halves.records);
       }
     },
   };
@@ -41,23 +45,31 @@ interface Rotating {
   readonly heads: Heads;
   readonly keyFile: string;
   readonly old: Required<RootHalves>;
+  readonly halves: Required<RootHalves>;
+  readonly made: NewSlots;
 }
 
-function rotate(core: InnerCore, { ask, heads, keyFile, old }: Rotating) {
-  const halves = { service: sodium.randombytes_buf(KEY_BYTES), records: sodium.randombytes_buf(KEY_BYTES) };
-  const signing = sodium.crypto_sign_keypair();
+interface NewSlots {
+  readonly keyText: string;
+  readonly recoveryCode: string;
+  readonly slots: readonly Slot[];
+}
+
+/** A key file and a recovery code for the new halves. */
+async function newSlots({ keyring }: InnerCore, halves: Required<RootHalves>): Promise<NewSlots> {
   const keyText = newKeyFileText();
   const recoveryCode = newRecoveryCode();
-  const before = core.keyring.slots();
-  const opens = before.find(({ kind }) => kind === 'key-file')?.opens ?? 'both';
+  const opens = keyring.slots().find(({ kind }) => kind === 'key-file')?.opens ?? 'both';
   const slot = (kind: SlotKind, opening: Slot['opens'], secret: string) =>
-    wrapSlot(
-      core.keyring.vaultId,
-      { id: newId(), kind, opens: opening, parameters: newParameters(kind) },
-      secret,
-      halves,
-    );
-  const slots = [slot('key-file', opens, keyText), slot('recovery', 'both', recoveryCode)];
+    wrapSlot(keyring.vaultId, { id: newId(), kind, opens: opening, parameters: newParameters(kind) }, secret, halves);
+  const slots = [await slot('key-file', opens, keyText), await slot('recovery', 'both', recoveryCode)];
+  return { keyText, recoveryCode, slots };
+}
+
+function rotate(core: InnerCore, { ask, heads, keyFile, old, halves, made }: Rotating) {
+  const { keyText, recoveryCode, slots } = made;
+  const signing = sodium.crypto_sign_keypair();
+  const before = core.keyring.slots();
   writeKeyFile(nextKeyFile(keyFile), keyText);
   announce(heads, signing.publicKey, core.keyring.identity.auditPublicKey);
   core.volatile.flush();
@@ -80,8 +92,6 @@ function rotate(core: InnerCore, { ask, heads, keyFile, old }: Rotating) {
     core.transactor.state.set(stateBefore);
     rmSync(nextKeyFile(keyFile), { force: true });
     throw thrown;
-  } finally {
-    wipe(halves.service, halves.records);
   }
   undo.forget();
   renameSync(nextKeyFile(keyFile), keyFile);
@@ -133,11 +143,15 @@ function mustBeSound(core: InnerCore): void {
   );
 }
 
-function mustOpenBoth({ keyring }: InnerCore, { using }: Ask<'root.rotate'>): Required<RootHalves> {
-  const { service, records } = keyring.halves(using.slot, using.secret);
+async function mustOpenBoth({ keyring }: InnerCore, { using }: Ask<'root.rotate'>): Promise<Required<RootHalves>> {
+  const { service, records } = await keyring.halves(using.slot, using.secret);
   if (records !== undefined) return { service, records };
   wipe(service);
   throw new WardlineError('wrong-secret', 'That opens the settings alone; use one that opens the records too.');
+}
+
+function wrongRoot(): WardlineError {
+  return new WardlineError('vault-closing', 'The vault got a new root meanwhile; nothing more was changed.');
 }
 
 /** Before anything changes, so that who trusts the old key can go on with the new one. */

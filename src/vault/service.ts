@@ -119,7 +119,7 @@ export class OpenVault implements AsyncDisposable {
     try {
       const db = openDatabase(join(options.dataFolder, DATABASE_NAME), options.dataFolder);
       try {
-        const keyring = openKeyring(db, options);
+        const keyring = await openKeyring(db, options);
         const listeners = new Set<NoticeListener>();
         const notify = (type: string, payload: object) => {
           for (const listener of listeners) listener({ type, payload });
@@ -279,16 +279,16 @@ export class OpenVault implements AsyncDisposable {
 }
 
 /** Opens by the key file; when a rotation was cut off between its commit and the new file's getting its name, by that one. */
-function openKeyring(db: Database, { keyFile, keySecret, startLocked }: VaultOptions): Keyring {
+async function openKeyring(db: Database, { keyFile, keySecret, startLocked }: VaultOptions): Promise<Keyring> {
   if (keySecret !== undefined) return Keyring.open(db, 'key-file', keySecret, startLocked);
   const next = nextKeyFile(keyFile);
   try {
-    const keyring = Keyring.open(db, 'key-file', readKeyFile(keyFile), startLocked);
+    const keyring = await Keyring.open(db, 'key-file', readKeyFile(keyFile), startLocked);
     settleKeyFile(keyFile, false);
     return keyring;
   } catch (thrown) {
     if (!existsSync(next) || !['wrong-secret', 'key-file-missing'].includes(codeOf(thrown))) throw thrown;
-    const keyring = Keyring.open(db, 'key-file', readKeyFile(next), startLocked);
+    const keyring = await Keyring.open(db, 'key-file', readKeyFile(next), startLocked);
     settleKeyFile(keyFile, true);
     return keyring;
   }

@@ -12,9 +12,9 @@ const MIN_PASSPHRASE_CHARACTERS = 15;
 
 export function slotHandlers(core: InnerCore): Pick<Handlers, 'slot.add' | 'slot.remove'> {
   return {
-    'slot.add': (ask) => {
+    'slot.add': async (ask) => {
       const recoveryCode = ask.kind === 'recovery' ? newRecoveryCode() : undefined;
-      const slot = makeSlot(core, ask, recoveryCode ?? secretOf(ask));
+      const slot = await makeSlot(core, ask, recoveryCode ?? secretOf(ask));
       const detail = `${slot.kind}, opens ${slot.opens}`;
       const entry = { action: 'slot-added', ...ask.caller, outcome: 'ok', subject: slot.id, detail } as const;
       core.transact(entry, (tx) => tx.putSlot(slot));
@@ -34,13 +34,21 @@ export function slotHandlers(core: InnerCore): Pick<Handlers, 'slot.add' | 'slot
   };
 }
 
-function makeSlot({ keyring }: InnerCore, { using, kind, opens }: Ask<'slot.add'>, secret: string): Slot {
-  const halves = keyring.halves(using.slot, using.secret);
+async function makeSlot(
+  { keyring }: InnerCore,
+  { using, kind, opens }: Ask<'slot.add'>,
+  secret: string,
+): Promise<Slot> {
+  const { generation } = keyring.identity;
+  const halves = await keyring.halves(using.slot, using.secret);
   try {
     if (opens === 'both' && halves.records === undefined) {
       throw new WardlineError('wrong-secret', 'That opens the settings alone; use one that opens the records too.');
     }
-    return wrapSlot(keyring.vaultId, { id: newId(), kind, opens, parameters: newParameters(kind) }, secret, halves);
+    const unwrapped = { id: newId(), kind, opens, parameters: newParameters(kind) };
+    const slot = await wrapSlot(keyring.vaultId, unwrapped, secret, halves);
+    if (keyring.identity.generation === generation) return slot;
+    throw new WardlineError('vault-closing', 'The vault got a new root meanwhile; use a secret of now.');
   } finally {
     wipe(halves.service, halves.records);
   }

@@ -2,10 +2,11 @@
 import { canonicalText, type Json } from '../kernel/canonical.ts';
 import { WardlineError } from '../kernel/errors.ts';
 import { blake2b, sodium, wipe } from '../seal/sodium.ts';
+import { argon2id } from './argon2.ts';
 import { KEY_BYTES, openBlob, sealBlob } from './format.ts';
 import { parseRecoveryCode } from './recovery-code.ts';
 
-/** `systemd-credential` (TPM2-bound) is reserved: its secret has the form of a key file's. */
+/** `systemd-credential`: its secret has the form of a key file's, and systemd keeps it (TPM2-bound where the machine has one). */
 export type SlotKind = 'key-file' | 'systemd-credential' | 'passphrase' | 'recovery';
 
 /** What a slot needs to stretch its secret; rests in clear, bound by the wrap. */
@@ -33,7 +34,7 @@ export interface RootHalves {
 }
 
 const ARGON2_OPERATIONS = 3;
-/** A quarter of a second, during which the vault answers nothing: more would be felt by callers. */
+/** A quarter of a second on one of libuv's threads, beside the calls. */
 const ARGON2_MEMORY_BYTES = 64 * 1024 * 1024;
 const KEY_FILE_PREFIX = 'wardline-key-1:';
 
@@ -49,23 +50,23 @@ export function newParameters(kind: SlotKind): SlotParameters {
 }
 
 /** Wraps the halves under `secret`: a key file's text, a recovery code or a passphrase. `nonce` is given by tests alone. */
-export function wrapSlot(
+export async function wrapSlot(
   vaultId: string,
   slot: Omit<Slot, 'wrapped'>,
   secret: string,
   halves: RootHalves,
   nonce?: Uint8Array,
-): Slot {
+): Promise<Slot> {
+  const key = await stretch(slot, secret, vaultId);
   const plain = Buffer.concat([halves.service, slot.opens === 'both' ? halves.records! : new Uint8Array(0)]);
-  const key = stretch(slot, secret, vaultId);
   const wrapped = sealBlob(key, plain, binding(vaultId, slot), nonce);
   wipe(key, plain);
   return { ...slot, wrapped };
 }
 
 /** The halves, or undefined when the secret is not this slot's. */
-export function openSlot(vaultId: string, slot: Slot, secret: string): RootHalves | undefined {
-  const key = stretch(slot, secret, vaultId);
+export async function openSlot(vaultId: string, slot: Slot, secret: string): Promise<RootHalves | undefined> {
+  const key = await stretch(slot, secret, vaultId);
   const plain = openBlob(key, slot.wrapped, binding(vaultId, slot));
   wipe(key);
   if (plain === undefined) return undefined;
@@ -85,19 +86,17 @@ function binding(vaultId: string, slot: Omit<Slot, 'wrapped'>): Json {
   return { purpose: 'wardline-slot-1', vault: vaultId, slot: id, kind, opens, parameters: { ...parameters } };
 }
 
-function stretch(slot: Omit<Slot, 'wrapped'>, secret: string, vaultId: string): Uint8Array {
+async function stretch(slot: Omit<Slot, 'wrapped'>, secret: string, vaultId: string): Promise<Uint8Array> {
   const { parameters } = slot;
-  if (parameters.stretch === 'argon2id') return argon2id(secret, parameters);
+  if (parameters.stretch === 'argon2id') {
+    const { salt, operations: passes, memoryBytes } = parameters;
+    const cost = { passes, memoryKib: Math.floor(memoryBytes / 1024), parallelism: 1 };
+    return argon2id(secret, Buffer.from(salt, 'base64'), cost, KEY_BYTES);
+  }
   const bytes = slot.kind === 'recovery' ? parseRecoveryCode(secret) : parseKeyFile(secret);
   const key = blake2b(Buffer.from(`wardline-slot-1:${slot.kind}:${vaultId}:${slot.id}`, 'utf8'), bytes);
   wipe(bytes);
   return key;
-}
-
-function argon2id(secret: string, { salt, operations, memoryBytes }: Argon2Parameters): Uint8Array {
-  const algorithm = sodium.crypto_pwhash_ALG_ARGON2ID13;
-  const text = secret.normalize('NFKC');
-  return sodium.crypto_pwhash(KEY_BYTES, text, Buffer.from(salt, 'base64'), operations, memoryBytes, algorithm);
 }
 
 function parseKeyFile(text: string): Uint8Array {

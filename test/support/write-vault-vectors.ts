@@ -46,7 +46,7 @@ function writeKeys(): void {
   });
 }
 
-function writeSlots(): void {
+async function writeSlots(): Promise<void> {
   const keyFile = `wardline-key-1:${base64(bytes(32, 0x80))}\n`;
   const argon2 = { stretch: 'argon2id', salt: base64(bytes(16, 1)), operations: 2, memoryBytes: 8_388_608 } as const;
   const secrets = [
@@ -55,7 +55,7 @@ function writeSlots(): void {
     ['passphrase', 'service', argon2, 'correct horse battery staple'],
   ] as const;
   for (const [kind, opens, parameters, secret] of secrets) {
-    const slot = wrapSlot(
+    const slot = await wrapSlot(
       VAULT,
       { id: `slot${kind}`, kind, opens, parameters },
       secret,
@@ -311,7 +311,7 @@ function writeHeads(): void {
 }
 
 writeKeys();
-writeSlots();
+await writeSlots();
 writeRecords();
 writeSegments();
 writeClosings();

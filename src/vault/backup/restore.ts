@@ -49,7 +49,7 @@ export async function restoreVault(options: RestoreOptions): Promise<Restored> {
     const sentence = `There is a vault in ${dataFolder} already; move it away first, or restore into another folder.`;
     throw new WardlineError('vault-exists', sentence);
   }
-  const { halves, manifest, slotId } = openBackup(options);
+  const { halves, manifest, slotId } = await openBackup(options);
   const progress = progressOf(options, manifest);
   const problems = await checkFiles(from, manifest, progress('checking'));
   if (problems[0] !== undefined) {
@@ -60,7 +60,7 @@ export async function restoreVault(options: RestoreOptions): Promise<Restored> {
   const db = createDatabase(draft, dataFolder);
   try {
     const counts = await fill(db, from, manifest, progress('restoring'));
-    const found = settle(db, { options, halves, manifest, slotId });
+    const found = await settle(db, { options, halves, manifest, slotId });
     db.pragma('synchronous = FULL');
     db.pragma('wal_checkpoint(TRUNCATE)');
     db.pragma('journal_mode = DELETE');
@@ -76,11 +76,14 @@ export async function restoreVault(options: RestoreOptions): Promise<Restored> {
 }
 
 /** Opens one slot, which proves itself, and with its root the manifest. */
-function openBackup({ from, unlock }: RestoreOptions): { halves: RootHalves; manifest: Manifest; slotId: string } {
+async function openBackup({
+  from,
+  unlock,
+}: RestoreOptions): Promise<{ halves: RootHalves; manifest: Manifest; slotId: string }> {
   const slotsText = readText(join(from, SLOTS_NAME));
   const { vaultId, slots } = readSlotsText(slotsText);
   for (const slot of slots.filter(({ kind }) => kind === unlock.slot)) {
-    const halves = openSlot(vaultId, slot, unlock.secret);
+    const halves = await openSlot(vaultId, slot, unlock.secret);
     if (halves === undefined) continue;
     const service = deriveServiceKeys(halves.service);
     const manifest = readManifest(readText(join(from, MANIFEST_NAME)), [
@@ -169,16 +172,16 @@ interface Settling {
 }
 
 /** The restored vault gets a slot to start with, an entry that says so, and a head outside. */
-function settle(db: Database, { options, halves, manifest, slotId }: Settling): readonly string[] {
+async function settle(db: Database, { options, halves, manifest, slotId }: Settling): Promise<readonly string[]> {
   const { clock, caller, keyFile, headsFile, unlock } = options;
-  using keyring = Keyring.open(db, unlock.slot, unlock.secret, true);
+  using keyring = await Keyring.open(db, unlock.slot, unlock.secret, true);
   const core = newCore(db, keyring, clock);
   mustBeSigned(options.from, keyring.identity.auditPublicKey);
   const { problems } = checkMutableRows(core);
   const fresh = { ...caller, address: '', outcome: 'ok' } as const;
   if (unlock.slot !== 'key-file') {
     const opens = halves.records === undefined ? 'service' : 'both';
-    const slot = newSlot(keyring.vaultId, 'key-file', opens, keyFileText(keyFile), halves);
+    const slot = await newSlot(keyring.vaultId, 'key-file', opens, keyFileText(keyFile), halves);
     core.transact({ action: 'slot-added', ...fresh, subject: slot.id, detail: 'restored' }, (tx) => tx.putSlot(slot));
     for (const lost of keyring.slots().filter(({ id, kind }) => kind === 'key-file' && id !== slot.id)) {
       const entry = { action: 'slot-removed', ...fresh, subject: lost.id, detail: 'of the machine before' } as const;
