@@ -147,6 +147,29 @@ for (const transport of ['udp', 'tcp'] as const) {
     await endsWell(t, sipsak, 'sipsak is content');
     t.match(sipsak.output, /SIP\/2\.0 200 /);
   });
+
+  t.test(
+    `over ${transport} sipsak registers nobody: with the right password, a wrong one, or an unknown user`,
+    async (t) => {
+      if (!needs(t, 'sipsak')) return;
+      const { username, password } = await appliance.phone('1003');
+      const answers: string[] = [];
+      for (const [user, secret] of [
+        [username, password],
+        [username, 'not-the-password'],
+        ['1999', 'not-the-password'],
+      ]) {
+        const uri = `sip:${user}@127.0.0.1:${portOf(transport)}`;
+        const args = ['-vvv', '-U', '-E', transport, '-a', secret ?? '', '-s', uri];
+        await using sipsak = new Program('sipsak', args, clientFolder('sipsak'));
+        t.not(await sipsak.ends(DEADLINE_MS), 0, 'sipsak says that it failed');
+        answers.push([...sipsak.output.matchAll(/^SIP\/2\.0 (\d\d\d .*)$/gm)].map(([, line]) => line?.trim()).join());
+      }
+      t.match(answers[0], /403 /);
+      t.same(answers, [answers[0], answers[0], answers[0]], 'and nobody can tell which of the three it was');
+      t.same(await appliance.bindings(), []);
+    },
+  );
 }
 
 /** Calls that were more than a refusal; a number that nobody has leaves a record too, of a call that failed. */

@@ -42,4 +42,35 @@ if (needs(t, 'linphonec')) {
     t.notMatch(linphone.output, /CN-mismatch/, 'for the CA, not for the name');
     t.notMatch(linphone.output, /^REGISTER sip:/m);
   });
+
+  t.test('a wrong password and an unknown user are refused, and alike', async (t) => {
+    const answers: string[] = [];
+    for (const username of ['1003', '1999']) {
+      await using linphone = startLinphone({ ...phone, username, password: 'not-the-password' });
+      t.ok(await linphone.prints(FAILED, DEADLINE_MS), 'not registered');
+      answers.push(
+        [...linphone.output.matchAll(/^SIP\/2\.0 ([2-6]\d\d .*)$/gm)].map(([, line]) => line?.trim()).join(),
+      );
+    }
+    t.match(answers[0], /^401 [^,]*,403 /, 'challenged, then refused');
+    t.equal(answers[1], answers[0], 'nobody can tell an extension that exists from one that does not');
+    t.same(await appliance.bindings(), []);
+  });
+
+  t.test('a phone that registers over UDP or TCP is refused: phones get TLS alone', async (t) => {
+    for (const transport of ['udp', 'tcp'] as const) {
+      const port = transport === 'udp' ? appliance.carrierUdpPort : appliance.carrierTcpPort;
+      await using linphone = startLinphone({ ...phone, host: '127.0.0.1', port, transport });
+      t.ok(await linphone.prints(FAILED, DEADLINE_MS), `not registered over ${transport}`);
+      t.match(linphone.output, /^SIP\/2\.0 403 /m);
+    }
+    t.same(await appliance.bindings(), []);
+  });
+
+  t.test('a phone that offers plain RTP is refused', async (t) => {
+    await using linphone = startLinphone({ ...phone, encryption: 'none' });
+    t.ok(await linphone.prints(REGISTERED, DEADLINE_MS), 'registered');
+    linphone.say('call sip:1004@localhost');
+    t.ok(await linphone.prints(/^SIP\/2\.0 488 /m, DEADLINE_MS), 'its call is refused with 488');
+  });
 }

@@ -11,6 +11,10 @@ export interface LinphoneOptions {
   readonly port: number;
   /** PEM of the only CA it trusts. */
   readonly ca: string;
+  /** How it registers; TLS when absent. */
+  readonly transport?: 'tls' | 'tcp' | 'udp';
+  /** What it offers of audio; SRTP when absent. */
+  readonly encryption?: 'srtp' | 'none';
 }
 
 /** Starts it with its whole log on the standard output; it registers at once. */
@@ -23,7 +27,8 @@ export function startLinphone(options: LinphoneOptions): Program {
 }
 
 /** Without a network interface but loopback it would wait for one; over IPv6 it would wait for AAAA answers. */
-function configOf({ username, password, host, port }: LinphoneOptions, folder: string): string {
+function configOf(options: LinphoneOptions, folder: string): string {
+  const { username, password, host, port, transport = 'tls', encryption = 'srtp' } = options;
   return `[sip]
 root_ca=${join(folder, 'ca.pem')}
 verify_server_certs=1
@@ -36,6 +41,7 @@ use_ipv6=0
 ipv6_migration_done=1
 register_only_when_network_is_up=0
 default_proxy=0
+media_encryption=${encryption}
 [net]
 dns_srv_enabled=0
 dns_search_enabled=0
@@ -45,7 +51,7 @@ passwd=${password}
 realm=localhost
 algorithm=SHA-256
 [proxy_0]
-reg_proxy=<sip:${host}:${port};transport=tls>
+reg_proxy=<sip:${host}:${port};transport=${transport}>
 reg_identity=sip:${username}@localhost
 reg_sendregister=1
 reg_expires=300
