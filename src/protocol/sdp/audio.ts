@@ -1,7 +1,27 @@
 // What an offer and its answer agreed on for one audio stream: the words that media code needs (RFC 3264).
 import type { SrtpSuite } from '../rtp/suite.ts';
 
-export type AudioCodec = 'PCMU' | 'PCMA' | 'G722';
+/** L16 is one codec for each rate: RFC 3551 §4.5.11 leaves that to the rtpmap. */
+export type AudioCodec =
+  | 'PCMU'
+  | 'PCMA'
+  | 'G722'
+  | 'opus'
+  | 'L16/8000'
+  | 'L16/16000'
+  | 'L16/32000'
+  | 'L16/44100'
+  | 'L16/48000';
+
+/** What the peer would like to be sent (RFC 7587 §6.1). */
+export interface OpusParameters {
+  /** Samples a second beyond which it has no use for more. */
+  readonly maxPlaybackRate: number;
+  /** Bits a second; our own choice when absent. */
+  readonly maxAverageBitrate?: number;
+  readonly wantsFec: boolean;
+  readonly wantsConstantBitrate: boolean;
+}
 
 /** From our side: `sendonly` means that we send and do not listen. */
 export type MediaDirection = 'sendrecv' | 'sendonly' | 'recvonly' | 'inactive';
@@ -43,8 +63,12 @@ export interface NegotiatedAudio {
   readonly payloadTypes: PayloadTypes;
   /** Of what we send, in milliseconds: 10 to 60; 20 when absent. */
   readonly packetMs?: number;
-  /** RFC 4733 at 8 kHz; undefined when the peer does not speak it (then FreeSWITCH's `dtmf_type` is `info`). */
+  /** Only of Opus. */
+  readonly opus?: OpusParameters;
+  /** RFC 4733; undefined when the peer does not speak it (then FreeSWITCH's `dtmf_type` is `info`). */
   readonly telephoneEvent: PayloadTypes | undefined;
+  /** Ticks a second in which events count their length; 8000 when absent. */
+  readonly eventRate?: number;
   readonly direction: MediaDirection;
   /** Where their RTCP is: `mux` with their RTP (RFC 5761), or an address of its own (RFC 3605). Undefined: the port above. */
   readonly control?: MediaAddress | 'mux';

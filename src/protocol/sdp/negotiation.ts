@@ -7,13 +7,20 @@ import type {
   MediaAddress,
   MediaDirection,
   NegotiatedAudio,
-  PayloadTypes,
   SdpRefusal,
   SecurePolicy,
   SrtpKey,
   SrtpSession,
 } from './audio.ts';
-import { staticType, telephoneEventType } from './codecs.ts';
+import type { EventType } from './codecs.ts';
+import {
+  codecAttributes,
+  eventAttributes,
+  offeredEvents,
+  opusParameters,
+  staticType,
+  telephoneEventOf,
+} from './codecs.ts';
 import type { CryptoLine } from './crypto.ts';
 import { formatCrypto, isSameKey } from './crypto.ts';
 import type { ChosenMedia, Taste } from './offer-answer.ts';
@@ -65,7 +72,6 @@ export function createAudioNegotiation(options: NegotiationOptions): AudioNegoti
   return new Negotiation(options);
 }
 
-const EVENT_TYPE = 101;
 export const DEFAULT_CODECS: readonly AudioCodec[] = ['PCMU', 'PCMA'];
 
 interface OpenOffer {
@@ -98,14 +104,14 @@ class Negotiation implements AudioNegotiation {
     if (session === undefined) return { refused: 'malformed' };
     const chosen = chooseMedia(session, this.#taste);
     if (typeof chosen === 'string') return { refused: chosen };
-    const event = telephoneEventType(chosen.media);
+    const event = telephoneEventOf(chosen.media, chosen.codec);
     const audio: NegotiatedAudio = {
       remote: remoteOf(chosen, this.#options.local),
       codec: chosen.codec,
       payloadTypes: { send: chosen.type, receive: chosen.type },
-      telephoneEvent: event === undefined ? undefined : { send: event, receive: event },
+      telephoneEvent: event === undefined ? undefined : { send: event.type, receive: event.type },
       direction: answerDirection(directionOf(session, chosen.media), direction),
-      ...optional(chosen),
+      ...optional(chosen, event),
       srtp: chosen.crypto === undefined ? undefined : this.#keysFor(chosen.crypto),
     };
     const sdp = this.#describe(
@@ -137,14 +143,15 @@ class Negotiation implements AudioNegotiation {
     const ours = offer.keys.find(({ tag, suite }) => tag === chosen.crypto?.tag && suite === chosen.crypto.suite);
     if (chosen.crypto !== undefined && ours === undefined) return { refused: 'no-usable-crypto' };
     const srtp = remote && chosen.crypto && ours && sessionOf(chosen.crypto, ours.key);
-    const event = telephoneEventType(chosen.media);
+    const event = telephoneEventOf(chosen.media, chosen.codec);
+    const ourEvent = this.#offeredEvents.find(({ clockRate }) => clockRate === event?.clockRate);
     const audio: NegotiatedAudio = {
       remote,
       codec: chosen.codec,
       payloadTypes: { send: chosen.type, receive: staticType(chosen.codec) },
-      telephoneEvent: event === undefined ? undefined : { send: event, receive: EVENT_TYPE },
+      telephoneEvent: event && ourEvent && { send: event.type, receive: ourEvent.type },
       direction: answerDirection(directionOf(session, chosen.media), offer.direction),
-      ...optional(chosen),
+      ...optional(chosen, event),
       srtp,
     };
     if (remote !== undefined) this.#offer = undefined;
@@ -160,6 +167,10 @@ class Negotiation implements AudioNegotiation {
       return running;
     const offered = this.#offer?.keys.find(({ suite }) => suite === theirs.suite);
     return sessionOf(theirs, offered?.key ?? this.#freshKey(theirs.suite));
+  }
+
+  get #offeredEvents(): readonly EventType[] {
+    return offeredEvents(this.#options.offered ?? this.#taste.codecs);
   }
 
   #freshLine(tag: string, suite: SrtpSuite): CryptoLine {
@@ -194,9 +205,17 @@ class Negotiation implements AudioNegotiation {
   }
 }
 
-function optional(chosen: ChosenMedia): Pick<NegotiatedAudio, 'control' | 'packetMs'> {
-  const [control, packetMs] = [controlOf(chosen), packetMsOf(chosen.media)];
-  return { ...(control === undefined ? {} : { control }), ...(packetMs === undefined ? {} : { packetMs }) };
+function optional(
+  chosen: ChosenMedia,
+  event: EventType | undefined,
+): Pick<NegotiatedAudio, 'control' | 'packetMs' | 'opus' | 'eventRate'> {
+  const [control, packetMs] = [controlOf(chosen), packetMsOf(chosen)];
+  return {
+    ...(control === undefined ? {} : { control }),
+    ...(packetMs === undefined ? {} : { packetMs }),
+    ...(chosen.codec === 'opus' ? { opus: opusParameters(chosen.media, chosen.type) } : {}),
+    ...(event === undefined || event.clockRate === 8000 ? {} : { eventRate: event.clockRate }),
+  };
 }
 
 function sessionOf(theirs: CryptoLine, local: SrtpKey): SrtpSession {
@@ -208,7 +227,9 @@ function answerMedia(options: NegotiationOptions, chosen: ChosenMedia, audio: Ne
   const { media, crypto } = chosen;
   const attributes = audioAttributes(
     [[audio.codec, audio.payloadTypes.receive]],
-    audio.telephoneEvent,
+    audio.telephoneEvent === undefined
+      ? []
+      : [{ type: audio.telephoneEvent.receive, clockRate: audio.eventRate ?? 8000 }],
     audio.direction,
     audio.packetMs,
   );
@@ -242,9 +263,10 @@ function offerMedia(
   keys: readonly CryptoLine[],
 ): SdpMedia {
   const types = codecs.map((codec): [AudioCodec, number] => [codec, staticType(codec)]);
-  const attributes = audioAttributes(types, { send: EVENT_TYPE, receive: EVENT_TYPE }, direction);
+  const events = offeredEvents(codecs);
+  const attributes = audioAttributes(types, events, direction);
   attributes.push(...keys.map((line) => ({ name: 'crypto', value: formatCrypto(line) })));
-  const formats = [...types.map(([, type]) => type), EVENT_TYPE].map(String);
+  const formats = [...types.map(([, type]) => type), ...events.map(({ type }) => type)].map(String);
   const profile = keys.length > 0 ? 'RTP/SAVP' : 'RTP/AVP';
   return { kind: 'audio', port, profile, formats, address: undefined, attributes };
 }
@@ -252,18 +274,14 @@ function offerMedia(
 /** As FreeSWITCH writes them: `sendrecv` is left out. */
 function audioAttributes(
   codecs: readonly (readonly [AudioCodec, number])[],
-  event: PayloadTypes | undefined,
+  events: readonly EventType[],
   direction: MediaDirection,
   packetMs = 20,
 ): SdpAttribute[] {
-  const attributes: SdpAttribute[] = codecs.map(([codec, type]) => ({
-    name: 'rtpmap',
-    value: `${type} ${codec}/8000`,
-  }));
-  if (event !== undefined) {
-    attributes.push({ name: 'rtpmap', value: `${event.receive} telephone-event/8000` });
-    attributes.push({ name: 'fmtp', value: `${event.receive} 0-15` });
-  }
+  const attributes = [
+    ...codecs.flatMap(([codec, type]) => codecAttributes(codec, type)),
+    ...events.flatMap(eventAttributes),
+  ];
   attributes.push({ name: 'ptime', value: String(packetMs) });
   if (direction !== 'sendrecv') attributes.push({ name: direction, value: undefined });
   return attributes;

@@ -1,7 +1,7 @@
 // The rules of offer and answer for audio, one small function each (RFC 3264, RFC 4568 §5.1; FreeSWITCH's choices where RFCs leave one).
 import type { SrtpSuite } from '../rtp/suite.ts';
 import type { AudioCodec, MediaAddress, MediaDirection, SdpRefusal, SecurePolicy } from './audio.ts';
-import { chooseCodec } from './codecs.ts';
+import { CODECS, chooseCodec } from './codecs.ts';
 import type { CryptoLine } from './crypto.ts';
 import { parseCrypto } from './crypto.ts';
 import type { SdpMedia, SdpSession } from './session.ts';
@@ -113,16 +113,14 @@ export function controlOf({ media, address }: ChosenMedia): MediaAddress | 'mux'
   return host !== undefined && !isUnicast(host) ? undefined : { host: host ?? address, port };
 }
 
-/** Packet times that we send in, in milliseconds. */
-const PACKET_MS: readonly number[] = [10, 20, 30, 40, 50, 60];
-
-/** What they would like to get: `a=ptime`, held below `a=maxptime`; undefined for the usual 20 ms. */
-export function packetMsOf(media: SdpMedia): number | undefined {
-  const [wanted = 20] = attributeValues(media, 'ptime').map(Number);
-  const [most = 60] = attributeValues(media, 'maxptime').map(Number);
-  const allowed = PACKET_MS.filter((ms) => ms <= most);
-  const ms = allowed.includes(wanted) ? wanted : (allowed.findLast((each) => each <= wanted) ?? allowed[0] ?? 20);
-  return ms === 20 || !Number.isFinite(wanted) ? undefined : ms;
+/** What they would like to get: `a=ptime`, held below `a=maxptime` and to what the codec can; undefined for the usual 20 ms. */
+export function packetMsOf({ media, codec }: ChosenMedia): number | undefined {
+  const wanted = Number(attributeValues(media, 'ptime')[0]) || 20;
+  const most = Number(attributeValues(media, 'maxptime')[0]) || 60;
+  const { packetMs } = CODECS[codec];
+  const allowed = packetMs.filter((ms) => ms <= most);
+  const ms = allowed.findLast((each) => each <= wanted) ?? allowed[0] ?? packetMs[0];
+  return ms === 20 ? undefined : ms;
 }
 
 export function isMuxed(media: SdpMedia): boolean {

@@ -8,10 +8,9 @@ import type { AudioCodec } from '../../../protocol/sdp/audio.ts';
 export const STEP_BYTES = 160;
 
 /** Undefined: decoded and encoded with a state of its own. */
-export const G711_CODECS: Readonly<Record<AudioCodec, G711 | undefined>> = {
+export const G711_CODECS: Readonly<Partial<Record<AudioCodec, G711>>> = {
   PCMU: pcmu,
   PCMA: pcma,
-  G722: undefined,
 };
 
 export function rateOf(codec: AudioCodec): number {
