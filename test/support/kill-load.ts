@@ -28,7 +28,7 @@ export async function killOnce(random: Seeded, parent: string): Promise<string[]
   child.kill('SIGKILL');
   await exited;
   if (complaint !== '') return [complaint];
-  return findFaults(folders, readMarks(readFileSync(marksFile, 'utf8')));
+  return await findFaults(folders, readMarks(readFileSync(marksFile, 'utf8')));
 }
 
 function plainFolders({ root, dataFolder, keyFile, headsFile, spoolFolder }: Folders): Folders {
