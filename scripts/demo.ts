@@ -5,11 +5,13 @@ import { fileURLToPath } from 'node:url';
 import type { OpenVault } from '../src/cli/context.ts';
 import { openContext, openVault } from '../src/cli/context.ts';
 import type { Bootstrap } from '../src/config/bootstrap.ts';
-import { sentenceOf, WardlineError } from '../src/kernel/errors.ts';
+import { codeOf, sentenceOf, WardlineError } from '../src/kernel/errors.ts';
 import { toneLevel, totalLevel } from '../src/protocol/rtp/tone.ts';
+import type { Caller } from '../src/vault/contract.ts';
 import { DemoCaller } from './demo/caller.ts';
 import { audioSpellings, searchFolders, spellings } from './demo/clear-text.ts';
 import { findRecording, readPrompt } from './demo/hear.ts';
+import { enrolPerson } from './demo/person.ts';
 
 const CALLER_NUMBER = '+12125550142';
 const MENU_KEY = '3';
@@ -38,7 +40,11 @@ async function main(): Promise<void> {
     throw new WardlineError('not-running', 'The appliance is not running; start it first: npm start');
   const before = await vault.ask('status', {});
   const message = await placeCall(context.bootstrap, vault);
-  await showVault(vault, before.counts.voicemails, before.auditSequence);
+  const local = { actor: { kind: 'local', user: userInfo().username } as const, address: '' };
+  await refuseNobody(vault, local);
+  await using person = await enrolPerson(vault, local);
+  step(true, 'Enrolled a person for a moment, with a password and a second factor; the account goes at the end.');
+  await showVault(vault, person.caller, before.counts.voicemails, before.auditSequence);
   showSealed(context.bootstrap, join(context.runtimeFolder, 'spool'), message);
 }
 
@@ -102,8 +108,21 @@ function heard(caller: DemoCaller): Int16Array {
   return caller.heard.subarray(0, caller.heardSamples);
 }
 
-async function showVault(vault: OpenVault, voicemailsBefore: number, entriesBefore: number): Promise<void> {
-  const caller = { actor: { kind: 'local', user: userInfo().username } as const, address: '' };
+/** Holding the machine is not enough to read what people said. */
+async function refuseNobody(vault: OpenVault, caller: Caller): Promise<void> {
+  const code = await vault.ask('artifacts.page', { caller, kind: 'voicemail', page: { limit: 1 } }).then(
+    () => 'shown',
+    (thrown: unknown) => codeOf(thrown),
+  );
+  step(code === 'person-needed', 'Messages are refused to the command line without a person.');
+}
+
+async function showVault(
+  vault: OpenVault,
+  caller: Caller,
+  voicemailsBefore: number,
+  entriesBefore: number,
+): Promise<void> {
   const newestMessage = async () =>
     (await vault.ask('artifacts.page', { caller, kind: 'voicemail', page: { limit: 1 } })).rows[0];
   let newest = await newestMessage();

@@ -11,6 +11,7 @@ import { systemClock } from '../kernel/clock.ts';
 import { WardlineError } from '../kernel/errors.ts';
 import { createLogger, type Logger } from '../kernel/logger.ts';
 import { answerIntake } from '../vault/intake-service.ts';
+import type { AskContext } from '../vault/operations.ts';
 import { OpenVault } from '../vault/service.ts';
 
 const ASKING_ROLES = new Set(['controller', 'cli', 'main']);
@@ -46,6 +47,9 @@ async function main(): Promise<void> {
   await close(server, vault, log);
 }
 
+/** What each link has shown of itself; forgotten with it. */
+const contexts = new WeakMap<Link, AskContext>();
+
 async function serve(boot: VaultBoot, vault: OpenVault, onShutdown: () => void): Promise<LinkServer> {
   const server = await LinkServer.listen({
     path: join(boot.runtimeFolder, 'vault.sock'),
@@ -62,10 +66,11 @@ async function serve(boot: VaultBoot, vault: OpenVault, onShutdown: () => void):
 async function answer(
   vault: OpenVault,
   message: Message,
-  { role }: Link,
+  link: Link,
   type: string,
   onShutdown: () => void,
 ): Promise<Answer> {
+  const { role } = link;
   if (type.startsWith('intake.')) return answerIntake(vault.intake, type, message);
   if (!ASKING_ROLES.has(role)) throw new WardlineError('not-allowed', `The role ${role} may only hand in audio.`);
   if (type === 'shutdown') {
@@ -73,8 +78,14 @@ async function answer(
     return { payload: {} };
   }
   if (!vault.isOperation(type)) throw new WardlineError('unknown-request', `The vault does not know ${type}.`);
-  const { answer: payload, body } = await vault.answer(type, message.payload as never, message.body, { role });
+  const { answer: payload, body } = await vault.answer(type, message.payload as never, message.body, contextOf(link));
   return { payload: payload as unknown as Json, ...(body && { body }) };
+}
+
+function contextOf(link: Link): AskContext {
+  const known = contexts.get(link) ?? { role: link.role, persons: new Map() };
+  contexts.set(link, known);
+  return known;
 }
 
 async function close(server: LinkServer, vault: OpenVault, log: Logger): Promise<void> {

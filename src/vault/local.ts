@@ -19,7 +19,6 @@ export interface LocalVaultOptions {
 }
 
 const NOTHING = new Uint8Array(0);
-const CONTEXT = { role: 'local' };
 
 /**
  * Opens the vault; nobody else can until it is disposed.
@@ -29,11 +28,12 @@ const CONTEXT = { role: 'local' };
 export async function openLocalVault(options: LocalVaultOptions): Promise<Vault & AsyncDisposable> {
   const log = options.log ?? createLogger({ role: 'vault', level: 'silent' });
   const vault = await OpenVault.open({ ...options, log, startLocked: options.startLocked ?? false, canResume: false });
+  const context = { role: 'local', persons: new Map<string, string>() };
   return {
     ask: async <Operation extends VaultOperation>(operation: Operation, ask: Ask<Operation>, body = NOTHING) =>
-      (await vault.answer(operation, ask, body, CONTEXT)).answer,
+      (await vault.answer(operation, ask, body, context)).answer,
     askForBytes: async <Operation extends VaultOperation>(operation: Operation, ask: Ask<Operation>) => {
-      const { answer, body } = await vault.answer(operation, ask, NOTHING, CONTEXT);
+      const { answer, body } = await vault.answer(operation, ask, NOTHING, context);
       return { answer: answer as AnswerTo<Operation>, body: body ?? NOTHING };
     },
     onNotice: (listener) => vault.onNotice(listener),

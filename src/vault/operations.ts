@@ -5,6 +5,8 @@ import type { AnswerTo, Ask, VaultOperation } from './contract.ts';
 export interface AskContext {
   /** The peer's role: `controller`, `cli`, `main`, or `local` inside one process. */
   readonly role: string;
+  /** Persons whose session this link has shown, and its token, by user id; see `door.ts`. */
+  readonly persons?: Map<string, string>;
 }
 
 /** An answer with a binary part. */

@@ -16,6 +16,7 @@ import type { LeafNames } from './certificates.ts';
 import type { AnswerTo, Ask, VaultOperation } from './contract.ts';
 import { DATABASE_NAME, lockFolder, mend, openDatabase } from './database.ts';
 import { checkDeeply } from './deep-check.ts';
+import { Door } from './door.ts';
 import { buildEngine, type InnerCore, VAULT_ACTOR } from './engine.ts';
 import { compareHeads, Heads, readHeads } from './heads.ts';
 import type { Intake } from './intake.ts';
@@ -63,6 +64,7 @@ export class OpenVault implements AsyncDisposable {
   readonly #core: InnerCore;
   readonly #artifacts: Artifacts;
   readonly #handlers: Handlers;
+  readonly #door: Door;
   readonly #heads: Heads;
   readonly #adoption: Adoption;
   readonly #backups: Backups;
@@ -111,6 +113,7 @@ export class OpenVault implements AsyncDisposable {
       ...this.#backups.handlers(() => this.#flush()),
       ...people(core, () => getClinic(core).clinic.name),
     };
+    this.#door = new Door(this.#handlers);
   }
 
   /** @throws WardlineError see `openLocalVault` */
@@ -156,7 +159,9 @@ export class OpenVault implements AsyncDisposable {
   ): Promise<{ answer: AnswerTo<Operation>; body?: Uint8Array }> {
     if (this.#isClosing) throw new WardlineError('vault-closing', 'The vault is closing; try again in a moment.');
     try {
+      await this.#door.admit(operation, ask, context);
       const answered = await this.#handlers[operation](ask, body, context);
+      this.#door.answered(operation, ask, answered, context);
       return answered instanceof WithBody ? answered : { answer: answered as AnswerTo<Operation> };
     } catch (thrown) {
       if (thrown instanceof WardlineError) throw thrown;

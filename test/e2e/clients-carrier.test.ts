@@ -88,7 +88,7 @@ async function checkMessage(t: Test, from: string, transport: string): Promise<v
   const isComplete = async () => {
     const artifactId = cdr?.artifacts[0];
     if (artifactId !== undefined)
-      message = await appliance.withVault((vault, caller) => vault.ask('artifact.get', { caller, artifactId }));
+      message = await appliance.withPerson((vault, caller) => vault.ask('artifact.get', { caller, artifactId }));
     return message?.state === 'complete';
   };
   t.ok(await until(isComplete, DEADLINE_MS), 'complete');
@@ -100,7 +100,7 @@ async function checkMessage(t: Test, from: string, transport: string): Promise<v
 }
 
 async function audioOf({ id, durationMs }: ArtifactSummary): Promise<Int16Array> {
-  const { body } = await appliance.withVault((vault, caller) => {
+  const { body } = await appliance.withPerson((vault, caller) => {
     const ask = { caller, artifactId: id, fromSample: 0, samples: durationMs * 8, play: true };
     return vault.askForBytes('artifact.audio', ask);
   });
@@ -178,7 +178,7 @@ async function reachedSomebody(): Promise<number> {
 }
 
 async function isStrangerInTrail(): Promise<boolean> {
-  const { rows } = await appliance.withVault((vault, caller) =>
+  const { rows } = await appliance.withPerson((vault, caller) =>
     vault.ask('audit.page', { caller, page: { limit: 100 } }),
   );
   return rows.some(({ address, outcome }) => address === STRANGER && outcome === 'refused');

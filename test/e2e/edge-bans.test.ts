@@ -73,7 +73,7 @@ t.test('seen, lifted and on record', async (t) => {
   t.match(traced, /OPTIONS sip:person-\d@/);
   t.notMatch(traced, 'Test Person');
 
-  const { rows } = await appliance.withVault((vault, caller) =>
+  const { rows } = await appliance.withPerson((vault, caller) =>
     vault.ask('audit.page', { caller, page: { limit: 100 } }),
   );
   t.match(

@@ -285,7 +285,7 @@ t.test('a recorded call: both hear the notice, and the vault may die in the midd
   t.ok(call.level(620) > LOUD, 'the call goes on');
   await call.hangUp();
   const recordings = () =>
-    appliance.withVault((vault, caller) =>
+    appliance.withPerson((vault, caller) =>
       vault.ask('artifacts.page', { caller, kind: 'recording', page: { limit: 5 } }),
     );
   t.ok(await until(async () => (await recordings()).rows[0]?.state === 'complete', 10_000), 'the recording is whole');

@@ -74,7 +74,7 @@ t.test(
 
     const second = await first.restart();
     t.teardown(() => second[Symbol.asyncDispose]());
-    const message = await second.withVault(async (vault, caller) => {
+    const message = await second.withPerson(async (vault, caller) => {
       const { rows } = await vault.ask('artifacts.page', { caller, kind: 'voicemail', page: { limit: 5 } });
       const summary = rows[0];
       if (rows.length !== 1 || summary === undefined)

@@ -1,4 +1,5 @@
 // The whole appliance as a newcomer starts it: `src/main.ts` in a process of its own, on loopback and on ports of its own.
+
 import type { ChildProcess } from 'node:child_process';
 import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -7,6 +8,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { enrolPerson } from '../../scripts/demo/person.ts';
 import { type CliContext, openVault } from '../../src/cli/context.ts';
 import { loadBootstrap } from '../../src/config/bootstrap.ts';
 import { readEnvironment } from '../../src/config/env.ts';
@@ -42,6 +44,8 @@ export interface Appliance extends AsyncDisposable {
   bindings(): Promise<readonly ContactBinding[]>;
   /** Asks its vault as somebody at the command line, as `scripts/wardline` does. */
   withVault<T>(ask: (vault: Vault, caller: Caller) => Promise<T>): Promise<T>;
+  /** The same as a person with every role, who may be shown what people said and did. */
+  withPerson<T>(ask: (vault: Vault, caller: Caller) => Promise<T>): Promise<T>;
   /** The newest calls first, 100 at most. */
   calls(): Promise<readonly Cdr[]>;
   /** SIGINT, and its exit code. */
@@ -134,9 +138,10 @@ function running(folder: string, child: ChildProcess, output: () => string, env:
     },
     bindings: async () => (await withVault(env, (vault) => vault.ask('bindings.list', {}))).bindings,
     withVault: (ask) => withVault(env, ask),
+    withPerson: (ask) => withPerson(env, ask),
     calls: async () => {
       const ask = (vault: Vault, caller: Caller) => vault.ask('calls.page', { caller, page: { limit: 100 } });
-      return (await withVault(env, ask)).rows;
+      return (await withPerson(env, ask)).rows;
     },
     stop: () => stop(child, 'SIGINT'),
     killAll: async () => {
@@ -165,6 +170,19 @@ async function withVault<T>(env: NodeJS.ProcessEnv, ask: (vault: Vault, caller: 
   };
   await using vault = await openVault(context);
   return await ask(vault, context.caller);
+}
+
+/** Enrolled once for each appliance; later links show the session. */
+const persons = new Map<string, { caller: Caller; sessionToken: string }>();
+
+function withPerson<T>(env: NodeJS.ProcessEnv, ask: (vault: Vault, caller: Caller) => Promise<T>): Promise<T> {
+  return withVault(env, async (vault, local) => {
+    const folder = env.WARDLINE_VAR ?? '';
+    const known = persons.get(folder) ?? (await enrolPerson(vault, local));
+    persons.set(folder, { caller: known.caller, sessionToken: known.sessionToken });
+    await vault.ask('session.check', { sessionToken: known.sessionToken, address: '' });
+    return ask(vault, known.caller);
+  });
 }
 
 async function stop(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {

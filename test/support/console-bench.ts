@@ -21,6 +21,7 @@ import { ShiftedClock } from './shifted-clock.ts';
 
 const checkout = new URL('../../', import.meta.url).pathname;
 const nobody: Caller = { actor: { kind: 'local', user: 'tester' }, address: '' };
+const auditor: Caller = { actor: { kind: 'user', id: 'tester', login: 'tester' }, address: '' };
 const TOKEN = 'token-of-this-test';
 
 export interface ConsoleBench extends AsyncDisposable {
@@ -92,7 +93,7 @@ export async function openConsoleBench(options: ConsoleBenchOptions = {}): Promi
       return artifactId;
     },
     async trail() {
-      const { rows } = await vault.ask('audit.page', { caller: nobody, page: { limit: 500 } });
+      const { rows } = await vault.ask('audit.page', { caller: auditor, page: { limit: 500 } });
       return rows.toReversed();
     },
     log: () => readFileSync(logFile, 'utf8'),
@@ -127,12 +128,14 @@ function asVault(open: OpenVault, state: { isAway: boolean }): Vault {
       throw new WardlineError('link-closed', 'The other part of the appliance is not running just now.');
     return open.answer(operation, ask, body, context);
   };
-  const context = { role: 'controller' };
+  const contexts = { controller: { role: 'controller' }, local: { role: 'local', persons: new Map<string, string>() } };
+  const contextOf = (ask: object) =>
+    contexts[(ask as { caller?: Caller }).caller?.actor.kind === 'local' ? 'local' : 'controller'];
   const nothing = new Uint8Array();
   return {
-    ask: async (operation, ask, body = nothing) => (await answer(operation, ask, body, context)).answer,
+    ask: async (operation, ask, body = nothing) => (await answer(operation, ask, body, contextOf(ask))).answer,
     async askForBytes(operation, ask) {
-      const { answer: answered, body = nothing } = await answer(operation, ask, nothing, context);
+      const { answer: answered, body = nothing } = await answer(operation, ask, nothing, contextOf(ask));
       return { answer: answered, body };
     },
     onNotice: (listener) => open.onNotice(listener),

@@ -14,7 +14,10 @@ import { createVault } from '../../src/vault/create.ts';
 import { OpenVault } from '../../src/vault/service.ts';
 import type { ManualClock } from './manual-clock.ts';
 
-export const CALLER: Caller = { actor: { kind: 'local', user: 'tester' }, address: '127.0.0.1' };
+/** A person, whom the controller speaks for: what people said and did is shown to no other. */
+export const CALLER: Caller = { actor: { kind: 'user', id: 'tester', login: 'tester' }, address: '127.0.0.1' };
+/** The operating system's user at the command line. */
+export const LOCAL: Caller = { actor: { kind: 'local', user: 'tester' }, address: '' };
 /** What must never be found in clear; plainly made up. */
 export const CANARY_NAME = 'Quentin Canarybird';
 export const CANARY_NUMBER = '+15555550142';
@@ -99,11 +102,15 @@ export async function openVault(
     canResume,
   });
   const nothing = new Uint8Array(0);
+  const links = { local: { role: 'local', persons: new Map<string, string>() }, controller: { role: 'controller' } };
+  /** The link that such an actor comes over. */
+  const linkOf = (ask: object) =>
+    links[(ask as { caller?: Caller }).caller?.actor.kind === 'local' ? 'local' : 'controller'];
   return {
     inner,
-    ask: async (operation, ask, body = nothing) => (await inner.answer(operation, ask, body, { role: 'local' })).answer,
+    ask: async (operation, ask, body = nothing) => (await inner.answer(operation, ask, body, linkOf(ask))).answer,
     askForBytes: async (operation, ask) => {
-      const { answer, body } = await inner.answer(operation, ask, nothing, { role: 'local' });
+      const { answer, body } = await inner.answer(operation, ask, nothing, linkOf(ask));
       return { answer, body: body ?? nothing };
     },
     onNotice: (listener) => inner.onNotice(listener),

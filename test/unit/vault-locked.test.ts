@@ -8,6 +8,7 @@ import {
   CANARY_NUMBER,
   captureAll,
   filesBelow,
+  LOCAL,
   makeVault,
   newFolders,
   openVault,
@@ -48,7 +49,7 @@ t.test(
     await t.rejects(vault.ask('unlock', { caller: CALLER, slot: 'recovery', secret: wrong }), {
       code: 'code-mistyped',
     });
-    await t.rejects(vault.ask('unlock', { caller: CALLER, slot: 'key-file', secret: '' }), { code: 'wrong-secret' });
+    await t.rejects(vault.ask('unlock', { caller: LOCAL, slot: 'key-file', secret: '' }), { code: 'wrong-secret' });
     await vault.ask('unlock', { caller: CALLER, slot: 'recovery', secret: recoveryCode.toLowerCase() });
     t.equal((await vault.ask('calls.page', { caller: CALLER, page })).rows[0]?.fromName, CANARY_NAME);
     const [voicemail] = (await vault.ask('artifacts.page', { caller: CALLER, kind: 'voicemail', page })).rows;

@@ -5,7 +5,7 @@ import t from 'tap';
 import { systemClock } from '../../src/kernel/clock.ts';
 import type { ArtifactId } from '../../src/kernel/id.ts';
 import { restoreVault } from '../../src/vault/backup/restore.ts';
-import { type BenchVault, CALLER, CANARY_NUMBER, captureAll, type Folders, makeVault, newFolders, openVault, sampleCdr, tone, voicemailHeader } from '../support/vault-bench.ts'; // biome-ignore format: one import
+import { type BenchVault, CALLER, CANARY_NUMBER, captureAll, type Folders, LOCAL, makeVault, newFolders, openVault, sampleCdr, tone, voicemailHeader } from '../support/vault-bench.ts'; // biome-ignore format: one import
 
 const page = { limit: 50 };
 
@@ -45,7 +45,7 @@ t.test('rotate --all: all goes on, old secrets open nothing new, new ones open n
   let second: ArtifactId;
   {
     await using vault = await openVault(folders);
-    const users = { caller: CALLER, login: 'pat', name: 'Pat Made-Up', roles: ['staff' as const], mailboxes: [] };
+    const users = { caller: LOCAL, login: 'pat', name: 'Pat Made-Up', roles: ['staff' as const], mailboxes: [] };
     await vault.ask('users.invite', users);
     first = await leaveMessage(vault, 1);
     await vault.ask('cdr.put', { cdr: sampleCdr() });
@@ -68,7 +68,7 @@ t.test('rotate --all: all goes on, old secrets open nothing new, new ones open n
     t.ok((await isHeard(vault, first, 1)) && (await isHeard(vault, second, 2)), 'and after a restart');
     t.equal((await vault.ask('calls.page', { caller: CALLER, page, number: CANARY_NUMBER })).rows.length, 2);
     t.same(await vault.ask('mailbox.counts', { mailbox: '1001' }), { unread: 2, read: 0 });
-    t.equal((await vault.ask('users.list', { caller: CALLER })).users.length, 1);
+    t.equal((await vault.ask('users.list', { caller: LOCAL })).users.length, 1);
     t.equal((await vault.ask('audit.verify', { caller: CALLER })).ok, true);
     const actions = (await vault.ask('audit.page', { caller: CALLER, page })).rows.map(({ action }) => action);
     t.ok(actions.includes('root-rotated') && actions.includes('vault-created'), 'entries of both roots are read');
