@@ -1,6 +1,7 @@
 // What every part of the edge stands on, handed to each once.
 import type { Clock } from '../../kernel/clock.ts';
 import type { Meta } from '../../protocol/drachtio-wire/leader.ts';
+import type { Locator } from '../runtime/locator.ts';
 import type { Arrival, Flow, SipStack } from '../runtime/sip-stack.ts';
 import type { AppPort } from './app-port.ts';
 import type { ContactFlows } from './contact-flows.ts';
@@ -17,6 +18,7 @@ export interface EdgeContext {
   readonly dialogs: DialogTable;
   readonly contacts: ContactFlows;
   readonly targets: Targets;
+  readonly locator: Locator;
   readonly counters: EdgeCounters;
   readonly guard: ListenerGuard;
   readonly clock: Clock;

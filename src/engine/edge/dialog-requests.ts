@@ -74,7 +74,8 @@ export class DialogRequests {
     }
     const request = requestInDialog(dialog, method, cseq, this.#headers(method, sip, dialog, route.place), sip.body);
     if (method === 'INVITE') dialog.clientInvite = newClientInvite(request, sip);
-    await this.#outgoing.start(request, route, { app, replyTo: id, dialog }, this.#onAnswer(request, dialog));
+    const to = { app, replyTo: id, dialog, method };
+    await this.#outgoing.start(() => request, route, to, this.#onAnswer(request, dialog));
   }
 
   #headers(method: string, sip: AppSip, dialog: Dialog, place: Place): AppHeader[] {

@@ -39,7 +39,8 @@ export interface EdgeOptions {
   /** Addresses and networks that are never banned, for instance of trunks. */
   readonly exempt?: readonly string[];
   readonly onBanned?: (ban: Ban) => void;
-  readonly resolve?: Resolver;
+  /** DNS; the machine's own when absent. */
+  readonly resolver?: Resolver;
   /** A test may bring its own. */
   readonly createStack?: (events: StackEvents) => SipStack;
 }

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { codeOf, WardlineError } from '../../kernel/errors.ts';
 import { localAddressFor } from '../runtime/addresses.ts';
+import { Locator } from '../runtime/locator.ts';
 import type { StackObserver } from '../runtime/observer.ts';
 import { systemResolver } from '../runtime/resolver.ts';
 import type { HostPort, ListenerSpec, SipStack, StackEvents } from '../runtime/sip-stack.ts';
@@ -66,7 +67,7 @@ class RunningEdge implements Edge {
 
   constructor(options: EdgeOptions) {
     this.#options = options;
-    const { clock, random = randomBytes, resolve = systemResolver } = options;
+    const { clock, random = randomBytes, resolver = systemResolver() } = options;
     const limits = { ...defaultEdgeLimits, ...options.limits };
     this.#stack = this.#createStack(random);
     this.#traces = new SipTraces(clock);
@@ -81,6 +82,8 @@ class RunningEdge implements Edge {
     );
     this.#contacts = new ContactFlows(clock, limits.contactFlows);
     const getApps = () => this.#getApps();
+    const ids = createIds(random, clock);
+    const locator = new Locator(clock, resolver, ids.below);
     this.#context = {
       stack: this.#stack,
       get apps() {
@@ -88,11 +91,12 @@ class RunningEdge implements Edge {
       },
       dialogs: this.#dialogs,
       contacts: this.#contacts,
-      targets: new Targets(this.#stack, this.#contacts, resolve),
+      targets: new Targets(this.#stack, this.#contacts, locator),
+      locator,
       counters: this.#counters,
       guard: this.#guard,
       clock,
-      ids: createIds(random, clock),
+      ids,
       limits,
     };
     this.#outgoing = new OutgoingTable(this.#context);

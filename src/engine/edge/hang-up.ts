@@ -2,6 +2,7 @@
 import { sipLeader } from '../../protocol/drachtio-wire/leader.ts';
 import type { SipRequest } from '../../protocol/sip/message.ts';
 import { serialise } from '../../protocol/sip/serialise.ts';
+import { sendRequest } from './attempts.ts';
 import { cdrStop } from './cdr.ts';
 import type { EdgeContext } from './context.ts';
 import { type Dialog, requestInDialog } from './dialog.ts';
@@ -19,13 +20,13 @@ export function hangUp(context: EdgeContext, dialog: Dialog, reason?: HangUpReas
 }
 
 async function send(context: EdgeContext, dialog: Dialog, request: SipRequest, reason?: HangUpReason): Promise<void> {
-  const { stack, targets, clock, counters } = context;
+  const { targets, clock, counters } = context;
   const route = await targets.forDialog(dialog);
   if (route === undefined) {
     counters.fault('bye-without-target');
     return;
   }
-  const sent = await stack.request(request, route.target, { onResponse() {}, onFailure() {} });
+  const sent = await sendRequest(context, route, () => request, { onResponse() {}, onFailure() {} });
   counters.add('messagesOut');
   const { host, port } = sent.flow.local;
   const meta = { bytes: sent.bytes, protocol: sent.flow.transport, address: host, port, atMs: clock.now() };

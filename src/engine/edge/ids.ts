@@ -10,6 +10,8 @@ export interface Ids {
   /** Time-based, so that a restart goes on above what it used (RFC 3261 §8.1.1.5); below 2^31. */
   cseq(): number;
   rseq(): number;
+  /** A whole number from 0 to below `limit`. */
+  below(limit: number): number;
 }
 
 export function createIds(random: Random, clock: Clock): Ids {
@@ -24,5 +26,6 @@ export function createIds(random: Random, clock: Clock): Ids {
     tag: () => Buffer.from(random(9)).toString('base64url').replaceAll('_', 'a').replaceAll('-', 'b'),
     cseq: () => Math.floor(clock.now() / 1000) % 1_000_000_000,
     rseq: () => 1 + (Buffer.from(random(2)).readUInt16BE(0) % 10_000),
+    below: (limit) => Buffer.from(random(6)).readUIntBE(0, 6) % limit,
   };
 }

@@ -53,9 +53,17 @@ export class NewRequests {
       app.refuse(id, NOK.noTransport);
       return;
     }
-    const request = this.#build(line, sip, route);
-    const dialog = this.#dialogs.begin(request, sip, app, route);
-    await this.#outgoing.start(request, route, { app, replyTo: id, dialog }, this.#dialogs.onAnswer);
+    const { ids } = this.#context;
+    const made = { tag: ids.tag(), callId: ids.uuid(), cseq: ids.cseq() };
+    const dialog = this.#dialogs.begin(this.#build(line, sip, route, made), sip, app, route);
+    const build = (way: Route) => {
+      const request = this.#build(line, sip, way, made);
+      // Another way may leave by another address of ours.
+      if (dialog !== undefined) dialog.localContact = request.headers.get('contact') ?? dialog.localContact;
+      return request;
+    };
+    const to = { app, replyTo: id, dialog, method: line.method };
+    await this.#outgoing.start(build, route, to, this.#dialogs.onAnswer);
   }
 
   /** The CANCEL goes out once a provisional has come; its echo goes back at once, under an id that nothing answers to. */
@@ -88,16 +96,15 @@ export class NewRequests {
     return 'too many requests in progress';
   }
 
-  #build({ method, uri }: RequestLine, sip: AppSip, { place }: Route): SipRequest {
-    const { ids } = this.#context;
+  #build({ method, uri }: RequestLine, sip: AppSip, { place }: Route, made: MadeIds): SipRequest {
     const from = fillPlaceholder('from', inBrackets(findHeader(sip, 'from') ?? `<${contactUri(place)}>`), place);
     const to = fillPlaceholder('to', inBrackets(findHeader(sip, 'to') ?? `<${uri}>`), place);
-    const cseq = parseCSeq(findHeader(sip, 'cseq') ?? '')?.number ?? ids.cseq();
+    const cseq = parseCSeq(findHeader(sip, 'cseq') ?? '')?.number ?? made.cseq;
     const list: AppHeader[] = [
       ['Max-Forwards', findHeader(sip, 'max-forwards') ?? '70'],
-      ['From', tagOf(from) === undefined ? `${from};tag=${ids.tag()}` : from],
+      ['From', tagOf(from) === undefined ? `${from};tag=${made.tag}` : from],
       ['To', to],
-      ['Call-ID', findHeader(sip, 'call-id') ?? ids.uuid()],
+      ['Call-ID', findHeader(sip, 'call-id') ?? made.callId],
       ['CSeq', `${cseq} ${method}`],
     ];
     const isDialogMaking = method === 'INVITE' || method === 'SUBSCRIBE';
@@ -107,6 +114,13 @@ export class NewRequests {
     if (content !== 'missing' && content.type !== undefined) list.push(['Content-Type', content.type]);
     return { kind: 'request', method, uri, headers: SipHeaders.of(...list), body: sip.body };
   }
+}
+
+/** What a request gets where its application says nothing: the same on every way it tries. */
+interface MadeIds {
+  readonly tag: string;
+  readonly callId: string;
+  readonly cseq: number;
 }
 
 interface RequestLine {

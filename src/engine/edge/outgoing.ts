@@ -3,8 +3,9 @@ import { requestEcho, sipLeader } from '../../protocol/drachtio-wire/leader.ts';
 import { tagOf } from '../../protocol/sip/fields.ts';
 import { SipHeaders, type SipRequest, type SipResponse } from '../../protocol/sip/message.ts';
 import { serialise } from '../../protocol/sip/serialise.ts';
-import type { Arrival, ClientTransaction } from '../runtime/sip-stack.ts';
+import type { Arrival, ClientEvents, ClientTransaction } from '../runtime/sip-stack.ts';
 import type { AppConnection } from './app-port.ts';
+import { sendRequest } from './attempts.ts';
 import { cdrAttempt, cdrStop } from './cdr.ts';
 import { type EdgeContext, metaOfArrival, metaOfSentRequest } from './context.ts';
 import type { Dialog } from './dialog.ts';
@@ -43,16 +44,16 @@ export class OutgoingTable {
     return this.#byId.get(id);
   }
 
-  /** Sends, echoes to the application, and passes answers up; none is told before the echo. */
+  /** Sends what `build` makes for the way it goes, echoes to the application, and passes answers up; none is told before the echo. */
   async start(
-    request: SipRequest,
+    build: (route: Route) => SipRequest,
     route: Route,
-    to: { readonly app: AppConnection; readonly replyTo: string; readonly dialog: Dialog | undefined },
+    to: Pick<Outgoing, 'app' | 'dialog' | 'method'> & { readonly replyTo: string },
     onAnswer: OnAnswer,
   ): Promise<void> {
-    const { stack, counters, ids } = this.#context;
-    const { app, replyTo, dialog } = to;
-    const outgoing: Outgoing = { id: ids.uuid(), app, method: request.method, dialog, client: undefined };
+    const { counters, ids } = this.#context;
+    const { app, replyTo, dialog, method } = to;
+    const outgoing: Outgoing = { id: ids.uuid(), app, method, dialog, client: undefined };
     this.#byId.set(outgoing.id, outgoing);
     counters.add('clientTransactions');
     let early: Array<() => void> | undefined = [];
@@ -60,7 +61,7 @@ export class OutgoingTable {
       if (early === undefined) work();
       else early.push(work);
     };
-    const sending = stack.request(request, route.target, {
+    const sending = sendRequest(this.#context, route, build, {
       onResponse: (response, arrival) => whenEchoed(() => this.#answered(outgoing, response, arrival, onAnswer)),
       onFailure: (ending) => whenEchoed(() => this.#failed(outgoing, ending, onAnswer)),
     });
@@ -72,9 +73,8 @@ export class OutgoingTable {
     counters.add('messagesOut');
     const meta = metaOfSentRequest(this.#context, client.flow, client.bytes);
     app.send((id) => requestEcho(id, replyTo, meta, outgoing.id), serialise(client.request));
-    if (request.method === 'INVITE' && dialog?.state === 'early')
-      cdrAttempt(this.#context, 'application', client.request);
-    else if (request.method === 'BYE') cdrStop(this.#context, 'application', 'normal-release', client.request);
+    if (method === 'INVITE' && dialog?.state === 'early') cdrAttempt(this.#context, 'application', client.request);
+    else if (method === 'BYE') cdrStop(this.#context, 'application', 'normal-release', client.request);
     const waiting = early;
     early = undefined;
     for (const work of waiting) work();
@@ -87,7 +87,7 @@ export class OutgoingTable {
   }
 
   /** drachtio tells a time-out as 408 and a broken transport as 503, from nowhere. */
-  #failed(outgoing: Outgoing, ending: 'timeout' | 'transport-error', onAnswer: OnAnswer): void {
+  #failed(outgoing: Outgoing, ending: Parameters<ClientEvents['onFailure']>[0], onAnswer: OnAnswer): void {
     const [status, reason] =
       ending === 'timeout' ? ([408, 'Request Timeout'] as const) : ([503, 'Service Unavailable'] as const);
     const { client } = outgoing;

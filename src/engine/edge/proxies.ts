@@ -7,6 +7,7 @@ import { buildResponse } from '../../protocol/sip/transaction/build.ts';
 import { parseUri } from '../../protocol/sip/uri.ts';
 import type { ClientEvents, ClientTransaction, ServerTransaction } from '../runtime/sip-stack.ts';
 import type { AppConnection, AppProxyMessage } from './app-port.ts';
+import { sendRequest } from './attempts.ts';
 import { cdrAttempt, cdrStop } from './cdr.ts';
 import type { EdgeContext } from './context.ts';
 import { appHeaders } from './headers.ts';
@@ -164,10 +165,12 @@ export class Proxies {
     if (uri === undefined) return undefined;
     const route = await (isOurs ? targets.forRequest(uri, undefined) : targets.forRequest(asked, uri));
     if (route === undefined) return undefined;
-    const lines = staysInDialog ? this.#stayLines(transaction, request, route) : [];
-    const onward = forwarded(own.request, isOurs ? target : request.uri, lines, added);
-    if (request.method === 'INVITE') cdrAttempt(this.#context, 'application', onward);
-    return this.#start(transaction, onward, route, events);
+    const build = (way: Route) => {
+      const lines = staysInDialog ? this.#stayLines(transaction, request, way) : [];
+      return forwarded(own.request, isOurs ? target : request.uri, lines, added);
+    };
+    if (request.method === 'INVITE') cdrAttempt(this.#context, 'application', build(route));
+    return this.#start(transaction, build, route, events);
   }
 
   #stayLines({ arrival }: ServerTransaction, { method }: SipRequest, { place }: Route): AppHeader[] {
@@ -177,20 +180,25 @@ export class Proxies {
 
   async #start(
     transaction: ServerTransaction,
-    request: SipRequest,
+    build: (route: Route) => SipRequest,
     route: Route,
     events: ClientEvents,
   ): Promise<ClientTransaction> {
-    const { stack, counters } = this.#context;
+    const { counters } = this.#context;
     counters.add('clientTransactions');
-    const client = await stack.request(request, route.target, events);
+    const client = await sendRequest(this.#context, route, build, {
+      ...events,
+      onBegun: ({ request }) => this.#learnBranch(transaction, request),
+    });
     counters.add('messagesOut');
-    const branch = topVia(client.request)?.branch;
-    if (request.method === 'INVITE' && branch !== undefined) {
-      this.#byBranch.set(branch, transaction);
-      this.#branches.set(transaction, [...(this.#branches.get(transaction) ?? []), branch]);
-    }
     return client;
+  }
+
+  #learnBranch(transaction: ServerTransaction, request: SipRequest): void {
+    const branch = topVia(request)?.branch;
+    if (request.method !== 'INVITE' || branch === undefined) return;
+    this.#byBranch.set(branch, transaction);
+    this.#branches.set(transaction, [...(this.#branches.get(transaction) ?? []), branch]);
   }
 
   async #relay(transaction: ServerTransaction, onward: Onward): Promise<void> {
@@ -207,7 +215,8 @@ export class Proxies {
     const { place } = this.#context.targets.byFlow(transaction.arrival.flow);
     // A target refresh names us again, so that the way stays as it was (RFC 3261 §16.6 step 4).
     const lines = request.method === 'INVITE' ? recordRouteLines(route.place, place) : [];
-    const client = await this.#start(transaction, forwarded(onward.request, request.uri, lines), route, {
+    const sent = forwarded(onward.request, request.uri, lines);
+    const client = await this.#start(transaction, () => sent, route, {
       onResponse: (response) => {
         this.#context.counters.add('messagesIn');
         transaction.respond(withoutTopVia(response));

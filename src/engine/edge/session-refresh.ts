@@ -3,6 +3,7 @@ import type { AppHeader } from '../../protocol/drachtio-wire/app-message.ts';
 import { parseSeconds } from '../../protocol/sip/fields.ts';
 import type { SipResponse } from '../../protocol/sip/message.ts';
 import type { Arrival } from '../runtime/sip-stack.ts';
+import { sendRequest } from './attempts.ts';
 import type { EdgeContext } from './context.ts';
 import { type ClientInvite, type Dialog, refreshTarget, requestInDialog } from './dialog.ts';
 import { hangUp } from './hang-up.ts';
@@ -98,7 +99,7 @@ async function send(context: EdgeContext, dialog: Dialog, done: () => void): Pro
   ];
   if (localSdp !== undefined) headers.push(['Content-Type', localSdp.type]);
   const request = requestInDialog(dialog, method, cseq, headers, localSdp?.body);
-  await context.stack.request(request, route.target, {
+  await sendRequest(context, route, () => request, {
     onResponse(response, arrival) {
       if (response.status < 200) return;
       finish(response.status < 300 ? 'answered' : 'failed');

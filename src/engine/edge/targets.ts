@@ -1,8 +1,10 @@
 // Where a request goes and by which listener: a registered phone's own connection, the next hop, or the URI's host.
+import { defaultPort, isAddress, planFor, type Server, type Transport } from '../../protocol/sip/locate.ts';
 import type { SipUri } from '../../protocol/sip/uri.ts';
 import { parseNameAddr, parseUri } from '../../protocol/sip/uri.ts';
 import { isWildcard, localAddressFor } from '../runtime/addresses.ts';
-import { addressFamily, type Resolver } from '../runtime/resolver.ts';
+import type { Locator } from '../runtime/locator.ts';
+import { addressFamily } from '../runtime/resolver.ts';
 import type { Flow, ListenerSpec, SipStack, SipTarget, SipTransport } from '../runtime/sip-stack.ts';
 import type { ContactFlows } from './contact-flows.ts';
 import type { Dialog } from './dialog.ts';
@@ -18,6 +20,8 @@ export interface Route {
   readonly target: SipTarget;
   /** Our own address on that way. */
   readonly place: Place;
+  /** The way to try when this one fails (RFC 3263 §4.3); absent when there cannot be another. */
+  readonly next?: () => Promise<Route | undefined>;
 }
 
 /** A listener's name in the stack is `name/transport`, for two may share the name that policy knows. */
@@ -32,17 +36,17 @@ export function isInner(flow: Flow): boolean {
 export class Targets {
   readonly #stack: SipStack;
   readonly #contacts: ContactFlows;
-  readonly #resolve: Resolver;
+  readonly #locator: Locator;
 
-  constructor(stack: SipStack, contacts: ContactFlows, resolve: Resolver) {
+  constructor(stack: SipStack, contacts: ContactFlows, locator: Locator) {
     this.#stack = stack;
     this.#contacts = contacts;
-    this.#resolve = resolve;
+    this.#locator = locator;
   }
 
   /** Whether the URI's host and port are ours; such a request would come back to us. */
   isMyself(uri: SipUri): boolean {
-    const port = uri.port ?? defaultPort(transportOf(uri) ?? 'udp');
+    const port = uri.port ?? defaultPort(transportOf(uri) === 'tls' ? 'tls' : 'udp');
     const host = uri.host.toLowerCase() === 'localhost' ? '127.0.0.1' : uri.host;
     return this.#stack.listeners.some((spec) => spec.port === port && localAddressFor(spec.host, host) === host);
   }
@@ -80,40 +84,66 @@ export class Targets {
   }
 
   async #byAddress(uri: SipUri, isSecure: boolean, isMedia: boolean, last?: Flow): Promise<Route | undefined> {
-    // A name without an address fails as a transport does, so that the application gets its 503.
-    const host = (await this.#addressOf(uri.host)) ?? uri.host;
+    const listeners = rankListeners(this.#stack.listeners, isMedia, last);
     // What was said over TLS is never gone on with in clear.
-    const wanted = last?.transport === 'tls' ? 'tls' : transportOf(uri);
-    const usable = this.#stack.listeners.filter((spec) => canReach(spec, host, wanted));
-    const spec = usable.find(({ name }) => name === last?.listener) ?? pickListener(usable, isMedia);
-    if (spec === undefined) return undefined;
-    const { transport, name } = spec;
-    const target = { host, port: uri.port ?? defaultPort(transport), transport, listener: name };
-    const needsName = transport === 'tls' && addressFamily(uri.host) === 0;
-    const local = localAddressFor(spec.host, host);
-    return {
-      target: needsName ? { ...target, serverName: uri.host } : target,
-      place: { host: local, port: spec.port, transport, isSecureScheme: isSecure },
+    const meant: SipUri = last?.transport === 'tls' ? { ...uri, scheme: 'sips' } : uri;
+    const reachable = listeners.filter((spec) => !isAddress(uri.host) || canReach(spec, uri.host));
+    const plan = planFor(meant, [...new Set(reachable.map(({ transport }) => transport))].filter(isDialled));
+    if (plan === undefined) return undefined;
+    const routeTo = (server: Server): Route | undefined => {
+      const spec = listeners.find((each) => each.transport === server.transport && canReach(each, server.host));
+      if (spec === undefined) return undefined;
+      // RFC 5922 §7.2: the certificate is to show the name that was asked for, whatever DNS made of it.
+      const name = spec.transport === 'tls' && !isAddress(uri.host) ? { serverName: uri.host } : {};
+      const local = localAddressFor(spec.host, server.host);
+      return {
+        target: { ...server, listener: spec.name, ...name },
+        place: { host: local, port: spec.port, transport: spec.transport, isSecureScheme: isSecure },
+      };
     };
-  }
-
-  /** An address takes no tick longer than needed: messages of one dialog keep their order. */
-  #addressOf(host: string): Promise<string | undefined> {
-    return addressFamily(host) === 0 ? this.#resolve(host) : Promise.resolve(host);
+    if (isAddress(uri.host)) return routeTo(plan.server);
+    // A name without an address fails as a transport does, so that the application gets its 503.
+    return (await nextRoute(this.#locator.servers(plan), routeTo)) ?? routeTo(plan.server);
   }
 }
 
-function pickListener(usable: readonly ListenerSpec[], isMedia: boolean): ListenerSpec | undefined {
+async function nextRoute(
+  servers: AsyncIterator<Server, undefined>,
+  routeTo: (server: Server) => Route | undefined,
+): Promise<Route | undefined> {
+  for (;;) {
+    const { value } = await servers.next();
+    if (value === undefined) return undefined;
+    const route = routeTo(value);
+    let asked: Promise<Route | undefined> | undefined;
+    if (route === undefined) continue;
+    return {
+      ...route,
+      next() {
+        asked ??= nextRoute(servers, routeTo);
+        return asked;
+      },
+    };
+  }
+}
+
+/** The best first: that of the dialog so far, then by what it is for, then UDP before TCP before TLS. */
+function rankListeners(listeners: readonly ListenerSpec[], isMedia: boolean, last?: Flow): ListenerSpec[] {
   const rank = ({ name, transport }: ListenerSpec) => {
+    if (name === last?.listener) return -1;
     const isForMedia = policyName(name) === INNER;
     const transportRank = transport === 'udp' ? 0 : transport === 'tcp' ? 1 : 2;
     return (isForMedia === isMedia ? 0 : 100) + transportRank * 10 + PREFERENCE.indexOf(policyName(name));
   };
-  return [...usable].sort((a, b) => rank(a) - rank(b))[0];
+  return [...listeners].sort((a, b) => rank(a) - rank(b));
 }
 
-function canReach(spec: ListenerSpec, host: string, wanted: SipTransport | undefined): boolean {
-  if (wanted !== undefined && spec.transport !== wanted) return false;
+/** Others come to us by WebSocket; we go to nobody by it. */
+function isDialled(transport: SipTransport): transport is Transport {
+  return transport === 'udp' || transport === 'tcp' || transport === 'tls';
+}
+
+function canReach(spec: ListenerSpec, host: string): boolean {
   if (addressFamily(host) === 0) return true;
   if (addressFamily(spec.host) !== addressFamily(host)) return false;
   return isWildcard(spec.host) || isLoopback(host) === isLoopback(spec.host);
@@ -128,8 +158,4 @@ function transportOf(uri: SipUri): SipTransport | undefined {
   const named = uri.params.get('transport')?.toLowerCase();
   if (uri.scheme === 'sips') return 'tls';
   return named === undefined || named === '' ? undefined : (named as SipTransport);
-}
-
-function defaultPort(transport: SipTransport): number {
-  return transport === 'tls' ? 5061 : 5060;
 }
