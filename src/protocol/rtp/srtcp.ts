@@ -1,6 +1,8 @@
 // SRTCP: RTCP sealed with the session's own keys and a 31-bit index of its own (RFC 3711 §3.4, RFC 7714 §9).
 import type { KeyObject } from 'node:crypto';
 import { createCipheriv, createDecipheriv, createHmac, createSecretKey, timingSafeEqual } from 'node:crypto';
+import { ReplayWindow } from './replay-window.ts';
+import type { SessionKeys } from './srtp-keys.ts';
 import { deriveControlKeys } from './srtp-keys.ts';
 import type { SrtpSuite } from './suite.ts';
 import { SUITES } from './suite.ts';
@@ -22,7 +24,8 @@ interface Sealed {
   readonly tag: Buffer;
 }
 
-class ControlCipher {
+/** One direction, with its session keys. */
+export class ControlCipher {
   readonly isGcm: boolean;
   readonly tagBytes: number;
   readonly #key: KeyObject;
@@ -30,8 +33,7 @@ class ControlCipher {
   readonly #salt: Buffer;
   readonly #bits: 128 | 256;
 
-  constructor(suite: SrtpSuite, master: Uint8Array) {
-    const keys = deriveControlKeys(suite, master);
+  constructor(suite: SrtpSuite, keys: SessionKeys) {
     this.isGcm = SUITES[suite].cipher === 'gcm';
     this.tagBytes = this.isGcm ? GCM_TAG_BYTES : HMAC_TAG_BYTES;
     this.#key = createSecretKey(keys.encryption);
@@ -41,7 +43,7 @@ class ControlCipher {
   }
 
   seal(clear: Buffer, plain: Buffer, index: number): Sealed {
-    const word = indexWord(index, true);
+    const word = indexWord(index);
     if (!this.isGcm) {
       const body = this.#counterMode(clear, plain, index);
       return { body, tag: this.#hmac([clear, body, word]) };
@@ -53,14 +55,11 @@ class ControlCipher {
   }
 
   /** The plain text, or undefined: not authentic. */
-  open(clear: Buffer, { body, tag }: Sealed, index: number, isEncrypted: boolean): Buffer | undefined {
-    const word = indexWord(index, isEncrypted);
+  open(clear: Buffer, { body, tag }: Sealed, index: number): Buffer | undefined {
+    const word = indexWord(index);
     if (!this.isGcm) {
-      if (!timingSafeEqual(this.#hmac([clear, body, word]), tag)) return undefined;
-      return isEncrypted ? this.#counterMode(clear, body, index) : body;
+      return timingSafeEqual(this.#hmac([clear, body, word]), tag) ? this.#counterMode(clear, body, index) : undefined;
     }
-    // RFC 7714 §9.2 knows packets that are only authenticated; no key policy of ours asks for them.
-    if (!isEncrypted) return undefined;
     const options = { authTagLength: GCM_TAG_BYTES };
     const decipher = createDecipheriv(`aes-${this.#bits}-gcm`, this.#key, this.#iv(clear, index, 12), options);
     decipher.setAAD(Buffer.concat([clear, word]));
@@ -96,18 +95,21 @@ class ControlCipher {
 /** Our side; one for one master key, as with RTP. */
 export class SrtcpSender {
   readonly #cipher: ControlCipher;
-  #index = 0;
+  #index: number;
 
-  constructor(suite: SrtpSuite, master: Uint8Array) {
-    this.#cipher = new ControlCipher(suite, master);
+  /** `index`: of the first packet. */
+  constructor(suite: SrtpSuite, master: Uint8Array, index = 0) {
+    this.#index = index;
+    this.#cipher = new ControlCipher(suite, deriveControlKeys(suite, master));
   }
 
+  /** The sealed packet; empty once the key has served as many as it may (RFC 3711 §9.2). */
   protect(packet: Uint8Array): Buffer {
+    if (this.#index >= INDEX_MODULUS) return Buffer.alloc(0);
     const all = Buffer.from(packet.buffer, packet.byteOffset, packet.length);
     const clear = all.subarray(0, CLEAR_BYTES);
     const { body, tag } = this.#cipher.seal(clear, all.subarray(CLEAR_BYTES), this.#index);
-    const word = indexWord(this.#index, true);
-    this.#index = (this.#index + 1) % INDEX_MODULUS;
+    const word = indexWord(this.#index++);
     return Buffer.concat(this.#cipher.isGcm ? [clear, body, tag, word] : [clear, body, word, tag]);
   }
 }
@@ -116,11 +118,10 @@ export class SrtcpSender {
 export class SrtcpReceiver {
   readonly #cipher: ControlCipher;
   readonly #mkiBytes: number;
-  #newest = -1;
-  readonly #taken = new Float64Array(REPLAY_WINDOW).fill(-1);
+  readonly #taken = new ReplayWindow(REPLAY_WINDOW);
 
   constructor(suite: SrtpSuite, master: Uint8Array, mkiBytes = 0) {
-    this.#cipher = new ControlCipher(suite, master);
+    this.#cipher = new ControlCipher(suite, deriveControlKeys(suite, master));
     this.#mkiBytes = mkiBytes;
   }
 
@@ -134,20 +135,21 @@ export class SrtcpReceiver {
     const wordAt = isGcm ? bodyEnd + tagBytes : bodyEnd;
     const tagAt = isGcm ? bodyEnd : all.length - tagBytes;
     const word = all.readUInt32BE(wordAt);
-    const index = word % INDEX_MODULUS;
-    if (index <= this.#newest - REPLAY_WINDOW || this.#taken[index % REPLAY_WINDOW] === index) return undefined;
+    // RFC 3711 §3.4 and RFC 7714 §9.2 know packets that are only authenticated; no key policy of ours asks for them.
+    if (word < ENCRYPTED) return undefined;
+    const index = word - ENCRYPTED;
+    if (this.#taken.hasSeen(index)) return undefined;
     const clear = all.subarray(0, CLEAR_BYTES);
     const sealed = { body: all.subarray(CLEAR_BYTES, bodyEnd), tag: all.subarray(tagAt, tagAt + tagBytes) };
-    const plain = this.#cipher.open(clear, sealed, index, word >= ENCRYPTED);
+    const plain = this.#cipher.open(clear, sealed, index);
     if (plain === undefined) return undefined;
-    this.#taken[index % REPLAY_WINDOW] = index;
-    this.#newest = Math.max(this.#newest, index);
+    this.#taken.note(index);
     return Buffer.concat([clear, plain]);
   }
 }
 
-function indexWord(index: number, isEncrypted: boolean): Buffer {
+function indexWord(index: number): Buffer {
   const word = Buffer.alloc(INDEX_BYTES);
-  word.writeUInt32BE(isEncrypted ? index + ENCRYPTED : index);
+  word.writeUInt32BE(index + ENCRYPTED);
   return word;
 }

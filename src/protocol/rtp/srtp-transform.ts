@@ -4,7 +4,6 @@
 import type { Cipheriv, KeyObject } from 'node:crypto';
 import { createCipheriv, createDecipheriv, createHmac, createSecretKey, timingSafeEqual } from 'node:crypto';
 import type { SessionKeys } from './srtp-keys.ts';
-import { deriveSessionKeys } from './srtp-keys.ts';
 import type { SrtpSuite } from './suite.ts';
 import { SUITES } from './suite.ts';
 
@@ -22,8 +21,7 @@ export interface SrtpTransform {
   open(packet: Uint8Array, headerBytes: number, length: number, tag: Uint8Array, ssrc: number, index: number): boolean;
 }
 
-export function createTransform(suite: SrtpSuite, master: Uint8Array): SrtpTransform {
-  const keys = deriveSessionKeys(suite, master);
+export function createTransform(suite: SrtpSuite, keys: SessionKeys): SrtpTransform {
   return SUITES[suite].cipher === 'gcm' ? new GcmTransform(suite, keys) : new CounterTransform(suite, keys);
 }
 

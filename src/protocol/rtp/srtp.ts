@@ -1,5 +1,7 @@
 // SRTP streams: packet indices over the roll-over of sequence numbers, and refusal of replays (RFC 3711 §3.3, §3.3.1, §3.3.2).
 import { rtpHeaderBytes } from './packet.ts';
+import { ReplayWindow } from './replay-window.ts';
+import { deriveSessionKeys } from './srtp-keys.ts';
 import type { SrtpTransform } from './srtp-transform.ts';
 import { createTransform, MAX_PACKET_BYTES } from './srtp-transform.ts';
 import type { SrtpSuite } from './suite.ts';
@@ -9,20 +11,25 @@ const REPLAY_WINDOW = 128;
 /** Sources remembered at a time; the one that came first makes room. Only who has the key can fill them. */
 const MAX_SOURCES = 4;
 const SEQUENCE_MODULUS = 65536;
+/** RFC 3711 §9.2: packets for one master key. */
+const MAX_PACKETS = 2 ** 48;
 
-export type SrtpFault = 'malformed' | 'replayed' | 'not-authentic';
+/** `exhausted`: the key has served as many packets as it may. */
+export type SrtpFault = 'malformed' | 'replayed' | 'not-authentic' | 'exhausted';
 
 /** Our side. One sender for one master key: making a second one for the same key and SSRC would repeat its key stream. */
 export class SrtpSender {
   readonly #transform: SrtpTransform;
-  #roc = 0;
+  #roc: number;
   #lastSequence = -1;
 
-  constructor(suite: SrtpSuite, master: Uint8Array) {
-    this.#transform = createTransform(suite, master);
+  /** `roc`: where the roll-over counter begins, for a stream that is taken up in its course. */
+  constructor(suite: SrtpSuite, master: Uint8Array, roc = 0) {
+    this.#transform = createTransform(suite, deriveSessionKeys(suite, master));
+    this.#roc = roc;
   }
 
-  /** Protects `packet[0..length)` in place; the buffer has 16 bytes more. Sequence numbers must rise by one. Returns the new length. */
+  /** Protects `packet[0..length)` in place; the buffer has 16 bytes more. Sequence numbers must rise by one. Returns the new length, or 0: it does not fit, or the key is exhausted. */
   protect(packet: Uint8Array, length: number): number {
     const headerBytes = rtpHeaderBytes(packet, length);
     if (headerBytes === 0 || length + this.#transform.tagBytes > packet.length) return 0;
@@ -30,6 +37,7 @@ export class SrtpSender {
     if (sequence < this.#lastSequence) this.#roc++;
     this.#lastSequence = sequence;
     const index = this.#roc * SEQUENCE_MODULUS + sequence;
+    if (index >= MAX_PACKETS) return 0;
     return this.#transform.seal(packet, headerBytes, length, readUint32(packet, 8), index);
   }
 }
@@ -38,13 +46,17 @@ export class SrtpSender {
 export class SrtpReceiver {
   readonly #transform: SrtpTransform;
   readonly #mkiBytes: number;
-  readonly #sources = new Map<number, SourceWindow>();
+  readonly #sources = new Map<number, ReplayWindow>();
   /** Why the last packet was refused. */
   fault: SrtpFault = 'malformed';
 
-  constructor(suite: SrtpSuite, master: Uint8Array, mkiBytes = 0) {
-    this.#transform = createTransform(suite, master);
+  readonly #roc: number;
+
+  /** `roc`: as the sender's; every source begins there. */
+  constructor(suite: SrtpSuite, master: Uint8Array, mkiBytes = 0, roc = 0) {
+    this.#transform = createTransform(suite, deriveSessionKeys(suite, master));
     this.#mkiBytes = mkiBytes;
+    this.#roc = roc;
   }
 
   /** Opens `packet[0..length)` in place. Returns the length of the RTP packet, or 0 with `fault` saying why not. Never throws. */
@@ -56,7 +68,8 @@ export class SrtpReceiver {
     const ssrc = readUint32(packet, 8);
     const sequence = readUint16(packet, 2);
     const known = this.#sources.get(ssrc);
-    const index = known === undefined ? sequence : known.indexOf(sequence);
+    const index = known === undefined ? this.#roc * SEQUENCE_MODULUS + sequence : nearestIndex(known.newest, sequence);
+    if (index >= MAX_PACKETS) return this.#refuse('exhausted');
     if (known?.hasSeen(index) === true) return this.#refuse('replayed');
     if (!this.#transform.open(packet, headerBytes, bare, this.#tagOf(packet, bare, length), ssrc, index)) {
       return this.#refuse('not-authentic');
@@ -73,14 +86,14 @@ export class SrtpReceiver {
       : packet.subarray(length - tagBytes, length);
   }
 
-  #remember(ssrc: number): SourceWindow {
+  #remember(ssrc: number): ReplayWindow {
     if (this.#sources.size >= MAX_SOURCES) {
       for (const oldest of this.#sources.keys()) {
         this.#sources.delete(oldest);
         break;
       }
     }
-    const source = new SourceWindow();
+    const source = new ReplayWindow(REPLAY_WINDOW);
     this.#sources.set(ssrc, source);
     return source;
   }
@@ -91,28 +104,12 @@ export class SrtpReceiver {
   }
 }
 
-/** Which indices of one SSRC were taken: the newest, and which of the last `REPLAY_WINDOW` below it. */
-class SourceWindow {
-  #newest = -1;
-  readonly #taken = new Float64Array(REPLAY_WINDOW).fill(-1);
-
-  /** RFC 3711 appendix A: the index nearest to the newest one, of those with this sequence number. */
-  indexOf(sequence: number): number {
-    const roc = Math.floor(this.#newest / SEQUENCE_MODULUS);
-    const newestSequence = this.#newest % SEQUENCE_MODULUS;
-    const distance = sequence - newestSequence;
-    if (distance > SEQUENCE_MODULUS / 2) return Math.max(0, roc - 1) * SEQUENCE_MODULUS + sequence;
-    return (distance < -SEQUENCE_MODULUS / 2 ? roc + 1 : roc) * SEQUENCE_MODULUS + sequence;
-  }
-
-  hasSeen(index: number): boolean {
-    return index <= this.#newest - REPLAY_WINDOW || this.#taken[index % REPLAY_WINDOW] === index;
-  }
-
-  note(index: number): void {
-    this.#taken[index % REPLAY_WINDOW] = index;
-    if (index > this.#newest) this.#newest = index;
-  }
+/** RFC 3711 appendix A: the index nearest to the newest one, of those with this sequence number. */
+function nearestIndex(newest: number, sequence: number): number {
+  const roc = Math.floor(newest / SEQUENCE_MODULUS);
+  const distance = sequence - (newest % SEQUENCE_MODULUS);
+  if (distance > SEQUENCE_MODULUS / 2) return Math.max(0, roc - 1) * SEQUENCE_MODULUS + sequence;
+  return (distance < -SEQUENCE_MODULUS / 2 ? roc + 1 : roc) * SEQUENCE_MODULUS + sequence;
 }
 
 function readUint16(bytes: Uint8Array, at: number): number {
