@@ -158,6 +158,7 @@ export class ControlAudio {
     const plain = this.#buffer.subarray(0, writeReport(this.#buffer, report, this.#cname));
     // The system may still hold the last one: each report is a buffer of its own.
     const packet = this.#sealing === undefined ? Buffer.from(plain) : this.#sealing.protect(plain);
+    if (packet.length === 0) return;
     counters.reportsSent++;
     if (this.#isMuxed) socket.send(packet, packet.length, to.host, to.port);
     else socket.sendControl(packet, to.host, to.port);
