@@ -414,6 +414,7 @@ function recordingFlow(transport: Transport, log: string[]): LiveFlow {
     isReliable: transport === 'tcp',
     isOpen: true,
     close() {},
+    prove() {},
     send(bytes) {
       const message = asMessage(bytes);
       log.push(`wire ${message.kind === 'request' ? message.method : message.status}`);

@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import t from 'tap';
 import { SourceBuckets } from '../../src/engine/runtime/flood.ts';
+import type { ServerTransaction } from '../../src/engine/runtime/sip-stack.ts';
 import { createSipStack } from '../../src/engine/runtime/stack.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { makeTestCertificate } from '../support/certificate.ts';
@@ -20,7 +21,14 @@ import {
 } from '../support/sip-bench.ts';
 
 const PLACE = { host: '127.0.0.1', port: 0 };
-const FLOOD = { datagramsPerSecond: 10, datagramBurst: 5, connectionsPerSecond: 1, connectionBurst: 2 };
+const FLOOD = {
+  datagramsPerSecond: 10,
+  datagramBurst: 5,
+  connectionsPerSecond: 1,
+  connectionBurst: 2,
+  unprovenConnections: 100,
+  unprovenMs: 60_000,
+};
 
 t.test('a bucket fills with time, and each source has its own', async (t) => {
   const clock = new ManualClock();
@@ -61,24 +69,112 @@ t.test('UDP: beyond its limit a source is not parsed, only counted; another is s
   t.match(await peer.nth(6), /^SIP\/2.0 200 /, 'nobody is banned');
 });
 
-t.test('TCP: beyond its limit a source’s connections are closed before anything is read', async (t) => {
-  const clock = new ManualClock();
-  await using server = recordingStack({ clock }, (transaction) => transaction.respond(answer(transaction, 200)));
-  const { port } = await server.stack.listen({ name: 'phones', transport: 'tcp', ...PLACE, flood: FLOOD });
-  await using first = await streamPeer(port);
-  await using second = await streamPeer(port);
-  const third = await streamPeer(port);
-  await third.closed;
-  t.strictSame(server.faults, ['flood']);
-  for (const [index, peer] of [first, second].entries()) {
-    peer.write(requestText({ via: `SIP/2.0/TCP 127.0.0.1;branch=z9hG4bK${index}` }));
-    t.match(await peer.nth(1), { message: { status: 200 } });
-  }
-  clock.advance(1_000);
-  await using fourth = await streamPeer(port);
-  fourth.write(requestText({ via: 'SIP/2.0/TCP 127.0.0.1;branch=z9hG4bKlast' }));
-  t.match(await fourth.nth(1), { message: { status: 200 } });
-});
+t.test(
+  'TCP: beyond its limit a source’s connections wait unread for their turn, and are refused when it does not come',
+  async (t) => {
+    const clock = new ManualClock();
+    const limits = { waitingConnections: 2, waitingMs: 3_000 };
+    await using server = recordingStack({ clock, limits }, (transaction) =>
+      transaction.respond(answer(transaction, 200)),
+    );
+    const { port } = await server.stack.listen({
+      name: 'phones',
+      transport: 'tcp',
+      ...PLACE,
+      flood: { ...FLOOD, connectionsPerSecond: 0.5 },
+    });
+    const ask = (branch: string) => requestText({ via: `SIP/2.0/TCP 127.0.0.1;branch=z9hG4bK${branch}` });
+    await using first = await streamPeer(port);
+    await using second = await streamPeer(port);
+    await using third = await streamPeer(port);
+    third.write(ask('third'));
+    for (const [index, peer] of [first, second].entries()) {
+      peer.write(ask(String(index)));
+      t.match(await peer.nth(1), { message: { status: 200 } });
+    }
+    t.equal(server.stack.load.waiting, 1);
+    t.equal(server.requests.length, 2, 'what waits is not read');
+    clock.advance(2_200);
+    t.match(await third.nth(1), { message: { status: 200 } }, 'and then it is');
+    const late = await Promise.all([streamPeer(port), streamPeer(port)]);
+    while (server.stack.load.waiting < 2) await new Promise(setImmediate);
+    const noRoom = await streamPeer(port);
+    await noRoom.closed;
+    t.strictSame(server.faults, ['flood'], 'there is no room to wait in');
+    await using other = await streamPeer(await from('127.0.0.2', port));
+    other.write(ask('other'));
+    t.match(await other.nth(1), { message: { status: 200 } }, 'another source is served at once');
+    clock.advance(3_200);
+    await late[1].closed;
+    t.strictSame(server.faults, ['flood', 'flood'], 'the second one’s turn did not come in time');
+    late[0].socket.destroy();
+    await late[0].closed;
+  },
+);
+
+t.test(
+  'a source with connections that have proven nothing has few of them; one that is granted something has room again',
+  async (t) => {
+    const clock = new ManualClock();
+    const flood = { ...FLOOD, connectionBurst: 100, unprovenConnections: 2, unprovenMs: 10_000 };
+    await using server = recordingStack({ clock }, (transaction) => transaction.respond(answer(transaction, 200)));
+    const { port } = await server.stack.listen({ name: 'phones', transport: 'tcp', ...PLACE, flood });
+    const ask = (branch: string, method: string) =>
+      requestText({ method, via: `SIP/2.0/TCP 127.0.0.1;branch=z9hG4bK${branch}` });
+    await using phone = await streamPeer(port);
+    await using stranger = await streamPeer(port);
+    stranger.write(ask('asks', 'OPTIONS'));
+    await stranger.nth(1);
+    await using third = await streamPeer(port);
+    third.write(ask('third', 'REGISTER'));
+    while (server.stack.load.waiting < 1) await new Promise(setImmediate);
+    t.equal(server.requests.length, 1, 'to be told what we are proves nothing');
+    phone.write(ask('phone', 'REGISTER'));
+    t.match(await phone.nth(1), { message: { status: 200 } });
+    t.match(await third.nth(1), { message: { status: 200 } }, 'a granted registration makes room for the next');
+    clock.advance(10_000);
+    await stranger.closed;
+    t.strictSame(server.faults, ['proved-nothing']);
+    t.equal(phone.socket.destroyed || third.socket.destroyed, false, 'who has proven something stays');
+  },
+);
+
+t.test(
+  'a banned source: its datagrams and connections are dropped before anything is parsed, those that stand too',
+  async (t) => {
+    let standing: 'banned' | 'unknown' = 'unknown';
+    const faults: string[] = [];
+    let asked = 0;
+    const events = {
+      onRequest: (transaction: ServerTransaction) => transaction.respond(answer(transaction, 200)),
+      onCancel() {},
+      onAck() {},
+      onStrayResponse() {},
+      onFault: (reason: string) => faults.push(reason),
+      standing: () => {
+        asked += 1;
+        return standing;
+      },
+    };
+    await using stack = createSipStack(events, { clock: systemClock });
+    const udp = await stack.listen({ name: 'phones', transport: 'udp', ...PLACE });
+    const tcp = await stack.listen({ name: 'phones', transport: 'tcp', ...PLACE });
+    await using before = await streamPeer(tcp.port);
+    before.write(requestText({ via: 'SIP/2.0/TCP 127.0.0.1;branch=z9hG4bKbefore' }));
+    await before.nth(1);
+    standing = 'banned';
+    await using peer = await udpPeer();
+    const known = asked;
+    peer.send('no SIP at all', udp.port);
+    while (asked === known) await new Promise((resolve) => setImmediate(resolve));
+    before.write('neither is this\r\n\r\n');
+    await before.closed;
+    await using after = await streamPeer(tcp.port);
+    await after.closed;
+    t.strictSame(faults, [], 'nothing was parsed');
+    t.strictSame(peer.received, []);
+  },
+);
 
 t.test(
   'RFC 5626 §8: STUN on the SIP port tells a phone its address; a broken one is counted and not answered',
@@ -170,3 +266,10 @@ t.test('who is turned away hears nothing, whether its request is sound or broken
   t.strictSame(faults, ['bad-version', 'bad-start-line', 'no-header-end']);
   t.strictSame(peer.received, []);
 });
+
+/** A connection from another loopback address. */
+async function from(localAddress: string, port: number) {
+  const socket = connect({ port, host: '127.0.0.1', localAddress });
+  await once(socket, 'connect');
+  return socket;
+}

@@ -41,10 +41,18 @@ export const defaultEdgeLimits: EdgeLimits = {
   failedInvites: 1_000,
 };
 
+/** All phones of a clinic may come back at once from one address; who never signs in gets no further than this. */
+const CONNECTION_LIMITS = {
+  connectionsPerSecond: 100,
+  connectionBurst: 500,
+  unprovenConnections: 128,
+  unprovenMs: 60_000,
+};
+
 /** What one source may send to a guarded listener before anything of it is read. A clinic behind one address stays far below. */
 export const FLOOD_LIMITS: Readonly<Record<ListenerProfile, FloodLimits>> = {
-  phones: { datagramsPerSecond: 500, datagramBurst: 2_000, connectionsPerSecond: 100, connectionBurst: 500 },
-  carrier: { datagramsPerSecond: 5_000, datagramBurst: 10_000, connectionsPerSecond: 100, connectionBurst: 500 },
+  phones: { datagramsPerSecond: 500, datagramBurst: 2_000, ...CONNECTION_LIMITS },
+  carrier: { datagramsPerSecond: 5_000, datagramBurst: 10_000, ...CONNECTION_LIMITS },
 };
 
 /** RFC 3261 §17.1.1.1 and table 4. */

@@ -1,12 +1,15 @@
-// One TCP or TLS connection that carries SIP (RFC 3261 §18, RFC 5626): framed, bounded, and cut when a peer dawdles.
+// One connection that carries SIP over TCP, TLS or WebSocket (RFC 3261 §18, RFC 5626, RFC 7118): bounded, and cut when a peer dawdles.
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import type { Clock } from '../../kernel/clock.ts';
 import type { SipRequest } from '../../protocol/sip/message.ts';
-import { SipStreamReader, type StreamItem } from '../../protocol/sip/parse.ts';
+import type { StreamItem } from '../../protocol/sip/parse.ts';
 import { plainAddress } from './addresses.ts';
 import type { LiveFlow, TransportEvents } from './flow.ts';
 import type { StackLimits } from './limits.ts';
 import type { HostPort, SipTransport } from './sip-stack.ts';
+import { type ProvenPeer, provenPeer } from './tls-server.ts';
+import type { Wire } from './wire.ts';
 
 const KEEP_ALIVE_MS = 45_000;
 const PONG = Buffer.from('\r\n');
@@ -21,6 +24,8 @@ export interface ConnectionParts {
   readonly limits: StackLimits;
   readonly clock: Clock;
   readonly events: TransportEvents;
+  /** Called when a request of it was granted. */
+  readonly onProven: () => void;
 }
 
 export class Connection implements LiveFlow {
@@ -31,31 +36,34 @@ export class Connection implements LiveFlow {
   readonly local: HostPort;
   readonly remote: HostPort;
   readonly sentBy: HostPort;
-  readonly #socket: Socket;
+  /** Who showed a verified certificate to us; undefined on connections that we made. */
+  readonly peer: ProvenPeer | undefined;
+  readonly #wire: Wire;
   readonly #parts: ConnectionParts;
-  readonly #reader: SipStreamReader;
   #isOpen = true;
   #hadMessage = false;
   #faults = 0;
   #deadline: Disposable | undefined;
 
-  /** Takes over a socket that is connected and, for TLS, secured. */
-  constructor(socket: Socket, parts: ConnectionParts) {
+  /** Takes over a socket that is connected and, for TLS, secured, and what `wire` reads of it. */
+  constructor(socket: Socket, wire: Wire, parts: ConnectionParts) {
     this.id = parts.id;
     this.listener = parts.listener;
     this.transport = parts.transport;
     this.local = { host: plainAddress(socket.localAddress), port: socket.localPort ?? 0 };
     this.remote = { host: plainAddress(socket.remoteAddress), port: socket.remotePort ?? 0 };
     this.sentBy = { host: this.local.host, port: parts.listenerPort ?? this.local.port };
-    this.#socket = socket;
+    this.peer = parts.isInbound && socket instanceof TLSSocket ? provenPeer(socket) : undefined;
+    this.#wire = wire;
     this.#parts = parts;
-    this.#reader = new SipStreamReader(parts.limits);
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
-    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
-    // 'close' follows every error.
-    socket.on('error', () => {});
-    socket.on('close', () => this.#ended());
+    wire.start({
+      mayRead: () => this.#mayRead(),
+      onItems: (items, isMidMessage) => this.#receive(items, isMidMessage),
+      onBroken: (reason) => this.#cut(reason),
+      onClosed: () => this.#ended(),
+    });
     if (parts.isInbound) this.#arm(parts.limits.firstMessageMs, 'no-first-message');
   }
 
@@ -63,26 +71,47 @@ export class Connection implements LiveFlow {
     return this.#isOpen;
   }
 
+  get clientSubject(): string | undefined {
+    return this.peer?.subject;
+  }
+
   send(bytes: Uint8Array, onError?: () => void): void {
     if (!this.#isOpen) {
       onError?.();
       return;
     }
-    this.#socket.write(bytes);
-    if (this.#socket.writableLength > this.#parts.limits.waitingBytes) this.#cut('slow-reader');
+    this.#wire.send(bytes);
+    if (this.#wire.waitingBytes > this.#parts.limits.waitingBytes) this.#cut('slow-reader');
+  }
+
+  prove(): void {
+    this.#parts.onProven();
+  }
+
+  /** It is to go, and why. */
+  cut(reason: string): void {
+    if (this.#isOpen) this.#cut(reason);
   }
 
   close(): void {
     this.#isOpen = false;
-    this.#socket.destroy();
+    this.#wire.destroy();
   }
 
-  #receive(chunk: Buffer): void {
-    for (const item of this.#reader.push(chunk)) {
+  /** A source that is banned meanwhile is not read any further. */
+  #mayRead(): boolean {
+    if (!this.#isOpen) return false;
+    if (!this.#parts.isInbound || this.#parts.events.standing(this.remote.host, this) !== 'banned') return true;
+    this.close();
+    return false;
+  }
+
+  #receive(items: readonly StreamItem[], isMidMessage: boolean): void {
+    for (const item of items) {
       if (!this.#isOpen) return;
       this.#take(item);
     }
-    if (this.#reader.isMidMessage) {
+    if (isMidMessage) {
       if (this.#hadMessage && this.#deadline === undefined) this.#arm(this.#parts.limits.messageMs, 'slow-writer');
     } else if (this.#hadMessage) this.#disarm();
   }
@@ -108,8 +137,8 @@ export class Connection implements LiveFlow {
     this.#parts.events.onFault(reason, this, request);
     this.#isOpen = false;
     // What the peer is told of its last request still leaves.
-    if (request === undefined) this.#socket.destroy();
-    else this.#socket.destroySoon();
+    if (request === undefined) this.#wire.destroy();
+    else this.#wire.end();
   }
 
   #ended(): void {

@@ -1,4 +1,4 @@
-// Every TCP and TLS connection: how many there are, from where, and which one a request can reuse (RFC 3261 §18.1.1).
+// Every TCP, TLS and WebSocket connection: how many there are, from where, and which one a request can reuse (RFC 3261 §18.1.1, RFC 5923).
 import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls, createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
 import type { Clock } from '../../kernel/clock.ts';
@@ -7,6 +7,7 @@ import { Connection } from './connection.ts';
 import { deadFlow, type LiveFlow, type TransportEvents } from './flow.ts';
 import type { StackLimits } from './limits.ts';
 import type { HostPort, ListenerSpec, SipTarget, SipTransport } from './sip-stack.ts';
+import { StreamWire, type Wire } from './wire.ts';
 
 export interface ConnectionsOptions {
   readonly clock: Clock;
@@ -16,11 +17,21 @@ export interface ConnectionsOptions {
   readonly trust: string | undefined;
 }
 
+interface Adoption {
+  readonly listener: ListenerSpec | undefined;
+  readonly transport: SipTransport;
+  /** Of a connection that we made: the name that its certificate was checked against, maybe empty. */
+  readonly serverName?: string;
+  readonly onProven?: () => void;
+}
+
 export class Connections {
   readonly #options: ConnectionsOptions;
   readonly #sockets = new Set<Socket>();
   readonly #perAddress = new Map<string, number>();
   readonly #open = new Map<string, Connection>();
+  /** Under which keys each is in `#open`: its remote end, and what it may be used for beside. */
+  readonly #keys = new Map<LiveFlow, string[]>();
   readonly #opening = new Map<string, Promise<LiveFlow | undefined>>();
   #context: SecureContext | undefined;
   #made = 0;
@@ -48,30 +59,42 @@ export class Connections {
     return true;
   }
 
-  /** Ends a socket that came in and may not stay, and says why. */
-  refuse(socket: Socket, remote: HostPort, listener: ListenerSpec, reason: string): void {
-    socket.destroy();
+  /** A connection that came in was ended; says why. */
+  refused(reason: string, remote: HostPort, listener: ListenerSpec): void {
     const { name, transport, host, port } = listener;
     this.#options.events.onFault(reason, deadFlow({ transport, listener: name, local: { host, port }, remote }));
   }
 
   /** Makes a flow of a socket that is connected and secured. */
-  adopt(socket: Socket, listener: ListenerSpec | undefined, transport: SipTransport, serverName?: string): Connection {
+  adopt(socket: Socket, wire: Wire, { listener, transport, serverName, onProven }: Adoption): Connection {
     this.#made += 1;
     const { clock, limits, events } = this.#options;
-    const connection = new Connection(socket, {
+    const connection = new Connection(socket, wire, {
       id: `${transport}/${this.#made}`,
       listener: listener?.name ?? '',
       listenerPort: listener?.port,
       transport,
       isInbound: serverName === undefined,
+      onProven: onProven ?? (() => {}),
       clock,
       limits,
-      events: { ...events, onClosed: (flow) => this.#closed(flow, key) },
+      events: { ...events, onClosed: (flow) => this.#closed(flow) },
     });
-    const key = keyOf(transport, connection.remote.host, connection.remote.port, serverName ?? '');
-    this.#open.set(key, connection);
+    this.#name(connection, keyOf(transport, connection.remote.host, connection.remote.port, serverName ?? ''));
     return connection;
+  }
+
+  /**
+   * RFC 5923 §8: requests to the peer's own port may go by the connection that it made to us, when it has shown in TLS that it
+   * is who they are for. Anybody may write `alias`; without a certificate it would turn others' calls to himself.
+   */
+  alias(flow: LiveFlow, port: number): void {
+    if (!(flow instanceof Connection) || flow.peer === undefined || this.#keys.get(flow)?.length !== 1) return;
+    const { transport, remote, peer } = flow;
+    for (const name of peer.names) {
+      const key = keyOf(transport, remote.host, port, name === remote.host ? '' : name);
+      if (this.#open.get(key)?.isOpen !== true) this.#name(flow, key);
+    }
   }
 
   /** An open connection to the target, or a new one; undefined when it cannot be opened. */
@@ -79,6 +102,8 @@ export class Connections {
     const key = keyOf(target.transport, target.host, target.port, target.serverName ?? '');
     const open = this.#open.get(key);
     if (open?.isOpen) return open;
+    // RFC 7118 §5: a WebSocket is opened by its client alone.
+    if (target.transport === 'ws' || target.transport === 'wss') return undefined;
     const opening = this.#opening.get(key) ?? this.#connect(target, listener).finally(() => this.#opening.delete(key));
     this.#opening.set(key, opening);
     return opening;
@@ -103,7 +128,8 @@ export class Connections {
     socket.once(target.transport === 'tls' ? 'secureConnect' : 'connect', () => {
       socket.off('close', fail);
       deadline[Symbol.dispose]();
-      resolve(this.adopt(socket, listener, target.transport, target.serverName ?? ''));
+      const { transport, serverName = '' } = target;
+      resolve(this.adopt(socket, new StreamWire(socket, this.#options.limits), { listener, transport, serverName }));
     });
     if (!this.admit(socket, target.host)) fail();
     return promise;
@@ -125,8 +151,14 @@ export class Connections {
     return this.#context;
   }
 
-  #closed(flow: LiveFlow, key: string): void {
-    if (this.#open.get(key) === flow) this.#open.delete(key);
+  #name(connection: Connection, key: string): void {
+    this.#open.set(key, connection);
+    this.#keys.set(connection, [...(this.#keys.get(connection) ?? []), key]);
+  }
+
+  #closed(flow: LiveFlow): void {
+    for (const key of this.#keys.get(flow) ?? []) if (this.#open.get(key) === flow) this.#open.delete(key);
+    this.#keys.delete(flow);
     this.#options.events.onClosed(flow);
   }
 
@@ -138,7 +170,10 @@ export class Connections {
   }
 }
 
-/** A connection whose certificate was checked against a name is reused for that name alone. */
+/**
+ * A connection whose certificate was checked against a name is reused for that name alone. `ws` and `wss` are one, as in
+ * URIs (RFC 7118 §5.2).
+ */
 function keyOf(transport: SipTransport, host: string, port: number, serverName: string): string {
-  return `${transport}|${plainAddress(host)}|${port}|${serverName}`;
+  return `${transport === 'wss' ? 'ws' : transport}|${plainAddress(host)}|${port}|${serverName.toLowerCase()}`;
 }

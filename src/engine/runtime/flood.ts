@@ -6,9 +6,13 @@ export interface FloodLimits {
   /** UDP datagrams, before they are parsed. */
   readonly datagramsPerSecond: number;
   readonly datagramBurst: number;
-  /** TCP and TLS connections, before the handshake. */
+  /** Connections that begin, before the handshake; more wait their turn. */
   readonly connectionsPerSecond: number;
   readonly connectionBurst: number;
+  /** Connections at once that have proven nothing: none of their requests was granted yet. More wait their turn. */
+  readonly unprovenConnections: number;
+  /** What proves nothing for so long is cut. */
+  readonly unprovenMs: number;
 }
 
 /** Sources that are remembered; the one that was new the longest ago is forgotten first. */
@@ -60,7 +64,7 @@ export class SourceBuckets {
 }
 
 /** A household has a /64 of IPv6, and may change within it at will. */
-function sourceOf(address: string): string {
+export function sourceOf(address: string): string {
   if (!address.includes(':')) return address;
   const [head = ''] = address.split('::');
   const groups = head.split(':').slice(0, 4);

@@ -7,9 +7,15 @@ export interface LiveFlow extends Flow {
   readonly sentBy: HostPort;
   /** Puts bytes on the wire; `onError` is called later when that is seen to have failed. */
   send(bytes: Uint8Array, onError?: () => void): void;
+  /** A request that came by it was granted: whoever is behind it is no stranger. */
+  prove(): void;
 }
 
+/** How a source stands with us before anything of it is read: `trusted` ones take no turns. */
+export type Standing = 'banned' | 'trusted' | 'unknown';
+
 export interface TransportEvents {
+  standing(address: string, flow: Pick<Flow, 'listener' | 'isReliable'>): Standing;
   onMessage(message: SipMessage, flow: LiveFlow, bytes: number): void;
   /** `request` is what could be read of a broken request, when its sender can be told. */
   onFault(reason: string, flow: LiveFlow, request?: SipRequest): void;
@@ -32,5 +38,6 @@ export function deadFlow(parts: Pick<Flow, 'transport' | 'listener' | 'local' | 
     sentBy: parts.local,
     close() {},
     send() {},
+    prove() {},
   };
 }

@@ -4,17 +4,25 @@ export interface StackLimits {
   /** One message, headers and body. */
   readonly messageBytes: number;
   readonly headerCount: number;
-  /** TCP and TLS connections from or to one address. */
+  /** Connections of any kind from or to one address; a clinic's phones may all sit behind one. */
   readonly connectionsPerAddress: number;
   readonly connections: number;
+  /** Connections that wait, unread, because their source has too many under way, all sources together; see `turnstile.ts`. */
+  readonly waitingConnections: number;
+  /** How long one waits before it is refused. */
+  readonly waitingMs: number;
   /** Client and server transactions together. */
   readonly transactions: number;
   /** Bytes that wait for a peer that reads slowly; beyond that its connection is cut. */
   readonly waitingBytes: number;
-  /** TLS handshakes under way at once on one listener. */
+  /** TLS and WebSocket handshakes under way at once on one listener. */
   readonly handshakes: number;
-  /** Time for a TLS handshake. */
+  /** Time for the TLS handshake and, with WebSocket, its HTTP request, together. */
   readonly handshakeMs: number;
+  /** The HTTP request that opens a WebSocket, in bytes. */
+  readonly upgradeBytes: number;
+  /** A WebSocket is pinged so often, and cut when nothing comes until the next time (RFC 7118 §6). */
+  readonly webSocketPingMs: number;
   /** Time for the first message on a connection that came in. */
   readonly firstMessageMs: number;
   /** Time for the rest of a message once part of it has come. */
@@ -30,12 +38,16 @@ export interface StackLimits {
 export const defaultStackLimits: StackLimits = {
   messageBytes: 65_536,
   headerCount: 256,
-  connectionsPerAddress: 256,
-  connections: 4_096,
+  connectionsPerAddress: 4_096,
+  connections: 8_192,
+  waitingConnections: 4_096,
+  waitingMs: 30_000,
   transactions: 50_000,
   waitingBytes: 1_048_576,
   handshakes: 2_048,
   handshakeMs: 10_000,
+  upgradeBytes: 8_192,
+  webSocketPingMs: 30_000,
   firstMessageMs: 30_000,
   messageMs: 10_000,
   connectMs: 10_000,

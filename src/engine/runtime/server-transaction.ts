@@ -60,7 +60,10 @@ export class RunningServerTransaction implements ServerTransaction {
     const bytes = serialise(response);
     const before = this.#last;
     this.#last = bytes;
-    if (this.#driver.feed(inputOf(response.status))) return { bytes: bytes.length };
+    if (this.#driver.feed(inputOf(response.status))) {
+      if (isGrant(this.request, response.status)) this.flow.prove();
+      return { bytes: bytes.length };
+    }
     this.#last = before;
     return undefined;
   }
@@ -98,6 +101,14 @@ export class RunningServerTransaction implements ServerTransaction {
     this.#owner.over(this);
     this.onEnd?.(this.#ending);
   }
+}
+
+/** Whether an answer shows that the sender is one of ours; anybody may be told what we are (OPTIONS). */
+function isGrant({ method, headers }: SipRequest, status: number): boolean {
+  if (status < 200 || status >= 300) return false;
+  return (
+    method === 'REGISTER' || method === 'INVITE' || headers.has('authorization') || headers.has('proxy-authorization')
+  );
 }
 
 function inputOf(status: number): TransactionInput {

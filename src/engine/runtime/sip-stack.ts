@@ -3,7 +3,14 @@ import type { SipRequest, SipResponse } from '../../protocol/sip/message.ts';
 
 import type { FloodLimits } from './flood.ts';
 
-export type SipTransport = 'udp' | 'tcp' | 'tls';
+export type SipTransport = 'udp' | 'tcp' | 'tls' | 'ws' | 'wss';
+
+/** RFC 3261 §19.1.2, RFC 7118 §10. */
+export function defaultPort(transport: SipTransport): number {
+  return DEFAULT_PORTS[transport];
+}
+
+const DEFAULT_PORTS: Readonly<Record<SipTransport, number>> = { udp: 5060, tcp: 5060, tls: 5061, ws: 80, wss: 443 };
 
 export interface HostPort {
   /** An IP address, no brackets. */
@@ -15,10 +22,30 @@ export interface ListenerSpec extends HostPort {
   /** What policy calls it: `phones`, `carrier`, `inner`. Listeners on other transports or addresses may share it. */
   readonly name: string;
   readonly transport: SipTransport;
-  /** PEM chain and key, for `tls`. */
-  readonly tls?: { readonly certificate: string; readonly key: string };
-  /** What one source may send, before anything of it is read; no bound when absent. Excess is dropped and counted as `flood`. */
+  /** For `tls` and `wss`. */
+  readonly tls?: ListenerTls;
+  /**
+   * For `ws` and `wss`: which pages' scripts may connect: origins (`https://pbx.clinic.example:8443`), or bare host names for any
+   * port of theirs. All when absent; what is no browser sends no Origin and is let in (RFC 6455 §10.2).
+   */
+  readonly origins?: readonly string[];
+  /** What one source may send, before anything of it is read; no bound when absent. Excess datagrams are dropped and counted as `flood`. */
   readonly flood?: FloodLimits;
+}
+
+/** PEM. */
+export interface ListenerTls {
+  /** The chain, its own certificate first. */
+  readonly certificate: string;
+  readonly key: string;
+  /** Asks peers for a certificate of theirs; `require` ends the handshake without a good one. */
+  readonly clients?: ClientCertificates;
+}
+
+export interface ClientCertificates {
+  readonly mode: 'request' | 'require';
+  /** The CAs that their certificates are checked against, PEM. */
+  readonly ca: string;
 }
 
 /** One transport path to a peer (RFC 5626). A UDP flow is a pair of addresses; others are a connection. */
@@ -31,6 +58,8 @@ export interface Flow {
   readonly remote: HostPort;
   readonly isReliable: boolean;
   readonly isOpen: boolean;
+  /** The subject of the peer's certificate, as `CN=desk-1,O=Clinic`, when it showed one that was verified. */
+  readonly clientSubject?: string | undefined;
   close(): void;
 }
 
@@ -48,6 +77,8 @@ export interface SipTarget extends HostPort {
    * (RFC 3261 §18.1.1). Only when the caller knows that the target may have TCP.
    */
   readonly mayUseTcp?: boolean;
+  /** RFC 5626 §5.3: nothing but `flow` will do; when that is gone the request fails with `flow-failed`. */
+  readonly isFlowOnly?: boolean;
 }
 
 /** A request as it came in. `request` has its top Via completed with `received` and `rport` (RFC 3581). */
@@ -85,9 +116,11 @@ export interface ClientEvents {
    * A repeated 2xx goes to `StackEvents.onStrayResponse`, so that whoever owns the dialog sends its ACK again.
    */
   onResponse(response: SipResponse, arrival: Arrival): void;
-  /** No final answer within timer B or F, or the transport broke. */
-  onFailure(ending: 'timeout' | 'transport-error'): void;
+  /** No final answer within timer B or F, the transport broke, or the one flow that would do is gone. */
+  onFailure(ending: ClientFailure): void;
 }
+
+export type ClientFailure = 'timeout' | 'transport-error' | 'flow-failed';
 
 /** Client side of one request (RFC 3261 §17.1). ACK to a non-2xx final is sent by the stack. */
 export interface ClientTransaction {
@@ -119,6 +152,10 @@ export interface StackEvents {
 export interface StackLoad {
   readonly transactions: number;
   readonly connections: number;
+  /** Connections whose TLS or WebSocket handshake is under way. */
+  readonly handshakes: number;
+  /** Connections that wait, unread, for their turn; see `turnstile.ts`. */
+  readonly waiting: number;
 }
 
 export interface SipStack extends AsyncDisposable {
@@ -126,7 +163,7 @@ export interface SipStack extends AsyncDisposable {
   /** Opens a listener; the answer carries the port that was bound. Rejects with `EADDRINUSE` and the like. */
   listen(spec: ListenerSpec): Promise<ListenerSpec>;
   readonly listeners: readonly ListenerSpec[];
-  /** Replaces the certificate of the TLS listeners of that name, for new connections. */
+  /** Replaces the certificate of the TLS and WSS listeners of that name, for new connections. */
   setCertificate(listener: string, tls: { certificate: string; key: string }): void;
   /**
    * Starts a client transaction: adds the Via, sends, retransmits. Resolves when a flow exists and the request is on its way;

@@ -8,6 +8,7 @@ import { serialise } from '../../protocol/sip/serialise.ts';
 import { Connections } from './connections.ts';
 import { deadFlow, isLive, type LiveFlow, type TransportEvents } from './flow.ts';
 import { defaultStackLimits, type StackLimits } from './limits.ts';
+import type { StackObserver } from './observer.ts';
 import type {
   ClientEvents,
   ClientTransaction,
@@ -33,7 +34,7 @@ export interface StackOptions {
   readonly onThrow?: (thrown: unknown) => void;
 }
 
-export function createSipStack(events: StackEvents, options: StackOptions): SipStack {
+export function createSipStack(events: StackEvents & StackObserver, options: StackOptions): SipStack {
   return new RunningSipStack(events, options);
 }
 
@@ -51,13 +52,18 @@ class RunningSipStack implements SipStack {
   readonly #transportEvents: TransportEvents;
   readonly #connections: Connections;
 
-  constructor(events: StackEvents, { clock, random = randomBytes, limits, trust, onThrow }: StackOptions) {
+  constructor(
+    events: StackEvents & StackObserver,
+    { clock, random = randomBytes, limits, trust, onThrow }: StackOptions,
+  ) {
     this.#clock = clock;
     this.#limits = { ...defaultStackLimits, ...limits };
     const reconnect = (flow: LiveFlow, to: HostPort) =>
       this.#flowTo({ ...to, transport: flow.transport, listener: flow.listener });
-    this.#transactions = new Transactions({ clock, random, events, limits: this.#limits, reconnect, onThrow });
+    const onAlias = (flow: LiveFlow, port: number) => this.#connections.alias(flow, port);
+    this.#transactions = new Transactions({ clock, random, events, limits: this.#limits, reconnect, onAlias, onThrow });
     this.#transportEvents = {
+      standing: (address, flow) => events.standing?.(address, flow) ?? 'unknown',
       onMessage: (message, flow, bytes) => this.#transactions.receive(message, flow, bytes),
       onFault: (reason, flow, request) => {
         events.onFault(reason, flow);
@@ -73,20 +79,27 @@ class RunningSipStack implements SipStack {
   }
 
   get load(): StackLoad {
-    return { transactions: this.#transactions.size, connections: this.#connections.size };
+    const streams = this.#listeners.filter((listener) => listener instanceof StreamListener);
+    return {
+      transactions: this.#transactions.size,
+      connections: this.#connections.size,
+      handshakes: streams.reduce((sum, { handshakes }) => sum + handshakes, 0),
+      waiting: streams.reduce((sum, { waiting }) => sum + waiting, 0),
+    };
   }
 
   async listen(spec: ListenerSpec): Promise<ListenerSpec> {
     const listener =
       spec.transport === 'udp'
         ? await UdpListener.open(spec, this.#transportEvents, this.#limits, this.#clock)
-        : await StreamListener.open(spec, this.#connections, this.#limits, this.#clock);
+        : await StreamListener.open(spec, this.#listenerParts());
     this.#listeners.push(listener);
     return listener.spec;
   }
 
   setCertificate(name: string, tls: { certificate: string; key: string }): void {
-    const isMeant = (listener: Listener) => listener.spec.name === name && listener.spec.transport === 'tls';
+    const isMeant = ({ spec }: Listener) =>
+      spec.name === name && (spec.transport === 'tls' || spec.transport === 'wss');
     const listeners = this.#listeners.filter(isMeant).filter((listener) => listener instanceof StreamListener);
     if (listeners.length === 0) throw new WardlineError('no-listener', `There is no TLS listener called ${name}.`);
     for (const listener of listeners) listener.setCertificate(tls);
@@ -94,7 +107,7 @@ class RunningSipStack implements SipStack {
 
   async request(request: SipRequest, target: SipTarget, events: ClientEvents): Promise<ClientTransaction> {
     const flow = (await this.#flowForLarge(request, target)) ?? (await this.#flowTo(target)) ?? this.#deadFlow(target);
-    return this.#transactions.start(request, flow, events);
+    return this.#transactions.start(request, flow, events, target.isFlowOnly ? 'flow-failed' : 'transport-error');
   }
 
   async sendAck(ack: SipRequest, target: SipTarget): Promise<{ request: SipRequest; bytes: number; flow: LiveFlow }> {
@@ -123,6 +136,7 @@ class RunningSipStack implements SipStack {
 
   async #flowTo(target: SipTarget): Promise<LiveFlow | undefined> {
     if (isLive(target.flow) && target.flow.isOpen) return target.flow;
+    if (target.isFlowOnly) return undefined;
     const listener = this.#findListener(target);
     if (target.transport !== 'udp') return this.#connections.to(target, listener?.spec);
     return listener instanceof UdpListener ? listener.flowTo(target) : undefined;
@@ -132,6 +146,11 @@ class RunningSipStack implements SipStack {
   #findListener({ transport, listener: name, host }: SipTarget): Listener | undefined {
     const isMeant = ({ spec }: Listener) => spec.transport === transport && (name === undefined || name === spec.name);
     return this.#listeners.find((listener) => isMeant(listener) && isIPv6(listener.spec.host) === isIPv6(host));
+  }
+
+  #listenerParts() {
+    const [connections, events, limits, clock] = [this.#connections, this.#transportEvents, this.#limits, this.#clock];
+    return { connections, events, limits, clock };
   }
 
   #deadFlow(target: SipTarget): LiveFlow {

@@ -12,7 +12,7 @@ import type { LiveFlow } from './flow.ts';
 import type { StackLimits } from './limits.ts';
 import type { StackObserver } from './observer.ts';
 import { RunningServerTransaction } from './server-transaction.ts';
-import type { ClientEvents, HostPort, StackEvents } from './sip-stack.ts';
+import { type ClientEvents, type ClientFailure, defaultPort, type HostPort, type StackEvents } from './sip-stack.ts';
 
 const BRANCH_BYTES = 12;
 const TAG_BYTES = 8;
@@ -25,6 +25,8 @@ export interface TransactionsOptions {
   readonly events: StackEvents & StackObserver;
   readonly random: (count: number) => Uint8Array;
   readonly onThrow: ((thrown: unknown) => void) | undefined;
+  /** RFC 5923 §8: a peer says that its connection may be used for requests to `port` of it. */
+  readonly onAlias?: (flow: LiveFlow, port: number) => void;
   /** A connection back to where a request came from, when its own is gone. */
   readonly reconnect: (flow: LiveFlow, to: HostPort) => Promise<LiveFlow | undefined>;
 }
@@ -78,12 +80,17 @@ export class Transactions {
     else this.#refuse(answered, flow, 400, 'Bad Request');
   }
 
-  /** Adds the Via and starts a client transaction on `flow`. */
-  start(request: SipRequest, flow: LiveFlow, events: ClientEvents): RunningClientTransaction {
+  /** Adds the Via and starts a client transaction on `flow`; `failure` is what is said when that is not open. */
+  start(
+    request: SipRequest,
+    flow: LiveFlow,
+    events: ClientEvents,
+    failure: ClientFailure = 'transport-error',
+  ): RunningClientTransaction {
     const branch = this.newBranch();
     const transaction = this.#newClient(this.withVia(request, flow, branch), branch, flow, events);
     if (flow.isOpen && !this.isFull) this.#begin(transaction);
-    else setImmediate(() => this.#guard(flow, () => events.onFailure('transport-error')));
+    else setImmediate(() => this.#guard(flow, () => events.onFailure(failure)));
     return transaction;
   }
 
@@ -115,6 +122,9 @@ export class Transactions {
   }
 
   #receiveRequest(request: SipRequest, via: Via, cseq: CSeq, arrival: LiveArrival): void {
+    if (via.params.has('alias') && arrival.flow.isReliable) {
+      this.#options.onAlias?.(arrival.flow, via.port ?? defaultPort(arrival.flow.transport));
+    }
     const method = request.method === 'ACK' ? 'INVITE' : request.method;
     const key = serverKey(request, via, cseq, method);
     const known = this.#servers.get(key);
@@ -204,7 +214,7 @@ export class Transactions {
       flow.send(bytes, transportFailed);
       return;
     }
-    const port = topVia(request)?.port ?? (flow.transport === 'tls' ? 5061 : 5060);
+    const port = topVia(request)?.port ?? defaultPort(flow.transport);
     void this.#options.reconnect(flow, { host: flow.remote.host, port }).then((again) => {
       if (again === undefined) this.#guard(flow, transportFailed);
       else again.send(bytes, transportFailed);

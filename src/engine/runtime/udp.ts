@@ -22,12 +22,14 @@ export class UdpListener {
   readonly #limits: StackLimits;
   readonly #buckets: SourceBuckets | undefined;
   readonly #localHosts = new Map<string, string>();
+  readonly #kind: Pick<LiveFlow, 'listener' | 'isReliable'>;
   #isOpen = true;
 
   private constructor(spec: ListenerSpec, socket: Socket, limits: StackLimits, clock: Clock) {
     this.spec = spec;
     this.#socket = socket;
     this.#limits = limits;
+    this.#kind = { listener: spec.name, isReliable: false };
     const { flood } = spec;
     this.#buckets = flood && new SourceBuckets(clock, flood.datagramsPerSecond, flood.datagramBurst);
   }
@@ -89,6 +91,7 @@ export class UdpListener {
   }
 
   #receive(bytes: Buffer, from: HostPort, events: TransportEvents): void {
+    if (events.standing(from.host, this.#kind) === 'banned') return;
     const flow = this.flowTo(from);
     if (this.#buckets?.take(from.host) === false) {
       events.onFault('flood', flow);
@@ -157,6 +160,9 @@ class UdpFlow implements LiveFlow {
 
   /** Nothing to close: the socket is the listener's. */
   close(): void {}
+
+  /** Datagrams take no turns. */
+  prove(): void {}
 }
 
 type LookupDone = (error: NodeJS.ErrnoException | null, address: string, family: number) => void;
