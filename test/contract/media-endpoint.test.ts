@@ -11,7 +11,7 @@ t.test('connect: the SIP address comes from `sofia status`, the first heartbeat 
   t.match(await bench.ms.api('status'), /^UP 0 years[\s\S]*1000 session\(s\) max/);
   t.equal(await bench.ms.api('nonsense now'), '-ERR nonsense Command not found!\n');
   t.match(await bench.ms.api('conference nobody list count'), /^-ERR Conference nobody not found/);
-  t.equal(await bench.ms.api('show channels as json'), '{"row_count":0}');
+  t.equal(await bench.ms.api('show channels as json'), '{"row_count": 0}\n');
 });
 
 t.test(

@@ -41,8 +41,9 @@ t.test('inbound: one frame a command, strictly in order, whatever is asked in on
 
 t.test('a wrong password is told so and the door closed', async (t) => {
   await using bench = await mediaBench();
-  const heard = await session(bench.server.eventSocket.port, 'auth ClueCon\n\napi status\n\n', /never/);
-  t.match(heard, /Reply-Text: -ERR invalid\n\n$/);
+  const heard = await session(bench.server.eventSocket.port, 'auth nobody-knows-it\n\napi status\n\n', /never/);
+  t.match(heard, /Reply-Text: -ERR invalid\n\nContent-Type: text\/disconnect-notice\n[\s\S]*cluecon.com\/\n$/);
+  t.notMatch(heard, /session\(s\)/);
 });
 
 t.test('sofia status is laid out as FreeSWITCH lays it out; HEARTBEAT has its fields', async (t) => {

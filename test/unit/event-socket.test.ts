@@ -10,7 +10,7 @@ import { CommandReader, MAX_COMMAND_BYTES } from '../../src/protocol/event-socke
 import {
   encodeApiResponse,
   encodeChannelData,
-  encodeJsonEvent,
+  encodeEvent,
   encodeReply,
   encodeValue,
 } from '../../src/protocol/event-socket/frame.ts';
@@ -95,15 +95,40 @@ t.test('a reply is one frame on one line, whatever it quotes', (t) => {
 });
 
 t.test('an event is one flat JSON object whose length is counted in bytes', (t) => {
-  const frame = encodeJsonEvent(
+  const frame = encodeEvent(
     new Map<string, string | string[]>([
       ['Event-Name', 'X'],
       ['a', ['\u00fc', '2']],
     ]),
+    'json',
   );
   const [head = '', body = ''] = frame.split('\n\n');
   t.equal(head, `Content-Length: ${Buffer.byteLength(body)}\nContent-Type: text/event-json`);
   t.same(JSON.parse(body), { 'Event-Name': 'X', a: ['\u00fc', '2'] });
+  t.end();
+});
+
+t.test('plain and XML events carry the same headers, and the body behind them', (t) => {
+  const fields = new Map([
+    ['Event-Name', 'X'],
+    ['a', '1 & 2'],
+    ['_body', 'so <it> is'],
+  ]);
+  const plain = 'Event-Name: X\na: 1%20%26%202\n\nso <it> is';
+  t.equal(encodeEvent(fields, 'plain'), `Content-Length: ${plain.length}\nContent-Type: text/event-plain\n\n${plain}`);
+  const xml = encodeEvent(fields, 'xml').split('\n\n')[1];
+  t.match(xml, /^<event>\n {2}<headers>\n {4}<Event-Name>X<\/Event-Name>[\s\S]*<body>so &lt;it&gt; is<\/body>/);
+  t.end();
+});
+
+t.test('a filter in slashes is an expression; one that is broken finds nothing', (t) => {
+  const subscription = new Subscription();
+  subscription.addFilter('Caller', '/^10[0-9]+$/');
+  t.ok(subscription.passes(new Map([['Caller', '1001']])));
+  t.notOk(subscription.passes(new Map([['Caller', '2001']])));
+  const broken = new Subscription();
+  broken.addFilter('Caller', '/(/');
+  t.notOk(broken.passes(new Map([['Caller', '(']])));
   t.end();
 });
 

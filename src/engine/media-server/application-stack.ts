@@ -1,6 +1,6 @@
 // The applications that run nested in one another on a channel, innermost last, and what is told of each (contract §3.1).
 import { expand } from '../../protocol/event-socket/arguments.ts';
-import type { Execution, RunningApplication, StartApplication } from './application.ts';
+import type { RunningApplication, StartApplication } from './application.ts';
 import type { Channel } from './channel.ts';
 import type { Fields } from './event-hub.ts';
 
@@ -13,7 +13,16 @@ export interface Run {
   readonly uuid: string;
 }
 
+/** `loops`: how often it runs, one after the other. `isLocked`: what comes meanwhile waits for its end. */
+export interface RunStyle {
+  readonly loops: number;
+  readonly isLocked: boolean;
+}
+
+const ONCE: RunStyle = { loops: 1, isLocked: false };
+
 interface Frame extends Run {
+  readonly style: RunStyle;
   running: RunningApplication | undefined;
 }
 
@@ -22,6 +31,9 @@ export class ApplicationStack {
   readonly #applications: ReadonlyMap<string, StartApplication>;
   readonly #onIdle: () => void;
   readonly #frames: Frame[] = [];
+  /** What waits for a locked one. */
+  #deferred: (() => void)[] = [];
+  #isDropping = false;
 
   /** `onIdle` is called whenever the last application has ended. */
   constructor(channel: Channel, applications: ReadonlyMap<string, StartApplication>, onIdle: () => void) {
@@ -40,21 +52,23 @@ export class ApplicationStack {
   }
 
   /** Runs one inside whatever runs now. Unknown ones end the call, as on FreeSWITCH. */
-  execute(application: string, rawData: string, uuid: string): void {
+  execute(application: string, data: string, uuid: string, style: RunStyle = ONCE): void {
+    if (this.#deferred.length + this.#frames.length >= MAX_NESTED || !this.#applications.has(application)) {
+      this.#channel.hangup('DESTINATION_OUT_OF_ORDER');
+    } else if (this.#frames.some((frame) => frame.style.isLocked)) {
+      this.#deferred.push(() => this.execute(application, data, uuid, style));
+    } else this.#run(application, data, uuid, style);
+  }
+
+  #run(application: string, rawData: string, uuid: string, style: RunStyle): void {
     const channel = this.#channel;
-    const start = this.#applications.get(application);
-    if (start === undefined || this.#frames.length >= MAX_NESTED) {
-      channel.hangup('DESTINATION_OUT_OF_ORDER');
-      return;
-    }
     const data = expand(rawData, (name) => channel.variables.get(name));
-    const frame: Frame = { application, data, uuid, running: undefined };
+    const frame: Frame = { application, data, uuid, style, running: undefined };
     channel.variables.setAll({ current_application_data: data, current_application: application });
     channel.publish('CHANNEL_EXECUTE', executeFields(frame));
     this.#frames.push(frame);
     const complete = (response?: string) => this.#complete(frame, response);
-    const execution: Execution = { channel, argument: data, complete };
-    const running = start(execution);
+    const running = this.#applications.get(application)?.({ channel, argument: data, complete });
     if (running === undefined) complete();
     else frame.running = running;
   }
@@ -69,10 +83,13 @@ export class ApplicationStack {
 
   /** Ends each at once, innermost first: hang-up, bridge, transfer. */
   drop(): void {
+    this.#deferred = [];
+    this.#isDropping = true;
     for (const frame of this.#frames.toReversed()) {
       frame.running?.onHangup?.();
       this.#complete(frame, undefined);
     }
+    this.#isDropping = false;
   }
 
   #complete(frame: Frame, response: string | undefined): void {
@@ -80,7 +97,12 @@ export class ApplicationStack {
     if (at < 0) return;
     this.#frames.splice(at, 1);
     publishComplete(this.#channel, frame, response);
-    if (this.#frames.length === 0) this.#onIdle();
+    const { application, data, uuid, style } = frame;
+    if (style.loops > 1 && !this.#channel.isHungUp && !this.#isDropping) {
+      this.#run(application, data, uuid, { ...style, loops: style.loops - 1 });
+    } else if (this.#frames.length === 0 && this.#deferred.length > 0) {
+      for (const start of this.#deferred.splice(0)) start();
+    } else if (this.#frames.length === 0) this.#onIdle();
   }
 }
 

@@ -7,7 +7,7 @@ import type { SipRequest } from '../../protocol/sip/message.ts';
 import { parseUri } from '../../protocol/sip/uri.ts';
 import type { HostPort, ServerTransaction, SipStack } from '../runtime/sip-stack.ts';
 import { connectTcp } from '../runtime/tcp-server.ts';
-import type { ApiContext } from './api.ts';
+import type { ApiContext } from './api-command.ts';
 import type { AudioLeg } from './audio/leg.ts';
 import { Channel } from './channel.ts';
 import { DIALPLAN_SETS, inviteVariables, mediaVariables } from './channel-variables.ts';
@@ -78,7 +78,7 @@ export class Call {
       name,
       codec: 'PCMU',
       onHangup: () => {
-        if (host.quirks.losesEventsAtHangup === true) this.#socket?.close();
+        if (host.quirks.losesEventsAtHangup === true) this.#socket?.abandon();
       },
       sendBye: (cause) => this.dialog.bye(cause),
       onEnd: () => this.#ended(),
@@ -155,7 +155,15 @@ export class Call {
   #send200(transaction: ServerTransaction, sdp: string): void {
     this.#awaitsAck = true;
     const body = this.#options.host.quirks.answersWithPortZero === true ? sdp.replace(/m=audio \d+/, 'm=audio 0') : sdp;
-    this.dialog.answer(transaction, body, () => this.channel.hangup('RECOVERY_ON_TIMER_EXPIRE'));
+    const send = () => this.dialog.answer(transaction, body, () => this.channel.hangup('RECOVERY_ON_TIMER_EXPIRE'));
+    const { clock, quirks, supervise } = this.#options.host;
+    if (quirks.answerDelayMs === undefined || this.#isAnswered) send();
+    else {
+      this.#isAnswered = true;
+      clock.after(quirks.answerDelayMs, send);
+      // The dialplan goes on when the channel has been answered.
+      clock.after(0, () => supervise(this.#connectOut()));
+    }
   }
 
   #agreed({ audio }: Exclude<Negotiated, { refused: unknown }>): void {

@@ -1,13 +1,14 @@
 // One call as FreeSWITCH sees it: states, variables, the stack of running applications, digits, audio a tick at a time, one ending.
 
 import type { EventFields } from '../../protocol/event-socket/frame.ts';
-import { DtmfDetector } from '../../protocol/rtp/dtmf-detector.ts';
-import { RateMatch } from '../../protocol/rtp/rate-match.ts';
 import type { StartApplication } from './application.ts';
-import type { Run } from './application-stack.ts';
+import type { Run, RunStyle } from './application-stack.ts';
 import { ApplicationStack, executeFields, publishComplete } from './application-stack.ts';
 import type { AudioLeg } from './audio/leg.ts';
 import type { Bridge } from './bridge.ts';
+import { causeOf } from './causes.ts';
+import { ChannelDigits } from './channel-digits.ts';
+import { endVariables } from './channel-end.ts';
 import type { CallState, ChannelFacts, ChannelState } from './channel-fields.ts';
 import { basicFields, CALL_STATE_NUMBERS, dataFields, dumpFields, variableFields } from './channel-fields.ts';
 import { ChannelRecordings } from './channel-recordings.ts';
@@ -37,16 +38,13 @@ export interface ChannelOptions {
 /** What a channel does when no application runs: it waits. `tail` is a wait without an application, after a bridge. */
 type Wait = (Run & { readonly application: 'socket' | 'park' }) | 'tail';
 
-/** The detector hears 8 kHz; what it finds is reported with FreeSWITCH's own length for it, 250 ms. */
-const DETECTOR_SAMPLES = 160;
-const INBAND_TICKS = 2000;
-
 export class Channel {
   readonly uuid: string;
   readonly host: MediaHost;
   readonly leg: AudioLeg;
   readonly variables = new Variables();
   readonly recordings: ChannelRecordings;
+  readonly digits: ChannelDigits;
   readonly applications: ApplicationStack;
   /** Silences what is heard from the party: `set_mute read true`. */
   isReadMuted = false;
@@ -55,8 +53,6 @@ export class Channel {
   /** What was heard from the party in this tick. */
   heard: Int16Array;
   readonly #options: ChannelOptions;
-  #detector: DtmfDetector | undefined;
-  readonly #forDetector = new RateMatch();
   #out: Int16Array;
   #silence: Int16Array;
   readonly #createdAt: number;
@@ -78,11 +74,12 @@ export class Channel {
     this.uuid = newUuid(options.host.random);
     this.#createdAt = options.host.clock.now();
     this.recordings = new ChannelRecordings(this);
+    this.digits = new ChannelDigits(this, options.hub);
     this.applications = new ApplicationStack(this, options.applications, () => this.#endIfAlone());
     this.#out = new Int16Array(this.#tickSamples);
     this.#silence = new Int16Array(this.#tickSamples);
     this.heard = this.#silence;
-    this.leg.onDigit = (digit, ticks) => this.receiveDigit(digit, ticks, 'RTP');
+    this.leg.onDigit = (digit, ticks) => this.digits.receive(digit, ticks, 'RTP');
   }
 
   /** Samples of 20 ms at the rate of the party's codec. */
@@ -207,8 +204,8 @@ export class Channel {
   }
 
   /** Runs an application inside whatever runs now. */
-  execute(application: string, data: string, uuid: string): void {
-    if (!this.isHungUp) this.guard(() => this.applications.execute(application, data, uuid));
+  execute(application: string, data: string, uuid: string, style?: RunStyle): void {
+    if (!this.isHungUp) this.guard(() => this.applications.execute(application, data, uuid, style));
   }
 
   /** A mistake of ours in one call ends that call and no other. */
@@ -225,29 +222,6 @@ export class Channel {
     this.hangup('NORMAL_TEMPORARY_FAILURE');
   }
 
-  receiveDigit(digit: string, ticks: number, source: 'RTP' | 'APP' | 'INBAND_AUDIO'): void {
-    if (this.isHungUp) return;
-    if (!this.variables.isTrue('sensitive_dtmf')) {
-      this.#options.hub.publish('DTMF', () => [
-        ...basicFields(this.facts()),
-        ['DTMF-Digit', digit],
-        ['DTMF-Duration', String(ticks)],
-        ['DTMF-Source', source],
-      ]);
-    }
-    const { top } = this.applications;
-    if (top !== undefined) this.guard(() => top.onDigit?.(digit));
-    // Tones in the audio have reached the other side as they are.
-    else if (source !== 'INBAND_AUDIO')
-      this.bridge?.otherOf(this).leg.sendDigit(digit, Math.max(1, Math.round(ticks / 8)));
-  }
-
-  /** Whether digits are looked for in the audio too: `start_dtmf`. */
-  detectTones(isOn: boolean): void {
-    const report = (digit: string) => this.receiveDigit(digit, INBAND_TICKS, 'INBAND_AUDIO');
-    this.#detector = isOn ? new DtmfDetector(report) : undefined;
-  }
-
   /** First half of a tick: what the party says. */
   listen(): void {
     const heard = this.leg.read();
@@ -255,7 +229,7 @@ export class Channel {
       this.#out = new Int16Array(heard.length);
       this.#silence = new Int16Array(heard.length);
     }
-    this.#detector?.step(this.#forDetector.match(heard, DETECTOR_SAMPLES));
+    this.digits.listen(heard);
     this.heard = this.isReadMuted ? this.#silence : heard;
   }
 
@@ -279,11 +253,13 @@ export class Channel {
     this.#endIfAlone();
   }
 
-  /** The one ending. `cause` is FreeSWITCH's word; `byRemote` when the party's BYE is the reason. */
-  hangup(cause: string, byRemote = false): void {
+  /** The one ending. `given` is FreeSWITCH's word or number for why; `byRemote` when the party's BYE is the reason. */
+  hangup(given: string, byRemote = false): void {
     if (this.isHungUp) return;
+    const cause = causeOf(given);
     this.#hangupCause = cause;
     this.#hungUpAt = this.host.clock.now();
+    const lastApp = this.variables.get('current_application') ?? '';
     this.#options.onHangup?.();
     this.publish('CHANNEL_HANGUP');
     this.applications.drop();
@@ -294,7 +270,9 @@ export class Channel {
     if (this.#callState === 'HELD') this.setCallState('UNHELD');
     this.setCallState('HANGUP');
     if (!byRemote) this.#options.sendBye(cause);
-    this.variables.setAll({ hangup_cause: cause, ...mediaStatistics(this.leg.stats) });
+    const disposition = byRemote ? 'recv_bye' : 'send_bye';
+    this.variables.setAll(endVariables(this.facts(), { disposition, digits: this.digits.dialed, lastApp }));
+    this.variables.setAll(mediaStatistics(this.leg.stats));
     this.publish('CHANNEL_HANGUP_COMPLETE');
     this.#end();
   }

@@ -5,6 +5,7 @@ import { SipHeaders, type SipRequest } from '../../protocol/sip/message.ts';
 import { buildResponse } from '../../protocol/sip/transaction/build.ts';
 import { parseNameAddr, parseUri } from '../../protocol/sip/uri.ts';
 import type { Flow, ServerTransaction, SipStack, SipTarget } from '../runtime/sip-stack.ts';
+import { reasonValue } from './causes.ts';
 
 const T1_MS = 500;
 const T2_MS = 4_000;
@@ -14,22 +15,8 @@ const NO_BODY = new Uint8Array(0);
 
 type Header = readonly [name: string, value: string];
 
-/** Q.850 causes by FreeSWITCH's words, for the Reason header. */
-const CAUSES: Readonly<Record<string, number>> = {
-  UNALLOCATED_NUMBER: 1,
-  NO_ROUTE_DESTINATION: 3,
-  NORMAL_CLEARING: 16,
-  USER_BUSY: 17,
-  NO_ANSWER: 19,
-  CALL_REJECTED: 21,
-  DESTINATION_OUT_OF_ORDER: 27,
-  NETWORK_OUT_OF_ORDER: 38,
-  NORMAL_TEMPORARY_FAILURE: 41,
-  INCOMPATIBLE_DESTINATION: 88,
-};
-
 export function reasonHeader(cause: string): Header {
-  return ['Reason', `Q.850;cause=${CAUSES[cause] ?? 16};text="${cause}"`];
+  return ['Reason', reasonValue(cause)];
 }
 
 /** Answers a request outside any call. */

@@ -3,20 +3,22 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { splitWords } from '../../protocol/event-socket/arguments.ts';
 import type { EventSocketCommand } from '../../protocol/event-socket/command-reader.ts';
 import { CommandReader } from '../../protocol/event-socket/command-reader.ts';
-import type { EventFields } from '../../protocol/event-socket/frame.ts';
+import type { EventFields, EventFormat } from '../../protocol/event-socket/frame.ts';
 import {
   AUTH_REQUEST,
   encodeApiResponse,
   encodeChannelData,
   encodeDisconnectNotice,
-  encodeJsonEvent,
+  encodeEvent,
+  encodeLingerNotice,
   encodeReply,
 } from '../../protocol/event-socket/frame.ts';
 import { Subscription } from '../../protocol/event-socket/subscription.ts';
 import type { TcpConnection } from '../runtime/tcp-server.ts';
-import type { ApiContext } from './api.ts';
 import { runApi } from './api.ts';
+import type { ApiContext } from './api-command.ts';
 import type { Channel } from './channel.ts';
+import { ANSWERS, NO_COMMAND } from './event-commands.ts';
 import type { EventHub, EventListener } from './event-hub.ts';
 import type { MediaHost } from './host.ts';
 import { newUuid } from './host.ts';
@@ -35,41 +37,26 @@ export interface EventSocketOptions extends ApiContext {
 
 /** How long a client may take to authenticate, or a controller to say `connect`. */
 const HELLO_DEADLINE_MS = 25_000;
-
-type Answer = (socket: EventSocket, command: EventSocketCommand) => void;
-
-const ANSWERS: ReadonlyMap<string, Answer> = new Map<string, Answer>([
-  ['auth', (socket, command) => socket.authenticate(command)],
-  ['connect', (socket) => socket.connectChannel()],
-  ['api', (socket, { args }) => socket.runApi(args)],
-  ['bgapi', (socket, { args }) => socket.runInBackground(args)],
-  ['event', (socket, { args }) => socket.subscribe(args)],
-  ['nixevent', (socket, { args }) => socket.unsubscribe(args)],
-  ['noevents', (socket) => socket.unsubscribeAll()],
-  ['filter', (socket, { args }) => socket.filter(args)],
-  ['sendmsg', (socket, command) => socket.sendMessage(command)],
-  ['myevents', (socket) => socket.followChannel()],
-  ['linger', (socket) => socket.reply('+OK will linger')],
-  ['nolinger', (socket) => socket.reply('+OK will not linger')],
-  [
-    'divert_events',
-    (socket, { args }) => socket.reply(args === 'on' ? '+OK events diverted' : '+OK events not diverted'),
-  ],
-  ['log', (socket) => socket.reply('+OK log level  [0]')],
-  ['nolog', (socket) => socket.reply('+OK no longer logging')],
-  ['exit', (socket) => socket.sayGoodbye()],
-  ['...', (socket) => socket.sayGoodbye()],
-]);
+/** What may wait behind a command that takes time; a client that sends more is cut off. */
+const MAX_WAITING = 10_000;
+const MAX_LINGER_SECONDS = 600;
 
 export class EventSocket implements EventListener {
   readonly options: EventSocketOptions;
-  readonly #subscription = new Subscription();
+  readonly subscription = new Subscription();
+  /** FreeSWITCH writes `plain` to a client that names none. */
+  format: EventFormat = 'plain';
+  isLogging = false;
+  /** How long it stays after its channel's end; -1 until the client goes. */
+  lingerSeconds: number | undefined;
   readonly #reader = new CommandReader();
   #isAuthenticated: boolean;
   #isClosing = false;
-  readonly #deadline: Disposable;
+  #deadline: Disposable;
   /** Events that wait for the answer to a running command. */
   #held: string[] | undefined;
+  /** Commands that wait for it. */
+  #waiting: EventSocketCommand[] = [];
   #closesLater = false;
 
   constructor(options: EventSocketOptions) {
@@ -84,14 +71,18 @@ export class EventSocket implements EventListener {
   }
 
   hears(name: string, subclass?: string): boolean {
-    return !this.#isClosing && this.#subscription.hears(name, subclass);
+    return !this.#isClosing && this.subscription.hears(name, subclass);
   }
 
   deliver(fields: EventFields): void {
-    if (!this.#subscription.passes(fields)) return;
-    const frame = encodeJsonEvent(fields);
-    if (this.#held === undefined) this.send(frame);
-    else this.#held.push(frame);
+    if (!this.subscription.passes(fields)) return;
+    const frame = encodeEvent(fields, this.format);
+    if (this.#held !== undefined) this.#held.push(frame);
+    else this.send(frame);
+    const { host, channel } = this.options;
+    if (host.quirks.dropsSocketInPlayback === true && channel !== undefined && isPlaybackStart(fields)) {
+      this.options.connection.end();
+    }
   }
 
   send(frame: string): void {
@@ -102,112 +93,62 @@ export class EventSocket implements EventListener {
     this.send(encodeReply(text, headers));
   }
 
-  authenticate({ args }: EventSocketCommand): void {
-    if (this.#isAuthenticated || isSame(this.options.secret ?? '', args)) {
+  authenticate(secret: string): void {
+    if (this.#isAuthenticated || isSame(this.options.secret ?? '', secret)) {
       this.#isAuthenticated = true;
       this.#deadline[Symbol.dispose]();
       this.reply('+OK accepted');
       return;
     }
     this.reply('-ERR invalid');
+    this.send(encodeDisconnectNotice());
     this.#isClosing = true;
     this.options.connection.end();
   }
 
   connectChannel(): void {
-    const { channel } = this.options;
-    if (channel === undefined) this.reply('-ERR command not found');
+    const { channel, host } = this.options;
+    if (channel === undefined) this.reply(NO_COMMAND);
     else {
       this.#deadline[Symbol.dispose]();
-      this.send(encodeChannelData(channel.data()));
+      this.send(encodeChannelData(channel.data(), host.quirks.passesEscapes === true ? 'passed' : 'encoded'));
       channel.publish('CHANNEL_PARK');
     }
   }
 
   /** While a command runs nothing else leaves this socket: what it causes follows its answer. */
   runApi(line: string): void {
-    const held: string[] = [];
-    this.#held = held;
-    const body = runApi(line, this.options);
-    this.#held = undefined;
-    this.send(encodeApiResponse(body));
-    for (const frame of held) this.send(frame);
-    if (this.#closesLater) this.close();
+    const { host, channel, connection } = this.options;
+    const { dropsInboundAt, losesEventsAtKill } = host.quirks;
+    if (channel === undefined && dropsInboundAt !== undefined && line.startsWith(dropsInboundAt)) {
+      connection.destroy();
+      return;
+    }
+    if (losesEventsAtKill === true && channel !== undefined && line.startsWith(`uuid_kill ${channel.uuid}`)) {
+      this.subscription.clear();
+    }
+    this.#held = [];
+    const body = this.#result(line);
+    if (typeof body === 'string') this.#answerApi(body);
+    else host.supervise(body.then((text) => this.#answerApi(text)));
   }
 
-  runInBackground(line: string): void {
-    const job = newUuid(this.options.host.random);
+  runInBackground(line: string, wanted: string | undefined): void {
+    const { host, hub } = this.options;
+    const job = wanted ?? newUuid(host.random);
     this.reply(`+OK Job-UUID: ${job}`, [['Job-UUID', job]]);
-    const body = runApi(line, this.options);
     const [command = '', ...args] = splitWords(line);
-    this.options.hub.publish('BACKGROUND_JOB', () => [
-      ['Job-UUID', job],
-      ['Job-Command', command],
-      ...(args.length === 0 ? [] : [['Job-Command-Arg', args.join(' ')] as const]),
-      ['Content-Length', String(Buffer.byteLength(body))],
-      ['_body', body],
-    ]);
-  }
-
-  subscribe(args: string): void {
-    const [format = '', ...words] = args.split(/\s+/).filter((word) => word !== '');
-    const isNamed = ['json', 'plain', 'xml'].includes(format);
-    if (!this.#subscription.add(isNamed ? words : [format, ...words].filter((word) => word !== ''))) {
-      this.reply('-ERR no keywords supplied');
-      return;
-    }
-    this.reply('+OK event listener enabled json');
-    if (words.includes('HEARTBEAT')) this.sendHeartbeat(100);
-  }
-
-  unsubscribe(args: string): void {
-    this.#subscription.remove(args.split(/\s+/));
-    this.reply('+OK events nixed');
-  }
-
-  unsubscribeAll(): void {
-    this.#subscription.clear();
-    this.reply('+OK no longer listening for events');
-  }
-
-  filter(args: string): void {
-    const [, isDelete, header = '', value = ''] = /^(delete\s+)?(\S+)\s*(.*)$/.exec(args) ?? [];
-    if (header === '') this.reply('-ERR invalid syntax');
-    else if (isDelete !== undefined) {
-      this.#subscription.removeFilter(header, value === '' ? undefined : value);
-      this.reply(`+OK filter deleted. [${header}][${value}]`);
-    } else {
-      this.#subscription.addFilter(header, value);
-      this.reply(`+OK filter added. [${header}]=[${value}]`);
-    }
-  }
-
-  followChannel(): void {
-    const { channel } = this.options;
-    this.#subscription.add(['ALL']);
-    if (channel !== undefined) this.#subscription.addFilter('Unique-ID', channel.uuid);
-    this.reply('+OK Events Enabled');
-  }
-
-  /** `sendmsg [uuid]`: the reply comes first, what it starts after it. */
-  sendMessage({ args, headers, body }: EventSocketCommand): void {
-    const { registry, channel: own, host } = this.options;
-    const channel = args === '' ? own : registry.find(args);
-    if (channel === undefined) {
-      this.reply(`-ERR invalid session id [${args}]`);
-      return;
-    }
-    this.reply('+OK');
-    const command = headers.get('call-command');
-    if (command === 'hangup') channel.hangup(headers.get('hangup-cause') ?? 'NORMAL_CLEARING');
-    else if (command === 'execute') {
-      const argument = headers.get('execute-app-arg') ?? body;
-      channel.execute(
-        headers.get('execute-app-name') ?? '',
-        argument,
-        headers.get('event-uuid') ?? newUuid(host.random),
-      );
-    }
+    const tell = (body: string) =>
+      hub.publish('BACKGROUND_JOB', () => [
+        ['Job-UUID', job],
+        ['Job-Command', command],
+        ...(args.length === 0 ? [] : [['Job-Command-Arg', args.join(' ')] as const]),
+        ['Content-Length', String(Buffer.byteLength(body))],
+        ['_body', body],
+      ]);
+    const body = this.#result(line);
+    if (typeof body === 'string') tell(body);
+    else host.supervise(body.then(tell));
   }
 
   sendHeartbeat(idleCpu: number): void {
@@ -216,38 +157,73 @@ export class EventSocket implements EventListener {
   }
 
   sayGoodbye(): void {
+    this.lingerSeconds = undefined;
     this.reply('+OK bye');
     this.close();
   }
 
-  /** Says that it closes, then closes; the last frame on the socket. */
+  /** Says that it closes, then closes; the last frame on the socket. One that lingers says so and closes later. */
   close(): void {
     if (this.#isClosing) return;
-    if (this.#held !== undefined) {
-      this.#closesLater = true;
-      return;
+    const { lingerSeconds } = this;
+    const { channel, host } = this.options;
+    if (this.#held !== undefined) this.#closesLater = true;
+    else if (lingerSeconds !== undefined && channel !== undefined) {
+      this.lingerSeconds = undefined;
+      this.send(encodeLingerNotice(channel.uuid, channel.facts().name, lingerSeconds));
+      const seconds = lingerSeconds < 0 ? MAX_LINGER_SECONDS : Math.min(lingerSeconds, MAX_LINGER_SECONDS);
+      this.#deadline = host.clock.after(seconds * 1000, () => this.close());
+    } else {
+      this.#isClosing = true;
+      this.#deadline[Symbol.dispose]();
+      this.send(encodeDisconnectNotice(channel?.uuid));
+      this.options.connection.end();
     }
+  }
+
+  /** Nothing more is told, the connection just ends. */
+  abandon(): void {
     this.#isClosing = true;
-    this.send(encodeDisconnectNotice(this.options.channel?.uuid));
     this.options.connection.end();
+  }
+
+  #result(line: string): string | Promise<string> {
+    const { clock, quirks } = this.options.host;
+    const [name = ''] = splitWords(line, 2);
+    const delayMs = quirks.slowApi?.[name];
+    if (delayMs === undefined) return runApi(line, this.options);
+    return new Promise((resolve) => clock.after(delayMs, () => resolve(runApi(line, this.options))));
+  }
+
+  #answerApi(body: string): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    if (this.#isClosing) return;
+    this.send(encodeApiResponse(body));
+    for (const frame of held) this.send(frame);
+    if (this.#closesLater) this.close();
+    else this.#answerAll(this.#waiting.splice(0));
   }
 
   #receive(chunk: Uint8Array): void {
     const commands = this.#reader.push(chunk);
-    if (commands === 'fault') {
-      this.options.connection.destroy();
-      return;
+    if (commands === 'fault') this.options.connection.destroy();
+    else this.#answerAll(commands);
+  }
+
+  /** In order; behind a command that takes time the others wait. */
+  #answerAll(commands: readonly EventSocketCommand[]): void {
+    for (const command of commands) {
+      if (this.#isClosing) return;
+      if (this.#held === undefined) this.#answer(command);
+      else if (this.#waiting.length < MAX_WAITING) this.#waiting.push(command);
+      else this.options.connection.destroy();
     }
-    for (const command of commands) if (!this.#isClosing) this.#answer(command);
   }
 
   #answer(command: EventSocketCommand): void {
-    if (!this.#isAuthenticated && command.name !== 'auth') {
-      this.reply('-ERR command not found');
-      return;
-    }
-    const answer = ANSWERS.get(command.name);
-    if (answer === undefined) this.reply('-ERR command not found');
+    const answer = this.#isAuthenticated || command.name === 'auth' ? ANSWERS.get(command.name) : undefined;
+    if (answer === undefined) this.reply(NO_COMMAND);
     else answer(this, command);
   }
 
@@ -257,6 +233,10 @@ export class EventSocket implements EventListener {
     this.#isClosing = true;
     this.options.onClose?.();
   }
+}
+
+function isPlaybackStart(fields: EventFields): boolean {
+  return fields.get('Event-Name') === 'PLAYBACK_START';
 }
 
 function isSame(expected: string, given: string): boolean {

@@ -2,17 +2,8 @@
 import type { Clock } from '../../kernel/clock.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { AudioCodec } from '../../protocol/sdp/audio.ts';
+import type { Quirks } from './quirks.ts';
 import type { Intake } from './recording/sink.ts';
-
-/** What real FreeSWITCH does at times and a controller has to survive; switched on by tests alone (contract §9). */
-export interface Quirks {
-  /** Milliseconds from the ACK to the connection to the controller. */
-  readonly connectDelayMs?: number;
-  /** At hang-up the event socket closes first: completions and CALLSTATE are lost. */
-  readonly losesEventsAtHangup?: boolean;
-  /** Answers with audio port 0: a call without audio. */
-  readonly answersWithPortZero?: boolean;
-}
 
 export interface MediaHost {
   readonly clock: Clock;

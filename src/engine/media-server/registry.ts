@@ -7,7 +7,11 @@ export const DEFAULT_MAX_CHANNELS = 1000;
 
 const SECOND_MS = 1000;
 
+/** New calls a second that HEARTBEAT tells of as the limit. */
+const MAX_PER_SECOND = 80;
+
 export class Registry {
+  readonly maxPerSecond = MAX_PER_SECOND;
   readonly maxChannels: number;
   readonly #clock: Clock;
   readonly #startedAt: number;

@@ -1,5 +1,5 @@
-// The plain texts that clients read with regular expressions: `sofia status`, `status`, `show channels`, and HEARTBEAT's fields.
-import type { Channel } from './channel.ts';
+// The plain texts that clients read with regular expressions: `sofia status`, `status`, and HEARTBEAT's fields.
+import type { ApiContext } from './api-command.ts';
 import type { Fields } from './event-hub.ts';
 import type { Registry } from './registry.ts';
 
@@ -9,18 +9,49 @@ export const VERSION = '1.10.12-release';
 export const PROFILE = 'drachtio_mrf';
 
 const RULE = '='.repeat(97);
-const MAX_PER_SECOND = 80;
 
 /** The layout of mod_sofia: name to 25, data to 42 columns, tabs between. */
-export function sofiaStatus(sipAddress: string): string {
+export function sofiaStatus({ sipAddress, registry }: ApiContext): string {
   const row = (name: string, type: string, data: string, state: string) =>
     `${name.padStart(25)}\t${type}\t${data.padStart(42)}\t${state}\n`;
   return [
     row('Name', '   Type', 'Data', 'State'),
     `${RULE}\n`,
-    row(PROFILE, 'profile', `sip:mod_sofia@${sipAddress}`, 'RUNNING (0)'),
+    row(PROFILE, 'profile', `sip:mod_sofia@${sipAddress}`, `RUNNING (${registry.size})`),
     `${RULE}\n1 profile 0 aliases\n`,
   ].join('');
+}
+
+/** `sofia status gateway`: there is none. */
+export function sofiaGateways(): string {
+  const head = `${'Profile::Gateway-Name'.padStart(25)}\t${'Data'.padStart(28)}    \tState\tPing Time\tIB Calls(F/T)\tOB Calls(F/T)\n`;
+  return `${head}${RULE}\n${RULE}\n0 gateways: Inbound(Failed/Total): 0/0,Outbound(Failed/Total):0/0\n`;
+}
+
+/** `sofia status profile drachtio_mrf`: what is so here, in mod_sofia's lines. */
+export function profileStatus({ sipAddress, registry, host }: ApiContext): string {
+  const lines: readonly (readonly [string, string])[] = [
+    ['Name', PROFILE],
+    ['Domain Name', 'N/A'],
+    ['Auto-NAT', 'false'],
+    ['Dialplan', 'XML'],
+    ['Context', 'mrf'],
+    ['RTP-IP', host.address],
+    ['SIP-IP', sipAddress.split(':')[0] ?? ''],
+    ['URL', `sip:mod_sofia@${sipAddress}`],
+    ['BIND-URL', `sip:mod_sofia@${sipAddress};transport=udp,tcp`],
+    ['CODECS IN', host.codecs.join(',')],
+    ['CODECS OUT', host.codecs.join(',')],
+    ['TEL-EVENT', '101'],
+    ['DTMF-MODE', 'rfc2833'],
+    ['LATE-NEG', 'true'],
+    ['CALLS-IN', String(registry.total)],
+    ['FAILED-CALLS-IN', '0'],
+    ['CALLS-OUT', '0'],
+    ['FAILED-CALLS-OUT', '0'],
+    ['REGISTRATIONS', '0'],
+  ];
+  return `${RULE}\n${lines.map(([name, value]) => `${name.padEnd(17)}\t${value}\n`).join('')}`;
 }
 
 export function statusText(registry: Registry): string {
@@ -29,7 +60,7 @@ export function statusText(registry: Registry): string {
     `FreeSWITCH (Version ${VERSION}  64bit) is ready`,
     `${registry.total} session(s) since startup`,
     `${registry.size} session(s) - peak ${registry.peak}, last 5min ${registry.size} `,
-    `${registry.perSecond} session(s) per Sec out of max ${MAX_PER_SECOND}, peak ${registry.perSecondPeak}, last 5min 0 `,
+    `${registry.perSecond} session(s) per Sec out of max ${registry.maxPerSecond}, peak ${registry.perSecondPeak}, last 5min 0 `,
     `${registry.maxChannels} session(s) max`,
     'min idle cpu 0.00/100.00',
     '',
@@ -45,7 +76,7 @@ export function heartbeatFields(registry: Registry, idleCpu: number): Fields {
     ['Uptime-msec', String(Math.floor(registry.uptimeMs))],
     ['Session-Count', String(registry.size)],
     ['Max-Sessions', String(registry.maxChannels)],
-    ['Session-Per-Sec', String(MAX_PER_SECOND)],
+    ['Session-Per-Sec', String(registry.maxPerSecond)],
     ['Session-Per-Sec-Last', String(registry.perSecond)],
     ['Session-Per-Sec-Max', String(registry.perSecondPeak)],
     ['Session-Per-Sec-FiveMin', '0'],
@@ -54,44 +85,6 @@ export function heartbeatFields(registry: Registry, idleCpu: number): Fields {
     ['Session-Peak-FiveMin', String(registry.peak)],
     ['Idle-CPU', idleCpu.toFixed(6)],
   ];
-}
-
-export function showChannels(channels: readonly Channel[], asJson: boolean): string {
-  const rows = channels.map(rowOf);
-  if (asJson) {
-    return JSON.stringify(rows.length === 0 ? { row_count: 0 } : { row_count: rows.length, rows });
-  }
-  const first = rows[0];
-  if (first === undefined) return '\n0 total.\n';
-  const lines = rows.map((row) => Object.values(row).join(','));
-  return `${Object.keys(first).join(',')}\n${lines.join('\n')}\n\n${rows.length} total.\n`;
-}
-
-function rowOf(channel: Channel): Readonly<Record<string, string>> {
-  const facts = channel.facts();
-  return {
-    uuid: facts.uuid,
-    direction: 'inbound',
-    created: new Date(facts.createdAt).toISOString().slice(0, 19).replace('T', ' '),
-    created_epoch: String(Math.floor(facts.createdAt / 1000)),
-    name: facts.name,
-    state: facts.state,
-    cid_name: '',
-    cid_num: '',
-    ip_addr: facts.callerAddress,
-    dest: facts.destination,
-    application: channel.variables.get('current_application') ?? '',
-    application_data: '',
-    dialplan: 'XML',
-    context: 'mrf',
-    read_codec: facts.codec,
-    read_rate: facts.codec === 'G722' ? '16000' : '8000',
-    write_codec: facts.codec,
-    write_rate: facts.codec === 'G722' ? '16000' : '8000',
-    hostname: 'wardline',
-    callstate: facts.callState,
-    call_uuid: facts.other?.uuid ?? facts.uuid,
-  };
 }
 
 function uptime(ms: number): string {

@@ -21,21 +21,64 @@ export function encodeApiResponse(body: string): string {
   return `Content-Type: api/response\nContent-Length: ${Buffer.byteLength(text)}\n\n${text}`;
 }
 
-/** An event in JSON: flat, every value a string, a repeated header an array. */
-export function encodeJsonEvent(fields: EventFields): string {
-  const body = JSON.stringify(Object.fromEntries(fields));
-  return `Content-Length: ${Buffer.byteLength(body)}\nContent-Type: text/event-json\n\n${body}`;
+export type EventFormat = 'json' | 'plain' | 'xml';
+
+/** An event as its socket asked for it. */
+export function encodeEvent(fields: EventFields, format: EventFormat): string {
+  const body = EVENT_BODIES[format](fields);
+  return `Content-Length: ${Buffer.byteLength(body)}\nContent-Type: text/event-${format}\n\n${body}`;
 }
+
+const EVENT_BODIES: Readonly<Record<EventFormat, (fields: EventFields) => string>> = {
+  json: encodeJson,
+  plain: encodePlain,
+  xml: encodeXml,
+};
+
+/** Flat, every value a string, a repeated header an array, the body under `_body`. */
+export function encodeJson(fields: EventFields): string {
+  return JSON.stringify(Object.fromEntries(fields));
+}
+
+/** Headers percent-encoded one a line, an empty line, and the event's own body behind it. */
+export function encodePlain(fields: EventFields): string {
+  const headers = new Map(fields);
+  const body = joined(headers.get('_body') ?? '');
+  headers.delete('_body');
+  return `${encodeHeaderBlock(headers)}\n${body}`;
+}
+
+export function encodeXml(fields: EventFields): string {
+  const lines: string[] = [];
+  for (const [name, value] of fields) {
+    if (name !== '_body') lines.push(`    <${name}>${escapeXml(encodeValue(joined(value)))}</${name}>\n`);
+  }
+  const body = fields.get('_body');
+  const inner = body === undefined ? '' : `  <body>${escapeXml(joined(body))}</body>\n`;
+  return `<event>\n  <headers>\n${lines.join('')}  </headers>\n${inner}</event>`;
+}
+
+function escapeXml(text: string): string {
+  return text.replace(/[&<>"]/g, (character) => XML_ENTITIES[character] ?? '');
+}
+
+const XML_ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 
 /** The answer to `connect`: the channel's headers, percent-encoded, with the reply's own at the end. */
-export function encodeChannelData(fields: EventFields): string {
-  return `${encodeHeaderBlock(fields)}Content-Type: command/reply\nReply-Text: %2BOK%0A\nSocket-Mode: async\nControl: full\n\n`;
+export function encodeChannelData(fields: EventFields, escapes: Escapes = 'encoded'): string {
+  return `${encodeHeaderBlock(fields, escapes)}Content-Type: command/reply\nReply-Text: %2BOK%0A\nSocket-Mode: async\nControl: full\n\n`;
 }
 
+/** `passed`: a `%XX` in a value stays as it is, to be decoded once too often, as FreeSWITCH leaves it. */
+export type Escapes = 'encoded' | 'passed';
+
 /** Headers of an event, one a line, percent-encoded: `uuid_dump` and the block after `connect`. */
-export function encodeHeaderBlock(fields: EventFields): string {
+export function encodeHeaderBlock(fields: EventFields, escapes: Escapes = 'encoded'): string {
   let block = '';
-  for (const [name, value] of fields) block += `${name}: ${encodeValue(joined(value))}\n`;
+  for (const [name, value] of fields) {
+    const encoded = encodeValue(joined(value));
+    block += `${name}: ${escapes === 'encoded' ? encoded : encoded.replace(/%25([0-9A-F]{2})/g, '%$1')}\n`;
+  }
   return block;
 }
 
@@ -44,6 +87,12 @@ export function encodeDisconnectNotice(channel?: string): string {
   const controlled =
     channel === undefined ? '' : `Controlled-Session-UUID: ${channel}\nContent-Disposition: disconnect\n`;
   return `Content-Type: text/disconnect-notice\n${controlled}Content-Length: ${GOODBYE.length}\n\n${GOODBYE}`;
+}
+
+/** Said when the channel ends and the client asked to be told the rest; `seconds` until it closes, -1 without end. */
+export function encodeLingerNotice(channel: string, name: string, seconds: number): string {
+  const headers = `Controlled-Session-UUID: ${channel}\nContent-Disposition: linger\nChannel-Name: ${plainHeader(name)}\nLinger-Time: ${seconds}\n`;
+  return `Content-Type: text/disconnect-notice\n${headers}Content-Length: 0\n\n`;
 }
 
 const PLAIN = /^[A-Za-z0-9/,()!'*$._~-]*$/;

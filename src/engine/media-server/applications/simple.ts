@@ -42,11 +42,11 @@ export function sendDtmf({ channel, argument }: Execution): undefined {
 
 /** From here on digits are looked for in the audio too. */
 export function startDtmf({ channel }: Execution): undefined {
-  channel.detectTones(true);
+  channel.digits.detectTones(true);
 }
 
 export function stopDtmf({ channel }: Execution): undefined {
-  channel.detectTones(false);
+  channel.digits.detectTones(false);
 }
 
 export function sleep({ argument, complete }: Execution): RunningApplication {

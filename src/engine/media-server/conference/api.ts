@@ -49,6 +49,8 @@ const MEMBER_COMMANDS: ReadonlyMap<string, MemberCommand> = new Map<string, Memb
   ['volume_out', (member, value) => volume(member, 'volumeOut', value)],
 ]);
 
+const TARGETS = '[member_id|all]|last|non_moderator';
+
 export function runConferenceApi(line: string, conferences: Conferences): string {
   const [name = '', spelt = '', ...args] = splitWords(line);
   const command = spelt.toLowerCase();
@@ -61,6 +63,17 @@ export function runConferenceApi(line: string, conferences: Conferences): string
   const onMember = MEMBER_COMMANDS.get(command);
   if (onMember === undefined) return `-ERR Conference command '${spelt}' not found.\n`;
   return forMembers(conference, command, onMember, args);
+}
+
+/** What `conference` alone prints. */
+export function conferenceUsage(): string {
+  const onMembers = [...MEMBER_COMMANDS.keys()].map((name) => `${name} <${TARGETS}> [<value>]`);
+  return [...COMMANDS.values()]
+    .map(([usage]) => usage)
+    .concat(onMembers)
+    .sort()
+    .map((line) => `<conf name> ${line}\n`)
+    .join('');
 }
 
 function listAll(conferences: Conferences): string {
@@ -85,8 +98,7 @@ function forMembers(conference: Conference, command: string, act: MemberCommand,
       .join('');
   }
   const id = target === 'last' ? all.at(-1)?.id : Number.parseInt(target, 10);
-  if (id === undefined || Number.isNaN(id) || id === 0)
-    return `-USAGE: ${command} <[member_id|all]|last|non_moderator>\n`;
+  if (id === undefined || Number.isNaN(id) || id === 0) return `-USAGE: ${command} <${TARGETS}>\n`;
   const member = conference.find(id);
   return member === undefined ? `-ERR Non-Existant ID ${id}\n` : act(member, value);
 }

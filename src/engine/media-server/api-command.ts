@@ -1,0 +1,25 @@
+// What a command of `api` is, and what it may ask of the server.
+import type { Conferences } from './conference/conferences.ts';
+import type { MediaHost } from './host.ts';
+import type { Registry } from './registry.ts';
+
+export interface ApiContext {
+  readonly host: MediaHost;
+  readonly registry: Registry;
+  readonly conferences: Conferences;
+  /** Where INVITEs are taken, `host:port`. */
+  readonly sipAddress: string;
+}
+
+export interface ApiCommand {
+  readonly name: string;
+  /** Its arguments, as `-USAGE` shows them. */
+  readonly usage: string;
+  /** What it does, for `help`. */
+  readonly about: string;
+  readonly run: (args: string, context: ApiContext) => string;
+}
+
+export function usageOf(usage: string): string {
+  return `-USAGE: ${usage}\n`;
+}
