@@ -46,11 +46,11 @@ export class Adoption implements Disposable {
   /** Answers whether there is more to do. */
   #adopt(): boolean {
     const { keys } = this.#core;
-    const count = Math.min(SLICE_KEYS, keys.countBoxed());
-    if (count === 0) return false;
-    const detail = `${count} keys`;
+    const rows = keys.boxed(SLICE_KEYS);
+    if (rows.length === 0) return false;
+    const detail = `${rows.length} keys`;
     const entry = { action: 'artifact-adopted', actor: VAULT_ACTOR, address: '', outcome: 'ok', detail } as const;
-    this.#core.transact(entry, () => keys.adopt(SLICE_KEYS));
-    return keys.countBoxed() > 0;
+    this.#core.transact(entry, () => keys.adopt(rows));
+    return rows.length === SLICE_KEYS;
   }
 }

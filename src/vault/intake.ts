@@ -139,12 +139,11 @@ export class Intake {
     const follows = segment === known.number && chunk === known.next && known.ends === ENDS.nothing;
     if (!follows || writing.state === 'ended' || !isChunkShaped(ask, bytes, writing.artifact, known.first))
       throw malformed();
-    const body = Buffer.from(bytes); // the frame's buffer is larger and shared
     known.next = chunk + 1;
     known.ends = ends;
-    writing.sum.addChunk({ segment, chunk, first_sample: firstSample, samples, final: ends, body });
-    await this.#enqueue(writing, body.length, () => {
-      this.#putChunk.run(artifactId, segment, chunk, firstSample, samples, ends, body);
+    writing.sum.addChunk({ segment, chunk, first_sample: firstSample, samples, final: ends, body: bytes });
+    await this.#enqueue(writing, bytes.length, () => {
+      this.#putChunk.run(artifactId, segment, chunk, firstSample, samples, ends, bytes);
     });
   }
 

@@ -6,6 +6,7 @@ import { sodium, wipe } from '../seal/sodium.ts';
 import type { Epochs } from './epochs.ts';
 import { openBlob, sealBlob } from './format.ts';
 
+/** A row of `record_keys`. */
 interface KeyRow {
   readonly owner: string;
   readonly row: string;
@@ -43,21 +44,16 @@ export class RecordKeys {
     this.#statements.drop.run(owner, row);
   }
 
-  /** Re-wraps up to `limit` boxed keys; answers how many it looked at. Call it inside a transaction. */
-  adopt(limit: number): number {
-    const rows = this.#statements.boxed.all(this.#closedEpochs(), limit) as KeyRow[];
+  /** Up to `limit` keys that are still boxed to an epoch whose secret opens; the right secret of a damaged one may be put back. */
+  boxed(limit: number): KeyRow[] {
+    const epochs = this.#statements.epochs.all() as string[];
+    const closed = JSON.stringify(epochs.filter((epoch) => !this.#epochs.opens(epoch)));
+    return this.#statements.boxed.all(closed, limit) as KeyRow[];
+  }
+
+  /** Re-wraps these keys. Call it inside a transaction. */
+  adopt(rows: readonly KeyRow[]): void {
     for (const row of rows) this.#adoptRow(row);
-    return rows.length;
-  }
-
-  countBoxed(): number {
-    return this.#statements.countBoxed.get(this.#closedEpochs()) as number;
-  }
-
-  /** Epochs whose secret is damaged: their boxes are left as they are, since the right secret may be put back. */
-  #closedEpochs(): string {
-    const epochs = this.#statements.boxedEpochs.all() as string[];
-    return JSON.stringify(epochs.filter((epoch) => !this.#epochs.opens(epoch)));
   }
 
   /** A box that does not open is marked, so that it is not tried again each time; reading its record says what is wrong. */
@@ -87,18 +83,15 @@ export class RecordKeys {
   }
 }
 
-const OPENABLE = 'epoch NOT IN (SELECT value FROM json_each(?))';
-
-function prepare(
-  db: Database,
-): Record<'put' | 'get' | 'drop' | 'boxed' | 'boxedEpochs' | 'countBoxed' | 'update', Statement> {
+function prepare(db: Database): Record<'put' | 'get' | 'drop' | 'boxed' | 'epochs' | 'update', Statement> {
   return {
     put: db.prepare("INSERT INTO record_keys (owner, row, epoch, form, key) VALUES (?, ?, ?, 'boxed', ?)"),
     get: db.prepare('SELECT * FROM record_keys WHERE owner = ? AND row = ?'),
     drop: db.prepare('DELETE FROM record_keys WHERE owner = ? AND row = ?'),
-    boxed: db.prepare(`SELECT * FROM record_keys WHERE form = 'boxed' AND ${OPENABLE} LIMIT ?`),
-    boxedEpochs: db.prepare("SELECT DISTINCT epoch FROM record_keys WHERE form = 'boxed'").pluck(),
-    countBoxed: db.prepare(`SELECT count(*) FROM record_keys WHERE form = 'boxed' AND ${OPENABLE}`).pluck(),
+    boxed: db.prepare(
+      "SELECT * FROM record_keys WHERE form = 'boxed' AND epoch NOT IN (SELECT value FROM json_each(?)) LIMIT ?",
+    ),
+    epochs: db.prepare('SELECT id FROM epochs').pluck(),
     update: db.prepare('UPDATE record_keys SET form = ?, key = ? WHERE owner = ? AND row = ?'),
   };
 }
