@@ -6,8 +6,8 @@ export interface G711 {
   readonly silence: number;
   /** Decodes `from[start..end)` into `into` from `at` on. */
   decode(from: Uint8Array, start: number, end: number, into: Int16Array, at: number): void;
-  /** Encodes the first `count` samples of `from` into `into` from `at` on. */
-  encode(from: Int16Array, count: number, into: Uint8Array, at: number): void;
+  /** Encodes the first `count` samples of `from` into `into` from `at` on; answers how many bytes. */
+  encode(from: Int16Array, count: number, into: Uint8Array, at: number): number;
 }
 
 export const pcmu: G711 = fromTables(0, 0xff, decodeTable(muLawToLinear), encodeTable(linearToMuLaw));
@@ -22,6 +22,7 @@ function fromTables(payloadType: number, silence: number, linear: Int16Array, co
     },
     encode(from, count, into, at) {
       for (let i = 0; i < count; i++) into[at + i] = coded[(from[i] ?? 0) & 0xffff] ?? silence;
+      return count;
     },
   };
 }

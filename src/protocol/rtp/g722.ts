@@ -127,8 +127,8 @@ export class G722Encoder {
   readonly #high = new Band(false);
   readonly #history = new Int32Array(24);
 
-  /** Encodes `count` samples, an even number, into `count / 2` bytes from `at` on. */
-  encode(from: Int16Array, count: number, into: Uint8Array, at: number): void {
+  /** Encodes `count` samples, an even number, into `count / 2` bytes from `at` on; answers how many bytes. */
+  encode(from: Int16Array, count: number, into: Uint8Array, at: number): number {
     for (let i = 0; i < count; i += 2) {
       const history = this.#history;
       history.copyWithin(0, 2);
@@ -144,6 +144,7 @@ export class G722Encoder {
       const high = (even - odd) >> 14;
       into[at + i / 2] = (this.#encodeHigh(high) << 6) | this.#encodeLow(low);
     }
+    return count / 2;
   }
 
   #encodeLow(sample: number): number {

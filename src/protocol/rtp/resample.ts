@@ -14,6 +14,8 @@ export class Resampler {
   readonly #tapsPerPhase: number;
   /** Input not used up yet, oldest first. */
   #held: Int16Array;
+  #heldSamples: number;
+  #output = new Int16Array(0);
   /** Place of the next output, in steps of 1/up input samples from the start of `held`. */
   #position: number;
 
@@ -25,6 +27,7 @@ export class Resampler {
     this.#tapsPerPhase = Math.ceil((2 * HALF_TAPS * widest) / this.#up);
     this.#taps = lowPass(this.#tapsPerPhase * this.#up, PASS_BAND / (2 * widest), this.#up);
     this.#held = new Int16Array(this.#tapsPerPhase - 1);
+    this.#heldSamples = this.#held.length;
     this.#position = (this.#tapsPerPhase - 1) * this.#up;
   }
 
@@ -33,17 +36,32 @@ export class Resampler {
     return (this.#taps.length - 1) / 2 / this.#up;
   }
 
+  /** What `input` gives; the array is used again by the next call. */
   process(input: Int16Array): Int16Array {
-    const samples = new Int16Array(this.#held.length + input.length);
-    samples.set(this.#held);
-    samples.set(input, this.#held.length);
-    const available = samples.length * this.#up;
-    const output = new Int16Array(Math.max(0, Math.ceil((available - this.#position) / this.#down)));
+    const held = this.#heldSamples;
+    const samples = this.#room(held + input.length);
+    samples.set(input, held);
+    const all = held + input.length;
+    const output = this.#outputOf(Math.max(0, Math.ceil((all * this.#up - this.#position) / this.#down)));
     for (let i = 0; i < output.length; i++, this.#position += this.#down) output[i] = this.#filter(samples);
-    const consumed = Math.min(samples.length, Math.floor(this.#position / this.#up) - (this.#tapsPerPhase - 1));
-    this.#held = samples.slice(consumed);
+    const consumed = Math.min(all, Math.floor(this.#position / this.#up) - (this.#tapsPerPhase - 1));
+    samples.copyWithin(0, consumed, all);
+    this.#heldSamples = all - consumed;
     this.#position -= consumed * this.#up;
     return output;
+  }
+
+  #room(count: number): Int16Array {
+    if (this.#held.length >= count) return this.#held;
+    const wider = new Int16Array(count);
+    wider.set(this.#held.subarray(0, this.#heldSamples));
+    this.#held = wider;
+    return wider;
+  }
+
+  #outputOf(count: number): Int16Array {
+    if (this.#output.length !== count) this.#output = new Int16Array(count);
+    return this.#output;
   }
 
   #filter(samples: Int16Array): number {

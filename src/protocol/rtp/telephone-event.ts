@@ -1,24 +1,27 @@
 // Digits as RTP events (RFC 4733): one report a press, whatever is lost or repeated on the way, and sending with three end packets.
 
 export const EVENT_PAYLOAD_BYTES = 4;
-/** RTP clock ticks in one 20 ms step of the media clock. */
-const STEP_TICKS = 160;
-const TICKS_PER_MS = 8;
+/** Ticks a second in which lengths are told; on the wire they count in the clock of the events. */
+const TOLD_RATE = 8000;
+const STEPS_A_SECOND = 50;
 const DIGITS = '0123456789*#ABCD';
 const END_BIT = 0x80;
 /** dBm0 without its sign, RFC 4733 §2.3.3. */
 const VOLUME = 10;
 /** The largest duration that one packet can carry; longer presses go on in a new segment (§2.5.1.3). */
 const MAX_SEGMENT_TICKS = 0xffff;
-const MIN_SEGMENT_TICKS = MAX_SEGMENT_TICKS - 2_000;
+/** Where a segment may end that is full: a quarter of a second before that, at most. */
+const SEGMENT_SLACK_SECONDS = 0.25;
 /** A press whose end never came is over after this many silent steps (200 ms). */
 const LOST_END_STEPS = 10;
-/** How far back a timestamp may lie and still be a late packet of an earlier press: 4 s. */
-const LATE_TICKS = 32_000;
+/** How far back a timestamp may lie and still be a late packet of an earlier press. */
+const LATE_SECONDS = 4;
 
 /** What the far end presses. Feed it every event packet and one `step` each 20 ms. */
 export class DigitReceiver {
   readonly #report: (digit: string, durationTicks: number) => void;
+  /** Ticks a second of the events. */
+  clockRate = TOLD_RATE;
   #pressed = false;
   #event = 0;
   /** Timestamp of the current or last segment. */
@@ -28,6 +31,7 @@ export class DigitReceiver {
   #hasHeard = false;
   #silentSteps = 0;
 
+  /** `durationTicks` are of 8 kHz, whatever the clock of the events. */
   constructor(report: (digit: string, durationTicks: number) => void) {
     this.#report = report;
   }
@@ -40,7 +44,7 @@ export class DigitReceiver {
     const ticks = ((packet[start + 2] ?? 0) << 8) | (packet[start + 3] ?? 0);
     const ahead = (timestamp - this.#timestamp) | 0;
     // Repeated ends and late packets of a press that was reported.
-    if (this.#hasHeard && ahead < 0 && ahead > -LATE_TICKS) return true;
+    if (this.#hasHeard && ahead < 0 && ahead > -LATE_SECONDS * this.clockRate) return true;
     if (this.#hasHeard && ahead === 0 && !this.#pressed && event === this.#event) return true;
     if (!this.#pressed || ahead !== 0 || event !== this.#event) this.#begin(event, timestamp, ahead);
     this.#segmentTicks = Math.max(this.#segmentTicks, ticks);
@@ -64,8 +68,8 @@ export class DigitReceiver {
 
   #begin(event: number, timestamp: number, ahead: number): void {
     // RFC 4733 §2.5.1.3: the next segment starts where the full one before it ended.
-    const goesOn =
-      this.#pressed && event === this.#event && this.#segmentTicks >= MIN_SEGMENT_TICKS && ahead <= MAX_SEGMENT_TICKS;
+    const isFull = this.#segmentTicks >= MAX_SEGMENT_TICKS - SEGMENT_SLACK_SECONDS * this.clockRate;
+    const goesOn = this.#pressed && event === this.#event && isFull && ahead <= MAX_SEGMENT_TICKS;
     if (this.#pressed && !goesOn) this.#finish();
     this.#earlierTicks = goesOn ? this.#earlierTicks + this.#segmentTicks : 0;
     this.#segmentTicks = 0;
@@ -77,7 +81,8 @@ export class DigitReceiver {
 
   #finish(): void {
     this.#pressed = false;
-    this.#report(DIGITS[this.#event] ?? '', this.#earlierTicks + this.#segmentTicks);
+    const ticks = this.#earlierTicks + this.#segmentTicks;
+    this.#report(DIGITS[this.#event] ?? '', Math.round((ticks * TOLD_RATE) / this.clockRate));
   }
 }
 
@@ -91,13 +96,16 @@ const GAP_STEPS = 3;
 
 /** What we press. Each 20 ms step either writes an event payload or leaves the step to audio. */
 export class DigitSender {
-  readonly #queue: { readonly event: number; readonly ticks: number }[] = [];
+  readonly #queue: { readonly event: number; readonly ms: number }[] = [];
+  /** Ticks a second of the events. */
+  clockRate = TOLD_RATE;
   #elapsed = 0;
+  #segmentTicks = 0;
   #endsSent = 0;
   #gap = 0;
   /** Of the payload written last. */
   isFirst = false;
-  /** Timestamp of the payload written last: the start of its press. */
+  /** Timestamp of the payload written last: the start of its press, or of the segment of a long one. */
   timestamp = 0;
 
   get isIdle(): boolean {
@@ -109,7 +117,7 @@ export class DigitSender {
     const event = digit.length === 1 ? DIGITS.indexOf(digit.toUpperCase()) : -1;
     if (event < 0 || this.#queue.length >= MAX_QUEUED || Number.isNaN(durationMs)) return false;
     const ms = Math.min(MAX_DIGIT_MS, Math.max(MIN_DIGIT_MS, durationMs));
-    this.#queue.push({ event, ticks: Math.round(ms * TICKS_PER_MS) });
+    this.#queue.push({ event, ms });
     return true;
   }
 
@@ -121,14 +129,20 @@ export class DigitSender {
       this.#gap--;
       return false;
     }
+    const ticks = Math.round((digit.ms * this.clockRate) / 1000);
     this.isFirst = this.#elapsed === 0;
-    if (this.isFirst) this.timestamp = now;
-    this.#elapsed = Math.min(digit.ticks, this.#elapsed + STEP_TICKS);
-    const isEnd = this.#elapsed === digit.ticks;
+    const more = Math.min(ticks - this.#elapsed, this.clockRate / STEPS_A_SECOND);
+    if (this.isFirst || this.#segmentTicks + more > MAX_SEGMENT_TICKS) {
+      this.timestamp = now;
+      this.#segmentTicks = 0;
+    }
+    this.#elapsed += more;
+    this.#segmentTicks += more;
+    const isEnd = this.#elapsed === ticks;
     into[at] = digit.event;
     into[at + 1] = (isEnd ? END_BIT : 0) | VOLUME;
-    into[at + 2] = this.#elapsed >> 8;
-    into[at + 3] = this.#elapsed & 0xff;
+    into[at + 2] = this.#segmentTicks >> 8;
+    into[at + 3] = this.#segmentTicks & 0xff;
     if (isEnd) this.#countEnd();
     return true;
   }

@@ -1,32 +1,54 @@
-// The codecs of a leg: each tick of 20 ms is 160 bytes on the wire, of 160 samples (G.711) or 320 (G.722, RFC 3551 §4.5.2).
-import type { G711 } from '../../../protocol/rtp/g711.ts';
+// What a leg needs to know of each codec: the rate that the server works at, the rate on the wire, its decoder and its encoder.
 import { pcma, pcmu } from '../../../protocol/rtp/g711.ts';
 import { G722Encoder } from '../../../protocol/rtp/g722.ts';
-import type { AudioCodec } from '../../../protocol/sdp/audio.ts';
+import { encodeL16 } from '../../../protocol/rtp/l16.ts';
+import { OPUS_RATE, OpusPayloadDecoder, OpusPayloadEncoder } from '../../../protocol/rtp/opus.ts';
+import type { PayloadDecoder } from '../../../protocol/rtp/payload-decoder.ts';
+import { g722Decoder, l16Decoder, pcmaDecoder, pcmuDecoder } from '../../../protocol/rtp/payload-decoder.ts';
+import type { AudioCodec, NegotiatedAudio, OpusParameters } from '../../../protocol/sdp/audio.ts';
+import { CODECS } from '../../../protocol/sdp/codecs.ts';
 
-/** Of every codec spoken here: one byte a tick of its RTP clock, which for G.722 counts 8 kHz too. */
-export const STEP_BYTES = 160;
+const NARROW = 8000;
+const WIDE = 16_000;
+const TICKS_A_SECOND = 50;
 
-/** Undefined: decoded and encoded with a state of its own. */
-export const G711_CODECS: Readonly<Partial<Record<AudioCodec, G711>>> = {
-  PCMU: pcmu,
-  PCMA: pcma,
-};
+/** Samples a second of what is encoded and decoded. */
+export function wireRateOf(codec: AudioCodec): number {
+  if (codec === 'G722') return WIDE;
+  return codec === 'opus' ? OPUS_RATE : CODECS[codec].clockRate;
+}
 
+/** Samples a second of what a leg gives and takes: 8 or 16 kHz. */
 export function rateOf(codec: AudioCodec): number {
-  return codec === 'G722' ? 16_000 : 8_000;
+  return wireRateOf(codec) === NARROW ? NARROW : WIDE;
 }
 
 /** Samples of 20 ms. */
-export function samplesOf(codec: AudioCodec): number {
-  return rateOf(codec) / 50;
+export function samplesOf(rate: number): number {
+  return rate / TICKS_A_SECOND;
 }
 
-export interface StepEncoder {
-  encode(from: Int16Array, count: number, into: Uint8Array, at: number): void;
+/** G.722 and Opus start from silence: one for each codec that a stream changes to. */
+export function decoderFor(codec: AudioCodec): PayloadDecoder & Partial<Disposable> {
+  if (codec === 'PCMU') return pcmuDecoder;
+  if (codec === 'PCMA') return pcmaDecoder;
+  if (codec === 'opus') return new OpusPayloadDecoder();
+  return codec === 'G722' ? g722Decoder() : l16Decoder;
 }
 
-/** One for each codec that a stream changes to: G.722 starts from silence. */
-export function encoderFor(codec: AudioCodec): StepEncoder {
-  return G711_CODECS[codec] ?? new G722Encoder();
+export interface PayloadEncoder extends Partial<Disposable> {
+  /** The first `count` samples of `from` into `into` from `at` on; answers how many bytes, 0 when nothing can be sent. */
+  encode(from: Int16Array, count: number, into: Uint8Array, at: number): number;
+  /** What share of what was sent the peer has lost. */
+  expectLoss?(share: number): void;
+}
+
+const L16: PayloadEncoder = { encode: encodeL16 };
+const FULL_BAND: OpusParameters = { maxPlaybackRate: 48_000, wantsFec: true, wantsConstantBitrate: false };
+
+export function encoderFor({ codec, opus = FULL_BAND }: Pick<NegotiatedAudio, 'codec' | 'opus'>): PayloadEncoder {
+  if (codec === 'PCMU') return pcmu;
+  if (codec === 'PCMA') return pcma;
+  if (codec === 'opus') return new OpusPayloadEncoder(opus);
+  return codec === 'G722' ? new G722Encoder() : L16;
 }

@@ -5,6 +5,7 @@ import type { Report, ReportBlock, SenderInfo } from '../../../protocol/rtp/rtcp
 import { MAX_REPORT_BYTES, ntpOf, parseReport, writeReport } from '../../../protocol/rtp/rtcp.ts';
 import { SrtcpReceiver, SrtcpSender } from '../../../protocol/rtp/srtcp.ts';
 import type { NegotiatedAudio } from '../../../protocol/sdp/audio.ts';
+import { CODECS } from '../../../protocol/sdp/codecs.ts';
 import { sameSrtpKeys } from '../../../protocol/sdp/crypto.ts';
 import type { MediaSocket } from '../../runtime/media-socket.ts';
 import type { HostPort } from '../../runtime/sip-stack.ts';
@@ -16,7 +17,6 @@ const TICKS_A_SECOND = 50;
 /** RFC 3550 §6.2 and §6.3.1: 5 s, between half and one and a half of it; half of that for the first. */
 const INTERVAL_TICKS = 5 * TICKS_A_SECOND;
 const COMPACT_A_MS = 65.536;
-const TICKS_PER_MS = 8;
 /** Packets looked at between two reports of ours: a flood is cut before it is decrypted. */
 const MAX_AN_INTERVAL = 50;
 /** One packet's worth of audio and the codec, in the delay from mouth to ear. */
@@ -134,7 +134,8 @@ export class ControlAudio {
     const block = blocks.find(({ ssrc }) => ssrc === this.#parts.outbound.ssrc);
     if (block === undefined) return;
     this.peerLoss = block.fractionLost / 256;
-    this.peerJitterMs = block.jitter / TICKS_PER_MS;
+    this.peerJitterMs = (block.jitter * 1000) / CODECS[this.#session?.codec ?? 'PCMU'].clockRate;
+    this.#parts.outbound.expectLoss(this.peerLoss);
     this.#measureRoundTrip(block);
   }
 

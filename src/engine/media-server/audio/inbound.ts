@@ -1,46 +1,43 @@
 // What one leg hears: from a packet of the wire to 20 ms of audio and digits. Only who may be heard is heard.
 import type { Clock } from '../../../kernel/clock.ts';
 import { ComfortNoise } from '../../../protocol/rtp/comfort-noise.ts';
-import type { G711 } from '../../../protocol/rtp/g711.ts';
 import { pcma, pcmu } from '../../../protocol/rtp/g711.ts';
-import { G722Decoder } from '../../../protocol/rtp/g722.ts';
-import { JitterBuffer, STEP_SAMPLES } from '../../../protocol/rtp/jitter-buffer.ts';
+import { JitterBuffer } from '../../../protocol/rtp/jitter-buffer.ts';
 import { emptyRtpHeader, isRtcp, parseRtp } from '../../../protocol/rtp/packet.ts';
+import type { PayloadDecoder } from '../../../protocol/rtp/payload-decoder.ts';
+import { pcmaDecoder, pcmuDecoder } from '../../../protocol/rtp/payload-decoder.ts';
 import { ReceptionStats } from '../../../protocol/rtp/reception.ts';
+import { Resampler } from '../../../protocol/rtp/resample.ts';
 import { SrtpReceiver } from '../../../protocol/rtp/srtp.ts';
 import { DigitReceiver } from '../../../protocol/rtp/telephone-event.ts';
 import type { AudioCodec, NegotiatedAudio, SrtpSession } from '../../../protocol/sdp/audio.ts';
+import { CODECS } from '../../../protocol/sdp/codecs.ts';
 import { isSameKey } from '../../../protocol/sdp/crypto.ts';
 import { receivesIn } from '../../../protocol/sdp/offer-answer.ts';
 import type { HostPort } from '../../runtime/sip-stack.ts';
-import { G711_CODECS, samplesOf } from './codec.ts';
+import { decoderFor, rateOf, samplesOf, wireRateOf } from './codec.ts';
 import type { Counters } from './counters.ts';
 
-/** 120 ms, the longest packet that is taken. */
-const MAX_PACKET_SAMPLES = 960;
-const TICKS_PER_MS = 8;
 /** RFC 3551 §6: comfort noise. */
 const COMFORT_NOISE_TYPE = 13;
-/** In a step of G.722 a byte that never came. */
-const NO_CODE = -1;
-/** How loud a missing step of G.722 repeats the one before it, then the next, then silence. */
-const CONCEALMENT: readonly number[] = [0.6, 0.4];
 
 export class InboundAudio {
   readonly #clock: Clock;
   readonly #counters: Counters;
   readonly #mayLatch: boolean;
-  readonly #jitter = new JitterBuffer();
+  #jitter = new JitterBuffer();
+  /** Of jitter buffers of earlier codecs. */
+  #lateBefore = 0;
   readonly #digits: DigitReceiver;
   readonly #reception = new ReceptionStats();
   readonly #header = emptyRtpHeader();
-  readonly #decoded = new Int16Array(MAX_PACKET_SAMPLES);
   readonly #noise = new ComfortNoise();
-  readonly #codes = new Int16Array(STEP_SAMPLES);
-  #heard = new Int16Array(STEP_SAMPLES);
-  /** Only while the codec is G.722: then the jitter buffer holds its bytes, and they are decoded in their order. */
-  #wide: G722Decoder | undefined;
-  #missing = 0;
+  #decoder: PayloadDecoder & Partial<Disposable> = pcmuDecoder;
+  #ticksPerMs = 8;
+  #decoded = new Int16Array(samplesOf(8000));
+  /** Where the wire has another rate than the server. */
+  #resampler: Resampler | undefined;
+  #silence = new Int16Array(this.#decoded.length);
   /** Kept apart: some gateways and test tools send events as a stream of their own beside the audio. */
   #audioSsrc = -1;
   #eventSsrc = -1;
@@ -61,6 +58,7 @@ export class InboundAudio {
     const before = this.#session;
     this.#session = session;
     if (before?.codec !== session.codec) this.#changeCodec(session.codec);
+    this.#digits.clockRate = session.eventRate ?? 8000;
     const keepsKey = isSameReceiveKey(before?.srtp, session.srtp);
     if (!keepsKey) this.#srtp = receiverFor(session.srtp);
     if (!receivesIn(session.direction)) this.#jitter.restart();
@@ -85,11 +83,11 @@ export class InboundAudio {
   }
 
   get late(): number {
-    return this.#jitter.late;
+    return this.#lateBefore + this.#jitter.late;
   }
 
   get jitterMs(): number {
-    return this.#reception.jitter / TICKS_PER_MS;
+    return this.#reception.jitter / this.#ticksPerMs;
   }
 
   /** One datagram; changed in place. Never throws. */
@@ -117,33 +115,26 @@ export class InboundAudio {
   read(): Int16Array {
     this.silentTicks++;
     this.#digits.step();
-    if (this.#session === undefined || !receivesIn(this.#session.direction)) return this.#heard.fill(0);
-    const isHeard = this.#wide === undefined ? this.#jitter.read(this.#heard) : this.#readWide(this.#wide);
-    if (!isHeard && this.#noise.isOn) this.#noise.fill(this.#heard);
-    return this.#heard;
+    if (this.#session === undefined || !receivesIn(this.#session.direction)) return this.#silence.fill(0);
+    const isHeard = this.#jitter.read(this.#decoded);
+    if (!isHeard && this.#noise.isOn) this.#noise.fill(this.#decoded);
+    return this.#resampler === undefined ? this.#decoded : this.#resampler.process(this.#decoded);
+  }
+
+  [Symbol.dispose](): void {
+    this.#decoder[Symbol.dispose]?.();
   }
 
   #changeCodec(codec: AudioCodec): void {
-    this.#heard = new Int16Array(samplesOf(codec));
-    this.#wide = codec === 'G722' ? new G722Decoder() : undefined;
-    this.#jitter.gap = codec === 'G722' ? NO_CODE : 0;
-    this.#jitter.restart();
-  }
-
-  #readWide(decoder: G722Decoder): boolean {
-    const heard = this.#heard;
-    if (!this.#jitter.read(this.#codes)) {
-      const gain = CONCEALMENT[this.#missing++] ?? 0;
-      for (let i = 0; i < heard.length; i++) heard[i] = (heard[i] ?? 0) * gain;
-      return false;
-    }
-    this.#missing = 0;
-    for (let i = 0; i < STEP_SAMPLES; i++) {
-      const code = this.#codes[i] ?? NO_CODE;
-      if (code === NO_CODE) heard.fill(0, 2 * i, 2 * i + 2);
-      else decoder.decode(code, heard, 2 * i);
-    }
-    return true;
+    const [rate, wireRate] = [rateOf(codec), wireRateOf(codec)];
+    this.#decoder[Symbol.dispose]?.();
+    this.#decoder = decoderFor(codec);
+    this.#lateBefore += this.#jitter.late;
+    this.#jitter = new JitterBuffer(wireRate, CODECS[codec].clockRate);
+    this.#ticksPerMs = CODECS[codec].clockRate / 1000;
+    this.#decoded = new Int16Array(samplesOf(wireRate));
+    this.#silence = new Int16Array(samplesOf(rate));
+    this.#resampler = rate === wireRate ? undefined : new Resampler(wireRate, rate);
   }
 
   /** With `latch`, the first packet that proves good settles the source: by its key from anywhere, without one only from the SDP's host. */
@@ -166,8 +157,8 @@ export class InboundAudio {
   }
 
   #take(packet: Uint8Array, session: NegotiatedAudio): void {
-    const { ssrc, sequence, timestamp, payloadType, payloadStart, payloadEnd, marker } = this.#header;
-    const arrival = Math.round(this.#clock.monotonic() * TICKS_PER_MS);
+    const { ssrc, sequence, timestamp, payloadType, payloadStart, payloadEnd } = this.#header;
+    const arrival = Math.round(this.#clock.monotonic() * this.#ticksPerMs);
     this.#reception.note(ssrc, sequence, timestamp, arrival);
     if (payloadType === session.telephoneEvent?.receive) {
       if (ssrc !== this.#eventSsrc) this.#digits.restart();
@@ -179,33 +170,24 @@ export class InboundAudio {
       this.#noise.set(packet, payloadStart, payloadEnd);
       return;
     }
-    const count = payloadEnd - payloadStart;
-    if (count > MAX_PACKET_SAMPLES || !this.#decode(packet, session)) {
+    const decoder = this.#decoderOf(payloadType, session);
+    if (decoder === undefined) {
       this.#counters.unknownPayload++;
       return;
     }
     if (ssrc !== this.#audioSsrc) this.#jitter.restart();
     this.#audioSsrc = ssrc;
     this.#noise.stop();
-    this.#jitter.push(timestamp, this.#decoded, count, marker);
+    this.#jitter.push(this.#header, packet, decoder);
   }
 
-  /** The negotiated type, or the other law by its static type: some peers send what they were not asked for. */
-  #decode(packet: Uint8Array, session: NegotiatedAudio): boolean {
-    const { payloadType, payloadStart, payloadEnd } = this.#header;
-    const isAgreed = payloadType === session.payloadTypes.receive;
-    if (this.#wide !== undefined) {
-      for (let i = payloadStart; isAgreed && i < payloadEnd; i++) this.#decoded[i - payloadStart] = packet[i] ?? 0;
-      return isAgreed;
-    }
-    const codec = isAgreed ? G711_CODECS[session.codec] : lawOf(payloadType);
-    codec?.decode(packet, payloadStart, payloadEnd, this.#decoded, 0);
-    return codec !== undefined;
+  /** Of the negotiated type, or of the other law by its static type: some peers send what they were not asked for. */
+  #decoderOf(payloadType: number, { codec, payloadTypes }: NegotiatedAudio): PayloadDecoder | undefined {
+    if (payloadType === payloadTypes.receive) return this.#decoder;
+    if (codec !== 'PCMU' && codec !== 'PCMA') return undefined;
+    if (payloadType === pcmu.payloadType) return pcmuDecoder;
+    return payloadType === pcma.payloadType ? pcmaDecoder : undefined;
   }
-}
-
-function lawOf(payloadType: number): G711 | undefined {
-  return payloadType === pcmu.payloadType ? pcmu : payloadType === pcma.payloadType ? pcma : undefined;
 }
 
 function receiverFor(srtp: SrtpSession | undefined): SrtpReceiver | undefined {

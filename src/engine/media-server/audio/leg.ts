@@ -59,7 +59,7 @@ export interface AudioLeg extends Disposable {
   readonly local: HostPort;
   /** After each offer and answer. Unchanged keys keep their SRTP state; before the first call nothing is sent or heard. */
   configure(session: NegotiatedAudio): void;
-  /** Of what `read` gives: 8000, or 16000 while the codec is G.722. */
+  /** Of what `read` gives: 8000 while the codec is G.711 or L16 of that rate, else 16000. */
   readonly rate: number;
   /** The next 20 ms heard: 160 samples at 8 kHz, 320 at 16 kHz; silence when nothing came. The array is reused by the next `read`. */
   read(): Int16Array;
@@ -175,6 +175,8 @@ class RtpLeg implements AudioLeg {
     if (!this.#isClosed) this.#control.sayGoodbye();
     this.#isClosed = true;
     this.onDigit = undefined;
+    this.#inbound[Symbol.dispose]();
+    this.#outbound[Symbol.dispose]();
     this.#socket[Symbol.dispose]();
   }
 }

@@ -1,33 +1,33 @@
 // What one leg says: audio in packets of 10 to 60 ms, or steps of a digit, as RTP or SRTP; from samples of either rate.
-
 import { writeRtpHeader } from '../../../protocol/rtp/packet.ts';
 import { RateMatch } from '../../../protocol/rtp/rate-match.ts';
+import { Resampler } from '../../../protocol/rtp/resample.ts';
 import { SrtpSender } from '../../../protocol/rtp/srtp.ts';
 import { DigitSender, EVENT_PAYLOAD_BYTES } from '../../../protocol/rtp/telephone-event.ts';
-import type { NegotiatedAudio, SrtpSession } from '../../../protocol/sdp/audio.ts';
+import type { NegotiatedAudio, OpusParameters, SrtpSession } from '../../../protocol/sdp/audio.ts';
+import { CODECS } from '../../../protocol/sdp/codecs.ts';
 import { isSameKey } from '../../../protocol/sdp/crypto.ts';
 import { sendsIn } from '../../../protocol/sdp/offer-answer.ts';
 import type { MediaSocket } from '../../runtime/media-socket.ts';
 import type { HostPort } from '../../runtime/sip-stack.ts';
-import type { StepEncoder } from './codec.ts';
-import { encoderFor, STEP_BYTES, samplesOf } from './codec.ts';
+import type { PayloadEncoder } from './codec.ts';
+import { encoderFor, rateOf, samplesOf, wireRateOf } from './codec.ts';
 import type { Counters } from './counters.ts';
 
 /** A packet must stay untouched until the system took it: each is written into the next of these. */
 const BUFFERS = 16;
-/** Header, 60 ms, and the longest tag, with room to spare. */
-const BUFFER_BYTES = 576;
-/** Bytes of one millisecond. */
-const BYTES_A_MS = 8;
-/** One step more than the longest packet but one. */
-const MAX_PENDING = 3 * STEP_BYTES + STEP_BYTES;
+/** Header, 60 ms of G.711, and the longest tag, with room to spare; and what one packet of the network carries, for the others. */
+const SHORT_BYTES = 576;
+const LONG_BYTES = 1500;
+/** The longest packet, and one step more. */
+const MAX_PENDING_MS = 80;
 const RTP_HEADER_BYTES = 12;
 
 export class OutboundAudio {
   readonly #socket: MediaSocket;
   readonly #counters: Counters;
   readonly #digits = new DigitSender();
-  readonly #buffers = Array.from({ length: BUFFERS }, () => Buffer.alloc(BUFFER_BYTES));
+  #buffers = buffersOf(SHORT_BYTES);
   readonly ssrc: number;
   readonly #event = Buffer.alloc(RTP_HEADER_BYTES + EVENT_PAYLOAD_BYTES);
   #next = 0;
@@ -36,13 +36,19 @@ export class OutboundAudio {
   #isSpurtStart = true;
   #hasWritten = true;
   #session: NegotiatedAudio | undefined;
-  #encoder: StepEncoder = encoderFor('PCMU');
-  #samples = STEP_BYTES;
+  #encoder: PayloadEncoder = encoderFor({ codec: 'PCMU' });
+  /** Samples of 20 ms in the server, ticks of 20 ms in the stream. */
+  #samples = samplesOf(8000);
+  #stepTicks = this.#samples;
+  #ticksPerSample = 1;
   readonly #rates = new RateMatch();
-  #packetBytes = STEP_BYTES;
-  /** Encoded, not yet enough for a packet. */
-  readonly #pending = Buffer.alloc(MAX_PENDING);
-  #pendingBytes = 0;
+  /** Where the wire has another rate than the server. */
+  #resampler: Resampler | undefined;
+  /** On the wire, of one packet. */
+  #packetSamples = this.#samples;
+  /** Not yet enough for a packet. */
+  #pending = new Int16Array(samplesOf(8000) * (MAX_PENDING_MS / 20));
+  #pendingSamples = 0;
   #srtp: SrtpSender | undefined;
 
   constructor(socket: MediaSocket, counters: Counters, random: (count: number) => Uint8Array) {
@@ -58,14 +64,21 @@ export class OutboundAudio {
   configure(session: NegotiatedAudio): void {
     const before = this.#session;
     this.#session = session;
-    if (before?.codec !== session.codec) {
-      this.#encoder = encoderFor(session.codec);
-      this.#samples = samplesOf(session.codec);
-    }
-    this.#packetBytes = (session.packetMs ?? 20) * BYTES_A_MS;
-    this.#pendingBytes = 0;
+    if (before?.codec !== session.codec || !isSameOpus(before.opus, session.opus)) this.#changeCodec(session);
+    this.#digits.clockRate = session.eventRate ?? 8000;
+    this.#packetSamples = ((session.packetMs ?? 20) * wireRateOf(session.codec)) / 1000;
+    this.#pendingSamples = 0;
     if (!isSameSendKey(before?.srtp, session.srtp)) this.#srtp = senderFor(session.srtp);
     if (session.telephoneEvent === undefined) this.#digits.clear();
+  }
+
+  [Symbol.dispose](): void {
+    this.#encoder[Symbol.dispose]?.();
+  }
+
+  /** What the peer says that it lost of our audio, 0 to 1. */
+  expectLoss(share: number): void {
+    this.#encoder.expectLoss?.(share);
   }
 
   /** Of the next sample. */
@@ -97,63 +110,73 @@ export class OutboundAudio {
     }
     if (this.#digits.step(this.#event, RTP_HEADER_BYTES, this.#timestamp)) this.#sayEvent(session, to);
     else this.#sayAudio(samples, session, to);
-    this.#timestamp = (this.#timestamp + STEP_BYTES) >>> 0;
+    this.#timestamp = (this.#timestamp + this.#stepTicks) >>> 0;
+  }
+
+  #changeCodec({ codec, opus }: NegotiatedAudio): void {
+    const [rate, wireRate] = [rateOf(codec), wireRateOf(codec)];
+    this.#encoder[Symbol.dispose]?.();
+    this.#encoder = encoderFor(opus === undefined ? { codec } : { codec, opus });
+    this.#samples = samplesOf(rate);
+    this.#stepTicks = samplesOf(CODECS[codec].clockRate);
+    this.#ticksPerSample = CODECS[codec].clockRate / wireRate;
+    this.#resampler = rate === wireRate ? undefined : new Resampler(rate, wireRate);
+    this.#pending = new Int16Array((MAX_PENDING_MS * wireRate) / 1000);
+    const bytes = codec === 'PCMU' || codec === 'PCMA' || codec === 'G722' ? SHORT_BYTES : LONG_BYTES;
+    if (this.#buffers[0]?.length !== bytes) this.#buffers = buffersOf(bytes);
   }
 
   #pass(): void {
-    this.#timestamp = (this.#timestamp + STEP_BYTES) >>> 0;
+    this.#timestamp = (this.#timestamp + this.#stepTicks) >>> 0;
     this.#isSpurtStart = true;
-    this.#pendingBytes = 0;
+    this.#pendingSamples = 0;
   }
 
   #nextBuffer(): Buffer {
-    const buffer = this.#buffers[this.#next] ?? Buffer.alloc(BUFFER_BYTES);
+    const buffer = this.#buffers[this.#next] ?? Buffer.alloc(LONG_BYTES);
     this.#next = (this.#next + 1) % BUFFERS;
     return buffer;
   }
 
   #sayAudio(samples: Int16Array, session: NegotiatedAudio, to: HostPort): void {
     const fitting = this.#rates.match(samples, this.#samples);
-    if (this.#packetBytes === STEP_BYTES && this.#pendingBytes === 0) {
-      this.#sendStep(fitting, session, to);
+    const said = this.#resampler === undefined ? fitting : this.#resampler.process(fitting);
+    // The usual 20 ms are encoded where they are.
+    if (this.#packetSamples === said.length && this.#pendingSamples === 0) {
+      this.#sendAudio(said, this.#timestamp, session, to);
       return;
     }
-    this.#encoder.encode(fitting, this.#samples, this.#pending, this.#pendingBytes);
-    this.#pendingBytes += STEP_BYTES;
-    const first = this.#timestamp + STEP_BYTES - this.#pendingBytes;
+    this.#pending.set(said, this.#pendingSamples);
+    this.#pendingSamples += said.length;
+    const first = this.#timestamp + this.#stepTicks - this.#pendingSamples * this.#ticksPerSample;
     let sent = 0;
-    while (this.#pendingBytes - sent >= this.#packetBytes) {
-      this.#sendAudio(sent, this.#packetBytes, first + sent, session, to);
-      sent += this.#packetBytes;
+    while (this.#pendingSamples - sent >= this.#packetSamples) {
+      const packet = this.#pending.subarray(sent, sent + this.#packetSamples);
+      this.#sendAudio(packet, first + sent * this.#ticksPerSample, session, to);
+      sent += this.#packetSamples;
     }
-    this.#pending.copyWithin(0, sent, this.#pendingBytes);
-    this.#pendingBytes -= sent;
+    this.#pending.copyWithin(0, sent, this.#pendingSamples);
+    this.#pendingSamples -= sent;
   }
 
-  /** The usual 20 ms: encoded where it is sent from. */
-  #sendStep(samples: Int16Array, session: NegotiatedAudio, to: HostPort): void {
-    const buffer = this.#nextBuffer();
-    const { send } = session.payloadTypes;
-    const start = writeRtpHeader(buffer, this.#isSpurtStart, send, this.#sequence, this.#timestamp, this.ssrc);
-    this.#isSpurtStart = false;
-    this.#encoder.encode(samples, this.#samples, buffer, start);
-    this.#send(buffer, start + STEP_BYTES, to);
-  }
-
-  /** `bytes` of what is pending, from `from` on. */
-  #sendAudio(from: number, bytes: number, timestamp: number, session: NegotiatedAudio, to: HostPort): void {
+  /** One packet of `samples`. */
+  #sendAudio(samples: Int16Array, timestamp: number, session: NegotiatedAudio, to: HostPort): void {
     const buffer = this.#nextBuffer();
     const { send } = session.payloadTypes;
     const start = writeRtpHeader(buffer, this.#isSpurtStart, send, this.#sequence, timestamp, this.ssrc);
+    const bytes = this.#encoder.encode(samples, samples.length, buffer, start);
+    if (bytes === 0) return;
     this.#isSpurtStart = false;
-    this.#pending.copy(buffer, start, from, from + bytes);
     this.#send(buffer, start + bytes, to);
   }
 
   #sayEvent(session: NegotiatedAudio, to: HostPort): void {
-    const pending = this.#pendingBytes;
-    this.#pendingBytes = 0;
-    if (pending > 0) this.#sendAudio(0, pending, this.#timestamp - pending, session, to);
+    const pending = this.#pendingSamples;
+    this.#pendingSamples = 0;
+    if (pending > 0) {
+      const timestamp = this.#timestamp - pending * this.#ticksPerSample;
+      this.#sendAudio(this.#pending.subarray(0, pending), timestamp, session, to);
+    }
     const buffer = this.#nextBuffer();
     this.#event.copy(buffer, RTP_HEADER_BYTES, RTP_HEADER_BYTES, RTP_HEADER_BYTES + EVENT_PAYLOAD_BYTES);
     this.#send(buffer, this.#writeEvent(buffer, session), to);
@@ -174,6 +197,19 @@ export class OutboundAudio {
     this.#counters.bytesSent += length;
     this.#socket.send(packet, length, to.host, to.port);
   }
+}
+
+function buffersOf(bytes: number): Buffer[] {
+  return Array.from({ length: BUFFERS }, () => Buffer.alloc(bytes));
+}
+
+function isSameOpus(a: OpusParameters | undefined, b: OpusParameters | undefined): boolean {
+  return (
+    a?.maxPlaybackRate === b?.maxPlaybackRate &&
+    a?.maxAverageBitrate === b?.maxAverageBitrate &&
+    a?.wantsFec === b?.wantsFec &&
+    a?.wantsConstantBitrate === b?.wantsConstantBitrate
+  );
 }
 
 function senderFor(srtp: SrtpSession | undefined): SrtpSender | undefined {
