@@ -98,7 +98,7 @@ interface MrfClass {
 
 export const Mrf: MrfClass = createRequire(import.meta.url)('drachtio-fsmrf');
 
-/** A server that runs already is driven in place of ours by tests that need no intake. */
+/** A server that runs already is driven in place of ours by tests that need no intake and ask for no quirk. */
 const NAMED = namedServer('WARDLINE_TEST_FREESWITCH');
 
 export const SECRET = NAMED?.secret ?? 'test-secret';
@@ -124,7 +124,8 @@ export interface MediaBench extends AsyncDisposable {
 
 /** The server alone, on ports that the system chooses. */
 export function startMediaServer(folder: string, options: BenchOptions = {}): Promise<MediaServer> {
-  if (NAMED !== undefined && options.intake === undefined) return namedMediaServer(NAMED);
+  if (NAMED !== undefined && options.intake === undefined && options.quirks === undefined)
+    return namedMediaServer(NAMED);
   const any = { host: '127.0.0.1', port: 0 };
   return createMediaServer({
     eventSocket: any,

@@ -154,7 +154,7 @@ export class Call {
 
   #send200(transaction: ServerTransaction, sdp: string): void {
     this.#awaitsAck = true;
-    const body = this.#options.host.quirks.answersWithPortZero === true ? sdp.replace(/m=audio \d+/, 'm=audio 0') : sdp;
+    const body = this.#shown(sdp);
     const send = () => this.dialog.answer(transaction, body, () => this.channel.hangup('RECOVERY_ON_TIMER_EXPIRE'));
     const { clock, quirks, supervise } = this.#options.host;
     if (quirks.answerDelayMs === undefined || this.#isAnswered) send();
@@ -178,9 +178,14 @@ export class Call {
     }
   }
 
+  #shown(sdp: string): string {
+    return this.#options.host.quirks.answersWithPortZero === true ? sdp.replace(/m=audio \d+/, 'm=audio 0') : sdp;
+  }
+
   #setMediaVariables(): void {
     const { localSdp, remoteSdp, audio } = this.#negotiation;
-    this.channel.variables.setAll(mediaVariables(this.channel.leg.local, localSdp, remoteSdp, audio));
+    const shown = localSdp === undefined ? undefined : this.#shown(localSdp);
+    this.channel.variables.setAll(mediaVariables(this.channel.leg.local, shown, remoteSdp, audio));
   }
 
   /** The dialplan's end: `socket <controller> async full`. */
