@@ -53,10 +53,11 @@ export async function openVault(context: CliContext): Promise<OpenVault> {
       `There is no vault in ${bootstrap.dataFolder} yet; run \`wardline init\` or \`npm start\` first.`,
     );
   }
-  const { dataFolder, keyFile, headsFile } = bootstrap;
+  const { dataFolder, keyFile, headsFile, credentialsFolder } = bootstrap;
   const vault = await openLocalVault({
     dataFolder,
     keyFile,
+    credentialsFolder,
     headsFile,
     clock,
     spoolFolder: join(runtimeFolder, 'spool'),

@@ -20,6 +20,8 @@ export interface VaultBoot extends BootBase {
   readonly dataFolder: string;
   /** The file with the unattended slot's secret, mode 0400. */
   readonly keyFile: string;
+  /** `$CREDENTIALS_DIRECTORY` of the unit: a `systemd-credential` slot opens with what is in there. */
+  readonly credentialsFolder?: string;
   /** Where signed audit heads are appended; beside the key file. */
   readonly headsFile: string;
   /** RAM-backed; play-out files go to `<spool>/out`. */
@@ -53,7 +55,7 @@ export interface MediaBoot extends BootBase {
   readonly rtpHost: string;
   readonly rtpPorts: { readonly first: number; readonly last: number };
   /** Codecs offered, in order; G.711 when absent. */
-  readonly codecs?: readonly ('PCMU' | 'PCMA' | 'G722')[];
+  readonly codecs?: readonly ('PCMU' | 'PCMA' | 'G722' | 'opus')[];
   /** Relative names in playback commands are under this folder. */
   readonly soundsFolder: string;
   readonly spoolFolder: string;

@@ -45,6 +45,8 @@ export interface Bootstrap {
   readonly rtpPorts: { readonly first: number; readonly last: number };
   readonly dataFolder: string;
   readonly keyFile: string;
+  /** Of the systemd unit, when there is one. */
+  readonly credentialsFolder: string | undefined;
   readonly headsFile: string;
   /** Where secrets of the first start go when no terminal is there to show them. */
   readonly firstSecretsFile: string;
@@ -85,7 +87,7 @@ export function loadBootstrap(environment: Environment, whenMissing: 'write' | '
     check(file, parseYaml(file, first));
     writeFirst(file, first);
   }
-  return toBootstrap(file, check(file, parseYaml(file, readFileSync(file, 'utf8'))));
+  return toBootstrap(file, check(file, parseYaml(file, readFileSync(file, 'utf8'))), environment);
 }
 
 function noAppliance({ varFolder }: Environment): WardlineError {
@@ -171,7 +173,7 @@ function unknownKeyIn(value: unknown): string | undefined {
   return Object.keys(value).find((key) => !(key in Schema.properties));
 }
 
-function toBootstrap(file: string, value: Static<typeof Schema>): Bootstrap {
+function toBootstrap(file: string, value: Static<typeof Schema>, { credentialsFolder }: Environment): Bootstrap {
   const folder = (name: string) => resolve(dirname(file), name);
   const keys = folder(value.folders.keys);
   const host = value.address;
@@ -189,6 +191,7 @@ function toBootstrap(file: string, value: Static<typeof Schema>): Bootstrap {
     rtpPorts: { first: value.audio['first-port'], last: value.audio['last-port'] },
     dataFolder: folder(value.folders.data),
     keyFile: join(keys, 'wardline.key'),
+    credentialsFolder,
     headsFile: join(keys, 'audit-heads.jsonl'),
     firstSecretsFile: join(keys, 'FIRST-START-SECRETS.txt'),
     logFolder: folder(value.folders.logs),

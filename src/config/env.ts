@@ -8,6 +8,8 @@ export interface Environment {
   readonly firstAddress: string | undefined;
   readonly firstHostName: string | undefined;
   readonly runtimeBase: string | undefined;
+  /** Where systemd puts the unit's credentials, on RAM. */
+  readonly credentialsFolder: string | undefined;
 }
 
 export function readEnvironment(env: NodeJS.ProcessEnv, checkout: string): Environment {
@@ -16,5 +18,6 @@ export function readEnvironment(env: NodeJS.ProcessEnv, checkout: string): Envir
     firstAddress: env.WARDLINE_ADDRESS,
     firstHostName: env.WARDLINE_HOST_NAME,
     runtimeBase: env.XDG_RUNTIME_DIR,
+    credentialsFolder: env.CREDENTIALS_DIRECTORY,
   };
 }

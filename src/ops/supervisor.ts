@@ -136,8 +136,11 @@ export class Supervisor {
 
   #vaultBoot(): Omit<VaultBoot, 'runtimeFolder' | 'tokens' | 'logLevel'> {
     const { bootstrap } = this.#options;
-    const { dataFolder, keyFile, headsFile } = bootstrap;
-    return { dataFolder, keyFile, headsFile, spoolFolder: this.#spoolFolder, names: certificateNames(bootstrap) };
+    const { dataFolder, keyFile, headsFile, credentialsFolder } = bootstrap;
+    return {
+      ...{ dataFolder, keyFile, headsFile, spoolFolder: this.#spoolFolder, names: certificateNames(bootstrap) },
+      ...(credentialsFolder !== undefined && { credentialsFolder }),
+    };
   }
 
   #edgeBoot(

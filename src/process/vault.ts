@@ -26,13 +26,13 @@ async function main(): Promise<void> {
   const boot = await readBoot<VaultBoot>(needed, () => stop.resolve());
   const { logFile } = boot;
   const log = createLogger({ role: 'vault', level: boot.logLevel, ...(logFile !== undefined && { file: logFile }) });
-  const { dataFolder, keyFile, headsFile, spoolFolder, names, startLocked = false } = boot;
+  const { dataFolder, keyFile, headsFile, spoolFolder, credentialsFolder, names, startLocked = false } = boot;
   const canResume = isSameAppliance(boot);
   const lockMark = join(boot.runtimeFolder, 'records.locked');
   const mustStayLocked = canResume && existsSync(lockMark);
   if (!canResume) rmSync(lockMark, { force: true });
   const vault = await OpenVault.open({
-    ...{ dataFolder, keyFile, headsFile, spoolFolder, names, canResume },
+    ...{ dataFolder, keyFile, credentialsFolder, headsFile, spoolFolder, names, canResume },
     startLocked: startLocked || mustStayLocked,
     clock: systemClock,
     log,

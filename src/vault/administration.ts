@@ -1,5 +1,4 @@
 // The vault itself: its status, unlocking and locking of the records half, and the audit trail as people read and verify it.
-import { readFileSync } from 'node:fs';
 import type { ChainPosition } from '../audit/chain.ts';
 import { headText, positionOf } from '../audit/head.ts';
 import type { UtcMs } from '../kernel/clock.ts';
@@ -11,6 +10,7 @@ import type { InnerCore } from './engine.ts';
 import { type Heads, parseOwnHead, readHeads } from './heads.ts';
 import type { Handlers } from './operations.ts';
 import { cursorOf } from './paging.ts';
+import { type UnattendedSecrets, unlockUnattended } from './unattended.ts';
 import { SLICE_ENTRIES } from './verify.ts';
 
 export type AdministrationOperation = 'status' | 'unlock' | 'lock' | 'audit.put' | 'audit.page' | 'audit.verify';
@@ -19,7 +19,7 @@ export interface AdministrationParts {
   readonly core: InnerCore;
   readonly heads: Heads;
   readonly headsFile: string;
-  readonly keyFile: string;
+  readonly secrets: UnattendedSecrets;
   readonly adoption: Adoption;
   readonly backups: Backups;
   /** What the checks at start found; grows while the one in the background runs. */
@@ -51,17 +51,18 @@ function statusOf({ core, backups, problems }: AdministrationParts): VaultStatus
   };
 }
 
-/** Who may have the vault read its own key file: they hold the machine. */
-const KEY_FILE_ROLES: ReadonlySet<string> = new Set(['cli', 'local']);
+/** Who may have the vault read its own key file or credential: they hold the machine. */
+const MACHINE_ROLES: ReadonlySet<string> = new Set(['cli', 'local']);
 
-function lockHandlers({ core, adoption, keyFile }: AdministrationParts): Pick<Handlers, 'unlock' | 'lock'> {
+function lockHandlers({ core, adoption, secrets }: AdministrationParts): Pick<Handlers, 'unlock' | 'lock'> {
   const { keyring, epochs } = core;
   return {
     unlock: async ({ caller, slot, secret }, _body, { role }) => {
       const detail = `by ${slot}`;
       try {
-        const isByFile = secret === '' && slot === 'key-file' && KEY_FILE_ROLES.has(role);
-        await keyring.unlock(slot, isByFile ? readFileSync(keyFile, 'utf8') : secret);
+        const isUnattended = slot === 'key-file' || slot === 'systemd-credential';
+        if (secret === '' && isUnattended && MACHINE_ROLES.has(role)) await unlockUnattended(keyring, slot, secrets);
+        else await keyring.unlock(slot, secret);
       } catch (thrown) {
         const reason = `${detail}: ${codeOf(thrown)}`;
         core.record({ action: 'vault-unlocked', ...caller, outcome: 'refused', detail: reason });

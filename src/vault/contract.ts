@@ -5,6 +5,7 @@ import type { ArtifactId, CallId, UserId } from '../kernel/id.ts';
 import type { ContactBinding } from '../model/binding.ts';
 import type { Cdr } from '../model/cdr.ts';
 import type { Clinic } from '../model/clinic.ts';
+import type { SlotKind } from './slots.ts';
 
 /** Who asks, for the audit trail. */
 export interface Caller {
@@ -129,19 +130,20 @@ export interface SessionInfo {
 export interface VaultOperations {
   status: { ask: Record<string, never>; answer: VaultStatus };
   unlock: {
-    ask: { caller: Caller; slot: 'passphrase' | 'recovery' | 'key-file'; secret: string };
+    /** With an empty secret the command line has the vault read its own key file or credential. */
+    ask: { caller: Caller; slot: SlotKind; secret: string };
     answer: { records: 'unlocked' };
   };
   lock: { ask: { caller: Caller }; answer: { records: 'locked' } };
   /**
-   * Adds a way to open the vault; `using` is one that opens as much. A recovery code is made here and answered once; a new key
-   * file's text is the `secret`. Rejects `wrong-secret`.
+   * Adds a way to open the vault; `using` is one that opens as much. A recovery code is made here and answered once; the text of a
+   * new key file or credential is the `secret`. Rejects `wrong-secret`.
    */
   'slot.add': {
     ask: {
       caller: Caller;
-      using: { slot: 'passphrase' | 'recovery' | 'key-file'; secret: string };
-      kind: 'passphrase' | 'recovery' | 'key-file';
+      using: { slot: SlotKind; secret: string };
+      kind: SlotKind;
       opens: 'service' | 'both';
       secret?: string;
     };
@@ -152,11 +154,11 @@ export interface VaultOperations {
 
   /**
    * A new root, recovery code and key file: the old ones open nothing that is written from now on, and today's open no older
-   * backup. Passphrase slots go; add them again. `using` opens both halves. The code is answered once.
+   * backup. Passphrase and credential slots go; add them again. `using` opens both halves. The code is answered once.
    */
   'root.rotate': {
-    ask: { caller: Caller; using: { slot: 'passphrase' | 'recovery' | 'key-file'; secret: string } };
-    answer: { recoveryCode: string; passphrasesRemoved: number };
+    ask: { caller: Caller; using: { slot: SlotKind; secret: string } };
+    answer: { recoveryCode: string; passphrasesRemoved: number; credentialsRemoved: number };
   };
 
   // Retention and legal holds. What is older than its class's rule is destroyed, unless a hold keeps it.

@@ -8,6 +8,7 @@ export interface LocalVaultOptions {
   readonly dataFolder: string;
   /** The unattended slot's secret. */
   readonly keyFile: string;
+  readonly credentialsFolder?: string | undefined;
   /** Where signed audit heads are appended. */
   readonly headsFile: string;
   /** RAM-backed; play-out files go to `<spool>/out`. */

@@ -99,8 +99,8 @@ function rotate(core: InnerCore, { ask, heads, keyFile, old, halves, made }: Rot
   heads.rekey(signing.privateKey);
   core.journal.scrub(); // the old wraps must not stay readable in the journal
   core.epochs.renew();
-  const passphrases = before.filter(({ kind }) => kind === 'passphrase').length;
-  return { recoveryCode, passphrasesRemoved: passphrases };
+  const count = (kind: SlotKind) => before.filter((slot) => slot.kind === kind).length;
+  return { recoveryCode, passphrasesRemoved: count('passphrase'), credentialsRemoved: count('systemd-credential') };
 }
 
 interface Anew {

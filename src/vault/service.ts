@@ -1,7 +1,5 @@
 // The open vault: builds its parts in order, checks and recovers, answers operations, and closes cleanly.
-import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Database } from 'better-sqlite3';
 import { positionOf } from '../audit/head.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { codeOf, WardlineError } from '../kernel/errors.ts';
@@ -20,29 +18,26 @@ import { Door } from './door.ts';
 import { buildEngine, type InnerCore, VAULT_ACTOR } from './engine.ts';
 import { compareHeads, Heads, readHeads } from './heads.ts';
 import type { Intake } from './intake.ts';
-import { Keyring } from './keyring.ts';
 import { type AskContext, type Handlers, WithBody } from './operations.ts';
 import { people } from './people/people.ts';
 import { PlayoutFolder } from './playout.ts';
 import { readingHandlers } from './reading.ts';
 import { Retention } from './retention.ts';
-import { nextKeyFile, rotationHandlers, settleKeyFile } from './rotation.ts';
+import { rotationHandlers } from './rotation.ts';
 import { getClinic, settingsHandlers } from './settings.ts';
 import { slotHandlers } from './slot-operations.ts';
 import { renewLeaves, tlsHandlers } from './tls.ts';
+import { openUnattended, type UnattendedSecrets } from './unattended.ts';
 import { checkMutableRows, checkTrail } from './verify.ts';
 
-export interface VaultOptions {
+export interface VaultOptions extends UnattendedSecrets {
   readonly dataFolder: string;
-  readonly keyFile: string;
   readonly headsFile: string;
   readonly spoolFolder: string;
   readonly clock: Clock;
   readonly log: Logger;
   /** Opens the service half only, whatever the slot gives. */
   readonly startLocked: boolean;
-  /** The key file's text when it is not to be read from the file: a drill. */
-  readonly keySecret?: string | undefined;
   /** The vault alone was restarted: captures that ran may be taken up again. */
   readonly canResume: boolean;
   /** What certificates are to name; what they named before when absent. */
@@ -105,7 +100,7 @@ export class OpenVault implements AsyncDisposable {
         core,
         heads: this.#heads,
         headsFile,
-        keyFile,
+        secrets: options,
         adoption: this.#adoption,
         backups: this.#backups,
         problems: this.#problems,
@@ -122,7 +117,7 @@ export class OpenVault implements AsyncDisposable {
     try {
       const db = openDatabase(join(options.dataFolder, DATABASE_NAME), options.dataFolder);
       try {
-        const keyring = await openKeyring(db, options);
+        const keyring = await openUnattended(db, options);
         const listeners = new Set<NoticeListener>();
         const notify = (type: string, payload: object) => {
           for (const listener of listeners) listener({ type, payload });
@@ -283,39 +278,11 @@ export class OpenVault implements AsyncDisposable {
   }
 }
 
-/** Opens by the key file; when a rotation was cut off between its commit and the new file's getting its name, by that one. */
-async function openKeyring(db: Database, { keyFile, keySecret, startLocked }: VaultOptions): Promise<Keyring> {
-  if (keySecret !== undefined) return Keyring.open(db, 'key-file', keySecret, startLocked);
-  const next = nextKeyFile(keyFile);
-  try {
-    const keyring = await Keyring.open(db, 'key-file', readKeyFile(keyFile), startLocked);
-    settleKeyFile(keyFile, false);
-    return keyring;
-  } catch (thrown) {
-    if (!existsSync(next) || !['wrong-secret', 'key-file-missing'].includes(codeOf(thrown))) throw thrown;
-    const keyring = await Keyring.open(db, 'key-file', readKeyFile(next), startLocked);
-    settleKeyFile(keyFile, true);
-    return keyring;
-  }
-}
-
 function signingKey(core: InnerCore): Uint8Array {
   const found = core.records.get<{ privateKey: string }>('keys', 'audit-signing');
   if (found === undefined)
     throw new WardlineError('vault-damaged', 'The vault lacks its signing key; restore a backup.');
   return Buffer.from(found.value.privateKey, 'base64');
-}
-
-/** @throws WardlineError `key-file-missing` */
-function readKeyFile(path: string): string {
-  if (!existsSync(path)) {
-    throw new WardlineError('key-file-missing', `The key file ${path} is missing; put it back, or its disk.`);
-  }
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (cause) {
-    throw new WardlineError('key-file-missing', `The key file ${path} cannot be read; check its owner.`, { cause });
-  }
 }
 
 function missingRoot(generation: number): string {

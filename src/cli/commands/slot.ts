@@ -1,13 +1,14 @@
 // `wardline vault slot`: the ways to open the vault, one more, one less, one replaced, or all of them with a new root.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import { codeOf, WardlineError } from '../../kernel/errors.ts';
-import { newKeyFileText } from '../../vault/slots.ts';
+import { newKeyFileText, type SlotKind } from '../../vault/slots.ts';
 import { ask, confirm } from '../ask.ts';
 import { type CliContext, type OpenVault, openContext, openVault } from '../context.ts';
 import { show } from '../print.ts';
 
-type Kind = 'recovery' | 'passphrase' | 'key-file';
+const KINDS: readonly SlotKind[] = ['recovery', 'passphrase', 'key-file', 'systemd-credential'];
 
 interface Flags {
   readonly serviceOnly?: boolean;
@@ -22,7 +23,7 @@ interface Flags {
 export function addSlotCommands(vault: Command): void {
   const slot = vault.command('slot').description('The ways to open the vault; they change while it runs.');
   withUsing(slot.command('add <kind>'))
-    .description('Add a way: recovery, passphrase or key-file (with --file).')
+    .description('Add a way: recovery, passphrase, key-file (with --file) or systemd-credential.')
     .option('--file <file>', 'where the new key file is written')
     .option('--service-only', 'it opens the settings, not the records')
     .action((kind: string, options: Flags) => add(parseKind(kind), options));
@@ -46,16 +47,16 @@ function withUsing(command: Command): Command {
     .option('--json', 'print JSON');
 }
 
-async function add(kind: Kind, options: Flags): Promise<void> {
+async function add(kind: SlotKind, options: Flags): Promise<void> {
   const context = openContext();
   await using vault = await openVault(context);
-  const { recoveryCode, slotId } = await addSlot(context, vault, kind, options);
-  show(options.json, { slotId, recoveryCode }, () =>
-    [`The slot ${slotId} is there.`, ...codeLines(recoveryCode)].join('\n'),
+  const { recoveryCode, slotId, credential } = await addSlot(context, vault, kind, options);
+  show(options.json, { slotId, recoveryCode, credential }, () =>
+    [`The slot ${slotId} is there.`, ...codeLines(recoveryCode), ...credentialLines(credential)].join('\n'),
   );
 }
 
-async function addSlot(context: CliContext, vault: OpenVault, kind: Kind, options: Flags) {
+async function addSlot(context: CliContext, vault: OpenVault, kind: SlotKind, options: Flags) {
   const given = await proof(context, options);
   const opens = options.serviceOnly ? 'service' : 'both';
   const secret = await newSecret(kind, options.file);
@@ -68,7 +69,11 @@ async function addSlot(context: CliContext, vault: OpenVault, kind: Kind, option
     ...(secret !== undefined && { secret }),
   });
   if (kind === 'key-file' && options.file !== undefined) keep(options.file, secret ?? '');
-  return made;
+  if (kind !== 'systemd-credential') return { ...made, credential: undefined };
+  const name = `wardline-key-${made.slotId.slice(0, 8)}`;
+  const file = options.file ?? join(context.runtimeFolder, name);
+  keep(file, secret ?? '');
+  return { ...made, credential: { name, file } };
 }
 
 async function remove(slotId: string, options: Flags): Promise<void> {
@@ -87,16 +92,23 @@ async function rotate(slotId: string | undefined, options: Flags): Promise<void>
   const old = (await vault.ask('status', {})).slots.find(({ id }) => id === slotId);
   if (old === undefined)
     throw new WardlineError('slot-unknown', 'Name a slot of `wardline vault status`, or --all for every one.');
+  const question = `Replace the slot ${old.id} (${old.kind})? Its secret will not open this vault any more.`;
+  if (!(await confirm(question, options.yes))) throw new WardlineError('not-confirmed', 'Nothing was changed.');
   const serviceOnly = old.opens === 'service';
-  const { recoveryCode, slotId: newId } = await addSlot(context, vault, parseKind(old.kind), {
+  const {
+    recoveryCode,
+    slotId: newId,
+    credential,
+  } = await addSlot(context, vault, parseKind(old.kind), {
     ...options,
     serviceOnly,
   });
   await vault.ask('slot.remove', { caller: context.caller, slotId: old.id });
-  show(options.json, { slotId: newId, recoveryCode }, () =>
+  show(options.json, { slotId: newId, recoveryCode, credential }, () =>
     [
       `The slot ${newId} is in its place. Destroy the old secret: it still opens backups of before.`,
       ...codeLines(recoveryCode),
+      ...credentialLines(credential),
     ].join('\n'),
   );
 }
@@ -114,6 +126,9 @@ async function rotateAll(options: Flags): Promise<void> {
       `The vault has a new root, and ${context.bootstrap.keyFile} is the new key file.`,
       ...codeLines(made.recoveryCode),
       ...(made.passphrasesRemoved > 0 ? [`${made.passphrasesRemoved} passphrase slots are gone; add them again.`] : []),
+      ...(made.credentialsRemoved > 0
+        ? [`${made.credentialsRemoved} systemd credentials open nothing any more; add them again.`]
+        : []),
       'Now: destroy the old recovery code and copies of the old key file, and run `wardline backup create` for every target.',
     ].join('\n'),
   );
@@ -123,14 +138,15 @@ async function rotateAll(options: Flags): Promise<void> {
 async function proof(
   { bootstrap }: CliContext,
   { keyFile, passphrase }: Flags,
-): Promise<{ slot: Kind; secret: string }> {
+): Promise<{ slot: SlotKind; secret: string }> {
   if (keyFile) return { slot: 'key-file', secret: readKey(bootstrap.keyFile) };
   if (passphrase) return { slot: 'passphrase', secret: await ask('Passphrase: ', { isSecret: true }) };
   return { slot: 'recovery', secret: await ask('Recovery code of now: ', { isSecret: true }) };
 }
 
-async function newSecret(kind: Kind, file: string | undefined): Promise<string | undefined> {
+async function newSecret(kind: SlotKind, file: string | undefined): Promise<string | undefined> {
   if (kind === 'recovery') return undefined;
+  if (kind === 'systemd-credential') return newKeyFileText();
   if (kind === 'passphrase') {
     const first = await ask('New passphrase: ', { isSecret: true });
     if (first === (await ask('Once more: ', { isSecret: true }))) return first;
@@ -159,9 +175,25 @@ function readKey(file: string): string {
   }
 }
 
-function parseKind(kind: string): Kind {
-  if (kind === 'recovery' || kind === 'passphrase' || kind === 'key-file') return kind;
-  throw new WardlineError('slot-kind', `'${kind}' is no kind of slot; use recovery, passphrase or key-file.`);
+function parseKind(kind: string): SlotKind {
+  const known = KINDS.find((each) => each === kind);
+  if (known !== undefined) return known;
+  throw new WardlineError('slot-kind', `'${kind}' is no kind of slot; use ${KINDS.join(', ')}.`);
+}
+
+/** The key is on RAM in clear until systemd has sealed it. */
+function credentialLines(credential: { readonly name: string; readonly file: string } | undefined): string[] {
+  if (credential === undefined) return [];
+  const { name, file } = credential;
+  return [
+    '',
+    `Its key is in ${file}, in clear. As root, seal it to this machine (its TPM2, where it has one), and destroy it:`,
+    `  systemd-creds encrypt --with-key=auto --name=${name} ${file} /etc/credstore.encrypted/${name}`,
+    `  shred -u ${file}`,
+    'and name it in the unit of the appliance, under [Service]; from its next start on the vault opens with it:',
+    `  LoadCredentialEncrypted=${name}`,
+    'Once it has started so, remove the key-file slot: wardline vault slot remove <slot>',
+  ];
 }
 
 function codeLines(recoveryCode: string | undefined): string[] {

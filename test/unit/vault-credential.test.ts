@@ -1,0 +1,115 @@
+// The systemd-credential slot: a unit's credentials folder opens the vault with nobody there; slots come, go and are replaced while it runs.
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { createLogger } from '../../src/kernel/logger.ts';
+import { OpenVault } from '../../src/vault/service.ts';
+import { newKeyFileText } from '../../src/vault/slots.ts';
+import { CALLER, type Folders, LOCAL, makeVault, newFolders, openVault } from '../support/vault-bench.ts';
+
+const log = createLogger({ role: 'vault', level: 'silent' });
+
+function openWith(folders: Folders, credentialsFolder: string): Promise<OpenVault> {
+  return OpenVault.open({
+    ...folders,
+    credentialsFolder,
+    clock: systemClock,
+    log,
+    startLocked: false,
+    canResume: false,
+  });
+}
+
+t.test(
+  'a credential opens the vault without a key file, and is added, replaced and removed while it runs',
+  async (t) => {
+    using folders = newFolders('/dev/shm');
+    const { recoveryCode } = await makeVault(folders);
+    const credentials = join(folders.root, 'credentials');
+    mkdirSync(credentials);
+    const using_ = { slot: 'recovery', secret: recoveryCode } as const;
+    const [first, second] = [newKeyFileText(), newKeyFileText()];
+    const add = { caller: CALLER, using: using_, kind: 'systemd-credential', opens: 'both' } as const;
+    {
+      await using vault = await openVault(folders);
+      await vault.ask('slot.add', { ...add, secret: first });
+      const { slots } = await vault.ask('status', {});
+      await vault.ask('slot.remove', {
+        caller: CALLER,
+        slotId: slots.find(({ kind }) => kind === 'key-file')?.id ?? '',
+      });
+    }
+    renameSync(folders.keyFile, `${folders.keyFile}.away`);
+    await t.rejects(openVault(folders), { code: 'key-file-missing' }, 'without the credential nothing opens it');
+    writeFileSync(join(credentials, 'wardline-key-first'), first);
+    writeFileSync(join(credentials, 'wardline-key-broken'), 'no key at all');
+    writeFileSync(join(credentials, 'another'), second);
+    {
+      await using vault = await openWith(folders, credentials);
+      const cli = { role: 'cli', persons: new Map<string, string>() };
+      const ask = async (name: 'status' | 'lock' | 'unlock', given: object) =>
+        (await vault.answer(name, given as never, new Uint8Array(0), cli)).answer;
+      t.match(await ask('status', {}), { records: 'unlocked', problems: [] });
+      await ask('lock', { caller: LOCAL });
+      t.match(await ask('unlock', { caller: LOCAL, slot: 'systemd-credential', secret: '' }), { records: 'unlocked' });
+      const { slots } = (await ask('status', {})) as { slots: { id: string; kind: string }[] };
+      const old = slots.find(({ kind }) => kind === 'systemd-credential')?.id ?? '';
+      const controller = { role: 'controller' };
+      const nothing = new Uint8Array(0);
+      const remove = () => vault.answer('slot.remove', { caller: CALLER, slotId: old }, nothing, controller);
+      await t.rejects(remove(), { code: 'last-slot' }, 'the last one to start with stays');
+      await vault.answer('slot.add', { ...add, secret: second }, nothing, controller);
+      await remove();
+    }
+    await t.rejects(
+      openWith(folders, credentials),
+      { code: 'key-file-missing' },
+      'the removed credential opens nothing',
+    );
+    writeFileSync(join(credentials, 'wardline-key-second'), second);
+    {
+      await using vault = await openWith(folders, credentials);
+      const made = await vault.answer('root.rotate', { caller: CALLER, using: using_ }, new Uint8Array(0), {
+        role: 'controller',
+      });
+      t.match(made.answer, { credentialsRemoved: 1, passphrasesRemoved: 0 });
+    }
+    await using vault = await openWith(folders, credentials);
+    t.match((await vault.answer('status', {}, new Uint8Array(0), { role: 'main' })).answer, {
+      problems: [],
+      slots: [{ kind: 'key-file' }, { kind: 'recovery' }],
+    });
+  },
+);
+
+t.test('the command line makes the slot, keeps its key on RAM alone, and prints the line that seals it', async (t) => {
+  using folders = newFolders('/dev/shm');
+  const env = { ...process.env, WARDLINE_VAR: join(folders.root, 'var'), XDG_RUNTIME_DIR: folders.root };
+  const run = (...args: string[]) =>
+    spawnSync(process.execPath, ['src/cli/main.ts', ...args], { env, encoding: 'utf8', input: '' });
+  const init = run('init', '--json');
+  t.equal(init.status, 0, init.stderr);
+  const added = run('vault', 'slot', 'add', 'systemd-credential', '--key-file', '--yes');
+  t.equal(added.status, 0, added.stderr);
+  const [, name = '', file = '', sealed = ''] =
+    /systemd-creds encrypt --with-key=auto --name=(\S+) (\S+) (\S+)/.exec(added.stdout) ?? [];
+  t.match(name, /^wardline-key-[a-z2-7]{8}$/);
+  t.equal(sealed, `/etc/credstore.encrypted/${name}`);
+  t.match(added.stdout, `LoadCredentialEncrypted=${name}`);
+  t.notMatch(added.stdout, /wardline-key-1:/, 'the key itself is not printed');
+  t.match(readFileSync(file, 'utf8'), /^wardline-key-1:/);
+  t.ok(file.startsWith('/dev/shm/'), 'it lies on RAM');
+
+  const credentials = join(folders.root, 'credentials');
+  mkdirSync(credentials);
+  renameSync(file, join(credentials, name));
+  rmSync(join(folders.root, 'var', 'keys', 'wardline.key'));
+  t.equal(run('vault', 'status').status, 1);
+  const opened = spawnSync(process.execPath, ['src/cli/main.ts', 'vault', 'status', '--json'], {
+    env: { ...env, CREDENTIALS_DIRECTORY: credentials },
+    encoding: 'utf8',
+  });
+  t.match(JSON.parse(opened.stdout), { records: 'unlocked', problems: [] });
+});
