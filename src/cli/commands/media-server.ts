@@ -9,6 +9,7 @@ import { codeOf, WardlineError } from '../../kernel/errors.ts';
 import { isIP } from '../../kernel/ip.ts';
 import { createLogger } from '../../kernel/logger.ts';
 import type { AudioCodec } from '../../protocol/sdp/audio.ts';
+import { ALL_CODECS } from '../../protocol/sdp/codecs.ts';
 import { type Place, parsePlace, writtenPlace } from '../place.ts';
 
 interface Options {
@@ -22,7 +23,6 @@ interface Options {
   readonly log: 'silent' | 'error' | 'warn' | 'info' | 'debug';
 }
 
-const CODECS: readonly AudioCodec[] = ['PCMU', 'PCMA', 'G722'];
 const HELP = `
 Applications connect with \`mrf.connect({ address: '127.0.0.1', port: 8021, secret: 'S' })\`, as to FreeSWITCH;
 the SIP profile that they find is drachtio_mrf. Only calls whose controller is on this machine are taken.
@@ -124,8 +124,8 @@ function parseAddress(text: string): string {
 
 function parseCodecs(text: string): AudioCodec[] {
   return text.split(',').map((name) => {
-    const codec = CODECS.find((each) => each === name.trim().toUpperCase());
-    if (codec === undefined) throw new InvalidArgumentError(`Choose among ${CODECS.join(', ')}.`);
+    const codec = ALL_CODECS.find((each) => each.toUpperCase() === name.trim().toUpperCase());
+    if (codec === undefined) throw new InvalidArgumentError(`Choose among ${ALL_CODECS.join(', ')}.`);
     return codec;
   });
 }

@@ -1,6 +1,6 @@
 // One INVITE's life: audio leg, offer and answer, dialog, channel, and the event socket toward whoever controls it.
 import { randomInt } from 'node:crypto';
-import type { AudioCodec } from '../../protocol/sdp/audio.ts';
+import { ALL_CODECS } from '../../protocol/sdp/codecs.ts';
 import type { AudioNegotiation, Negotiated } from '../../protocol/sdp/negotiation.ts';
 import { createAudioNegotiation } from '../../protocol/sdp/negotiation.ts';
 import type { SipRequest } from '../../protocol/sip/message.ts';
@@ -17,8 +17,6 @@ import { EventSocket } from './event-socket.ts';
 import type { MediaHost } from './host.ts';
 import { PROFILE } from './status-text.ts';
 
-/** What is not offered is still taken from a peer that offers nothing else. */
-const ALL_CODECS: readonly AudioCodec[] = ['PCMU', 'PCMA', 'G722'];
 /** How long a controller may take to be reached. */
 const CONNECT_TIMEOUT_MS = 2_000;
 

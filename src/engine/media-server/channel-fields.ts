@@ -1,5 +1,7 @@
 // The headers that say what a channel is, in FreeSWITCH's order: caller profile, states, codecs, variables.
+import type { AudioCodec } from '../../protocol/sdp/audio.ts';
 import type { Fields } from './event-hub.ts';
+import { toldCodec } from './told-codec.ts';
 import type { Variables } from './variables.ts';
 
 export type CallState = 'DOWN' | 'RINGING' | 'ACTIVE' | 'HELD' | 'UNHELD' | 'HANGUP';
@@ -35,7 +37,7 @@ export interface ChannelFacts {
   readonly state: ChannelState;
   readonly callState: CallState;
   readonly hangupCause: string | undefined;
-  readonly codec: string;
+  readonly codec: AudioCodec;
   /** The channel it is bridged to. */
   readonly other: ChannelFacts | undefined;
   readonly isOriginator: boolean;
@@ -80,11 +82,12 @@ function stateFields(facts: ChannelFacts): Fields {
   ];
 }
 
-function codecFields(prefix: string, codec: string): Fields {
+function codecFields(prefix: string, codec: AudioCodec): Fields {
+  const { name, rate, bitrate } = toldCodec(codec);
   return [
-    [`${prefix}-Name`, codec],
-    [`${prefix}-Rate`, codec === 'G722' ? '16000' : '8000'],
-    [`${prefix}-Bit-Rate`, '64000'],
+    [`${prefix}-Name`, name],
+    [`${prefix}-Rate`, String(rate)],
+    [`${prefix}-Bit-Rate`, String(bitrate)],
   ];
 }
 

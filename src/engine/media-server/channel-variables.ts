@@ -5,6 +5,7 @@ import type { SipRequest } from '../../protocol/sip/message.ts';
 import { parseNameAddr, parseUri, type SipUri } from '../../protocol/sip/uri.ts';
 import type { Arrival } from '../runtime/sip-stack.ts';
 import { PROFILE } from './status-text.ts';
+import { toldCodec } from './told-codec.ts';
 
 type Values = Readonly<Record<string, string | number | undefined>>;
 
@@ -76,26 +77,25 @@ export function mediaVariables(
 }
 
 function codecVariables({ codec, payloadTypes, telephoneEvent, direction, packetMs = 20 }: NegotiatedAudio): Values {
-  const rate = codec === 'G722' ? 16_000 : 8000;
-  const module = codec === 'G722' ? 'mod_spandsp' : 'CORE_PCM_MODULE';
+  const { name, module, clockRate, rate, channels, bitrate } = toldCodec(codec);
   return {
-    ep_codec_string: `${module}.${codec}@8000h@${packetMs}i@64000b`,
+    ep_codec_string: `${module}.${name}@${clockRate}h@${packetMs}i@${bitrate}b`,
     rtp_use_codec_string: 'PCMU,PCMA',
     remote_video_media_flow: 'inactive',
     remote_text_media_flow: 'inactive',
     remote_audio_media_flow: direction,
     audio_media_flow: direction,
     rtp_audio_recv_pt: payloadTypes.receive,
-    rtp_use_codec_name: codec,
-    rtp_use_codec_rate: 8000,
+    rtp_use_codec_name: name,
+    rtp_use_codec_rate: clockRate,
     rtp_use_codec_ptime: packetMs,
-    rtp_use_codec_channels: 1,
-    rtp_last_audio_codec_string: `${codec}@8000h@${packetMs}i@1c`,
-    read_codec: codec,
-    original_read_codec: codec,
+    rtp_use_codec_channels: channels,
+    rtp_last_audio_codec_string: `${name}@${clockRate}h@${packetMs}i@${channels}c`,
+    read_codec: name,
+    original_read_codec: name,
     read_rate: rate,
     original_read_rate: rate,
-    write_codec: codec,
+    write_codec: name,
     write_rate: rate,
     dtmf_type: telephoneEvent === undefined ? 'info' : 'rfc2833',
     rtp_use_timer_name: 'soft',

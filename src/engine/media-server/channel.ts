@@ -1,6 +1,7 @@
 // One call as FreeSWITCH sees it: states, variables, the stack of running applications, digits, audio a tick at a time, one ending.
 
 import type { EventFields } from '../../protocol/event-socket/frame.ts';
+import type { AudioCodec } from '../../protocol/sdp/audio.ts';
 import type { StartApplication } from './application.ts';
 import type { Run, RunStyle } from './application-stack.ts';
 import { ApplicationStack, executeFields, publishComplete } from './application-stack.ts';
@@ -26,7 +27,7 @@ export interface ChannelOptions {
   readonly callerAddress: string;
   readonly destination: string;
   readonly name: string;
-  readonly codec: string;
+  readonly codec: AudioCodec;
   /** The call is about to end and nothing was told yet. */
   readonly onHangup?: () => void;
   /** Ends the SIP dialog, unless it was the one that ended. */
@@ -48,7 +49,7 @@ export class Channel {
   readonly applications: ApplicationStack;
   /** Silences what is heard from the party: `set_mute read true`. */
   isReadMuted = false;
-  codec: string;
+  codec: AudioCodec;
   bridge: Bridge | undefined;
   /** What was heard from the party in this tick. */
   heard: Int16Array;

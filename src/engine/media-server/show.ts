@@ -3,6 +3,7 @@ import { splitWords } from '../../protocol/event-socket/arguments.ts';
 import type { ApiContext } from './api-command.ts';
 import { usageOf } from './api-command.ts';
 import type { Channel } from './channel.ts';
+import { toldCodec } from './told-codec.ts';
 
 type Row = Readonly<Record<string, string>>;
 
@@ -88,8 +89,9 @@ function identityRow(channel: Channel): Row {
 
 function channelRow(channel: Channel): Row {
   const { codec, callState, callerAddress, destination, other } = channel.facts();
-  const rate = String(channel.leg.rate);
-  const bits = channel.variables.get('read_bit_rate') ?? '64000';
+  const told = toldCodec(codec);
+  const rate = String(told.rate);
+  const bits = String(told.bitrate);
   return {
     ...identityRow(channel),
     application: channel.variables.get('current_application') ?? '',
@@ -97,10 +99,10 @@ function channelRow(channel: Channel): Row {
     application_data: '',
     dialplan: 'XML',
     context: 'mrf',
-    read_codec: codec,
+    read_codec: told.name,
     read_rate: rate,
     read_bit_rate: bits,
-    write_codec: codec,
+    write_codec: told.name,
     write_rate: rate,
     write_bit_rate: bits,
     secure: channel.variables.get('rtp_secure_media_negotiated') === undefined ? '' : 'srtp',
