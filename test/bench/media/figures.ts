@@ -1,0 +1,64 @@
+// What a benchmark says: percentiles of many figures in little memory, the CPU and memory of processes, and lines with their aims beside them.
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { cpus, loadavg } from 'node:os';
+
+/** Clock ticks a second in /proc (CLK_TCK on Linux). */
+const TICKS_A_SECOND = 100;
+
+/** Milliseconds counted in steps of 0.1 ms, up to 10 s. */
+export class Lateness {
+  readonly #counts = new Uint32Array(100_001);
+  #total = 0;
+  worst = 0;
+
+  note(ms: number): void {
+    this.#counts[Math.min(100_000, Math.max(0, Math.ceil(ms * 10)))]! += 1;
+    this.#total++;
+    if (ms > this.worst) this.worst = ms;
+  }
+
+  at(share: number): number {
+    let left = Math.ceil(this.#total * share);
+    for (let step = 0; step < this.#counts.length; step++) {
+      left -= this.#counts[step] ?? 0;
+      if (left <= 0) return step / 10;
+    }
+    return this.worst;
+  }
+}
+
+export function percentile(figures: readonly number[], share: number): number {
+  const sorted = figures.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+}
+
+/** CPU seconds that the processes have spent so far, all of their threads. */
+export function cpuSeconds(pids: readonly number[]): number {
+  let ticks = 0;
+  for (const pid of pids) {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+    ticks += Number(fields[11]) + Number(fields[12]);
+  }
+  return ticks / TICKS_A_SECOND;
+}
+
+/** Resident megabytes. */
+export function residentMb(pids: readonly number[]): number {
+  const kilobytes = pids.map((pid) => /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+  return kilobytes.reduce((sum, each) => sum + Number(each ?? 0), 0) / 1024;
+}
+
+export function say(what: string, value: string, aim = ''): void {
+  process.stdout.write(`${what.padEnd(62)} ${value.padStart(24)}${aim === '' ? '' : `   aim ${aim}`}\n`);
+}
+
+/** What the figures were seen on. */
+export function sayWhere(): void {
+  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
+  const changed = execFileSync('git', ['status', '--porcelain', '--', 'src'], { encoding: 'utf8' }).trim();
+  const machine = `${cpus().length} × ${cpus()[0]?.model.trim()}, load ${loadavg()[0]?.toFixed(2)}`;
+  process.stdout.write(
+    `commit ${commit}${changed === '' ? '' : ' and changes'}, node ${process.version}, ${machine}\n`,
+  );
+}
