@@ -133,7 +133,7 @@ t.test(
     await told;
     const invite = server.requests[0]!;
     t.match(invite.request.headers.get('via'), /^SIP\/2\.0\/UDP 127\.0\.0\.1:\d+;rport=\d+;branch=z9hG4bK[0-9a-f]+$/);
-    t.equal(invite.arrival.bytes, sent.bytes);
+    t.equal(invite.arrival.bytes, sent.wire.length);
     const stray = client.next();
     for (const [status, tag] of [
       [100, ''],

@@ -2,7 +2,6 @@
 import { NOK, responseEcho } from '../../protocol/drachtio-wire/leader.ts';
 import { parseCSeq, tagOf } from '../../protocol/sip/fields.ts';
 import type { SipResponse } from '../../protocol/sip/message.ts';
-import { serialise } from '../../protocol/sip/serialise.ts';
 import { splitList } from '../../protocol/sip/uri.ts';
 import { resendUntilAck } from './ack-wait.ts';
 import type { AppConnection, AppSipMessage } from './app-port.ts';
@@ -78,7 +77,7 @@ export class Answers {
     }
     if (status > 100) incoming.isTagFixed = true;
     const dialogId = this.#settle(incoming, response, parts);
-    this.#echo(message.id, app, incoming, response, sent.bytes, dialogId);
+    this.#echo(message.id, app, incoming, sent, status, dialogId);
   }
 
   /** What an answer changes; returns the dialog id for its echo. */
@@ -121,15 +120,15 @@ export class Answers {
     replyTo: string,
     app: AppConnection,
     incoming: Incoming,
-    response: SipResponse,
-    bytes: number,
+    sent: Uint8Array,
+    status: number,
     dialogId: string,
   ): void {
     const { flow } = incoming.transaction.arrival;
-    const isMuted = response.status >= 200 && incoming.request.method !== 'INVITE';
-    const meta = metaOfArrival(this.#context, { flow, bytes });
+    const isMuted = status >= 200 && incoming.request.method !== 'INVITE';
+    const meta = metaOfArrival(this.#context, { flow, bytes: sent.length });
     const shown = isMuted ? { ...meta, protocol: '' } : meta;
-    app.send((id) => responseEcho(id, replyTo, shown, incoming.id, dialogId), serialise(response));
+    app.send((id) => responseEcho(id, replyTo, shown, incoming.id, dialogId), sent);
   }
 
   #makeDialog(incoming: Incoming, response: SipResponse, isOk: boolean): void {

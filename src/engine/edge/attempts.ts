@@ -66,8 +66,8 @@ class Attempts implements ClientTransaction {
     return this.#current.request;
   }
 
-  get bytes(): number {
-    return this.#current.bytes;
+  get wire(): Uint8Array {
+    return this.#current.wire;
   }
 
   get flow(): ClientTransaction['flow'] {

@@ -1,6 +1,6 @@
 // The SIP edge: phones, carriers and the media server on one side, applications speaking drachtio's wire on the other.
-import { randomBytes } from 'node:crypto';
 import { codeOf, WardlineError } from '../../kernel/errors.ts';
+import { pooledRandom } from '../../kernel/random.ts';
 import { localAddressFor } from '../runtime/addresses.ts';
 import { Locator } from '../runtime/locator.ts';
 import type { StackObserver } from '../runtime/observer.ts';
@@ -67,7 +67,7 @@ class RunningEdge implements Edge {
 
   constructor(options: EdgeOptions) {
     this.#options = options;
-    const { clock, random = randomBytes, resolver = systemResolver() } = options;
+    const { clock, random = pooledRandom(), resolver = systemResolver() } = options;
     const limits = { ...defaultEdgeLimits, ...options.limits };
     this.#stack = this.#createStack(random);
     this.#traces = new SipTraces(clock);

@@ -1,7 +1,6 @@
 // What the edge says by itself in a dialog: a BYE nobody asked for, of which the application is told as `unsolicited`.
 import { sipLeader } from '../../protocol/drachtio-wire/leader.ts';
 import type { SipRequest } from '../../protocol/sip/message.ts';
-import { serialise } from '../../protocol/sip/serialise.ts';
 import { sendRequest } from './attempts.ts';
 import { cdrStop } from './cdr.ts';
 import type { EdgeContext } from './context.ts';
@@ -29,10 +28,10 @@ async function send(context: EdgeContext, dialog: Dialog, request: SipRequest, r
   const sent = await sendRequest(context, route, () => request, { onResponse() {}, onFailure() {} });
   counters.add('messagesOut');
   const { host, port } = sent.flow.local;
-  const meta = { bytes: sent.bytes, protocol: sent.flow.transport, address: host, port, atMs: clock.now() };
+  const meta = { bytes: sent.wire.length, protocol: sent.flow.transport, address: host, port, atMs: clock.now() };
   if (reason === undefined) return;
   const isExpired = reason === 'Session timer expired';
   cdrStop(context, 'application', isExpired ? 'session-expired' : 'system-initiated-termination', sent.request);
   if (!dialog.app.isOpen) return;
-  dialog.app.send((id) => sipLeader(id, 'application', meta, 'unsolicited', dialog.id), serialise(sent.request));
+  dialog.app.send((id) => sipLeader(id, 'application', meta, 'unsolicited', dialog.id), sent.wire);
 }

@@ -15,10 +15,11 @@ export interface Place {
 /** The edge writes these itself, whatever an application says. */
 const DROPPED = new Set(['via', 'route', 'rseq', 'record-route', 'content-length']);
 
-/** Spellings that capitals after each hyphen do not give. */
+/** Spellings that capitals after each hyphen do not give, and those that nearly every message needs. */
 const SPELLINGS: ReadonlyMap<string, string> = new Map(
   ['Call-ID', 'CSeq', 'MIME-Version', 'WWW-Authenticate', 'RAck', 'RSeq', 'SIP-ETag', 'SIP-If-Match', 'Min-SE']
-    .concat(['Content-ID', 'P-DCS-LAES', 'Alert-Info'])
+    .concat(['Content-ID', 'P-DCS-LAES', 'Alert-Info', 'Contact', 'Expires', 'Date', 'Allow', 'Supported', 'Require'])
+    .concat(['User-Agent', 'Server', 'Content-Type', 'Max-Forwards', 'From', 'To'])
     .map((name) => [name.toLowerCase(), name]),
 );
 
@@ -28,11 +29,15 @@ export function findHeader(sip: AppSip, name: string): string | undefined {
 
 /** `foo-bar` → `Foo-Bar`; `X-…` stays as written. */
 export function canonicalName(name: string): string {
-  if (/^x-/i.test(name)) return name;
+  if (isExtension(name)) return name;
   const key = headerKey(name);
   return (
     SPELLINGS.get(key) ?? key.replace(/(^|-)([a-z])/g, (_, hyphen: string, char: string) => hyphen + char.toUpperCase())
   );
+}
+
+function isExtension(name: string): boolean {
+  return (name[0] === 'x' || name[0] === 'X') && name[1] === '-';
 }
 
 /** The application's headers for the wire, without those in `taken`, which the caller writes. */

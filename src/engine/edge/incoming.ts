@@ -131,7 +131,7 @@ export class IncomingTable {
     else cdrStop(this.#context, 'application', 'call-rejected', response);
   }
 
-  send(transaction: ServerTransaction, response: SipResponse): { readonly bytes: number } | undefined {
+  send(transaction: ServerTransaction, response: SipResponse): Uint8Array | undefined {
     const sent = transaction.respond(response);
     if (sent === undefined) return undefined;
     const { counters, guard } = this.#context;

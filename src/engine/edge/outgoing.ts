@@ -71,8 +71,8 @@ export class OutgoingTable {
     });
     outgoing.client = client;
     counters.add('messagesOut');
-    const meta = metaOfSentRequest(this.#context, client.flow, client.bytes);
-    app.send((id) => requestEcho(id, replyTo, meta, outgoing.id), serialise(client.request));
+    const meta = metaOfSentRequest(this.#context, client.flow, client.wire.length);
+    app.send((id) => requestEcho(id, replyTo, meta, outgoing.id), client.wire);
     if (method === 'INVITE' && dialog?.state === 'early') cdrAttempt(this.#context, 'application', client.request);
     else if (method === 'BYE') cdrStop(this.#context, 'application', 'normal-release', client.request);
     const waiting = early;

@@ -28,10 +28,9 @@ type Headers = Parameters<ClientTransaction['cancel']>[0];
 
 export class RunningClientTransaction implements ClientTransaction {
   readonly request: SipRequest;
-  readonly bytes: number;
+  readonly wire: Uint8Array;
   readonly flow: LiveFlow;
   readonly branch: string;
-  readonly #wire: Uint8Array;
   readonly #events: ClientEvents;
   readonly #owner: ClientOwner;
   readonly #driver: TransactionDriver;
@@ -43,8 +42,7 @@ export class RunningClientTransaction implements ClientTransaction {
 
   constructor(request: SipRequest, branch: string, flow: LiveFlow, events: ClientEvents, owner: ClientOwner) {
     this.request = request;
-    this.#wire = serialise(request);
-    this.bytes = this.#wire.length;
+    this.wire = serialise(request);
     this.flow = flow;
     this.branch = branch;
     this.#events = events;
@@ -100,8 +98,8 @@ export class RunningClientTransaction implements ClientTransaction {
 
   #perform(effect: Effect): void {
     if (effect === 'send' || effect === 'resend') {
-      this.#owner.sent(this.#wire, this.flow, effect === 'resend');
-      this.flow.send(this.#wire, this.transportFailed);
+      this.#owner.sent(this.wire, this.flow, effect === 'resend');
+      this.flow.send(this.wire, this.transportFailed);
     } else if (effect === 'report-timeout') this.#events.onFailure('timeout');
     // Who has the final answer is not told that its ACK could not leave.
     else if (effect === 'report-transport-error') {

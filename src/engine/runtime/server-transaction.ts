@@ -56,13 +56,13 @@ export class RunningServerTransaction implements ServerTransaction {
     return this.#driver.isOver;
   }
 
-  respond(response: SipResponse): { readonly bytes: number } | undefined {
+  respond(response: SipResponse): Uint8Array | undefined {
     const bytes = serialise(response);
     const before = this.#last;
     this.#last = bytes;
     if (this.#driver.feed(inputOf(response.status))) {
       if (isGrant(this.request, response.status)) this.flow.prove();
-      return { bytes: bytes.length };
+      return bytes;
     }
     this.#last = before;
     return undefined;

@@ -101,10 +101,10 @@ export interface ServerTransaction {
   readonly toTag: string;
   /**
    * Sends a response; the stack resends it as its timers ask. A 2xx to INVITE may be passed again to resend it: that timing
-   * is the caller's (RFC 3261 §13.3.1.4). Returns the size as sent, or undefined when that answer has no place any more: the
+   * is the caller's (RFC 3261 §13.3.1.4). Returns what was put on the wire, or undefined when that answer has no place any more: the
    * transaction is over, or a final answer was given. Sends no 100 by itself, and adds no To tag.
    */
-  respond(response: SipResponse): { readonly bytes: number } | undefined;
+  respond(response: SipResponse): Uint8Array | undefined;
   readonly isOver: boolean;
   /** Called once at the end, which may come within `respond`. `timeout`: no ACK came to a final non-2xx. */
   onEnd: ((ending: TransactionEnding) => void) | undefined;
@@ -126,7 +126,7 @@ export type ClientFailure = 'timeout' | 'transport-error' | 'flow-failed';
 export interface ClientTransaction {
   /** As put on the wire, with its Via. */
   readonly request: SipRequest;
-  readonly bytes: number;
+  readonly wire: Uint8Array;
   readonly flow: Flow;
   /** Sends CANCEL for this INVITE, now or, as RFC 3261 §9.1 asks, once a provisional has come. */
   cancel(headers?: ReadonlyArray<readonly [name: string, value: string]>): void;

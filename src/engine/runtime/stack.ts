@@ -1,8 +1,8 @@
 // The SIP stack: transports and transactions behind one interface.
-import { randomBytes } from 'node:crypto';
 import { isIPv6 } from 'node:net';
 import type { Clock } from '../../kernel/clock.ts';
 import { WardlineError } from '../../kernel/errors.ts';
+import { pooledRandom } from '../../kernel/random.ts';
 import type { SipRequest } from '../../protocol/sip/message.ts';
 import { serialise } from '../../protocol/sip/serialise.ts';
 import { Connections } from './connections.ts';
@@ -54,7 +54,7 @@ class RunningSipStack implements SipStack {
 
   constructor(
     events: StackEvents & StackObserver,
-    { clock, random = randomBytes, limits, trust, onThrow }: StackOptions,
+    { clock, random = pooledRandom(), limits, trust, onThrow }: StackOptions,
   ) {
     this.#clock = clock;
     this.#limits = { ...defaultStackLimits, ...limits };

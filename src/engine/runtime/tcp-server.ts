@@ -101,6 +101,11 @@ export async function connectTcp(
 function wrap(socket: Socket, limits: TcpLimits): TcpConnection {
   socket.setNoDelay(true);
   socket.setKeepAlive(true, KEEP_ALIVE_MS);
+  let isGathering = false;
+  const leave = () => {
+    isGathering = false;
+    socket.uncork();
+  };
   const connection: TcpConnection = {
     local: { host: plainAddress(socket.localAddress), port: socket.localPort ?? 0 },
     remote: { host: plainAddress(socket.remoteAddress), port: socket.remotePort ?? 0 },
@@ -114,11 +119,20 @@ function wrap(socket: Socket, limits: TcpLimits): TcpConnection {
     onClose: undefined,
     write(bytes) {
       if (socket.destroyed || !socket.writable) return;
+      // What is said in one turn of the event loop leaves in one piece: a system call costs more than a frame.
+      if (!isGathering) {
+        isGathering = true;
+        socket.cork();
+        setImmediate(leave);
+      }
       socket.write(bytes);
       if (socket.writableLength > limits.maxWaitingBytes) socket.destroy();
     },
     end: () => void socket.end(),
-    destroy: () => void socket.destroy(),
+    destroy() {
+      if (isGathering) leave();
+      socket.destroy();
+    },
   };
   socket.on('data', (chunk: Uint8Array) => connection.onData?.(chunk));
   socket.on('error', () => socket.destroy());

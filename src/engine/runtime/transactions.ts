@@ -11,7 +11,7 @@ import { RunningClientTransaction } from './client-transaction.ts';
 import type { LiveFlow } from './flow.ts';
 import type { StackLimits } from './limits.ts';
 import type { StackObserver } from './observer.ts';
-import { RunningServerTransaction } from './server-transaction.ts';
+import { RunningServerTransaction, type ServerOwner } from './server-transaction.ts';
 import { type ClientEvents, type ClientFailure, defaultPort, type HostPort, type StackEvents } from './sip-stack.ts';
 
 const BRANCH_BYTES = 12;
@@ -36,10 +36,20 @@ export class Transactions {
   readonly #options: TransactionsOptions;
   readonly #clients = new Map<string, RunningClientTransaction>();
   readonly #servers = new Map<string, RunningServerTransaction>();
+  /** Of them all: one for each would be most of what an answered request keeps. */
+  readonly #serverOwner: ServerOwner;
 
   constructor(options: TransactionsOptions) {
     this.clock = options.clock;
     this.#options = options;
+    this.#serverOwner = {
+      clock: this.clock,
+      newTag: () => this.#newTag(),
+      sendResponse: (bytes, sender) => this.#sendResponse(bytes, sender),
+      began: (transaction) => options.events.onRequest(transaction),
+      passAck: (ack, from) => options.events.onAck(ack, from),
+      over: (ended) => this.#servers.delete(ended.key),
+    };
   }
 
   get size(): number {
@@ -56,7 +66,7 @@ export class Transactions {
     events.received?.(message, flow);
     const via = topVia(message);
     const cseq = cseqOf(message);
-    const flaw = findFlaw(message);
+    const flaw = findFlaw(message, via, cseq);
     if (via === undefined || cseq === undefined || flaw !== undefined) {
       this.#options.events.onFault(flaw ?? 'bad-message', flow);
       if (message.kind === 'request') this.#refuseBroken(message, flaw ?? 'bad-message', flow);
@@ -151,18 +161,18 @@ export class Transactions {
       this.#refuse(request, arrival.flow, 503, 'Service Unavailable');
       return;
     }
-    const transaction = this.#newServer(request, key, arrival, (began) => this.#options.events.onRequest(began));
+    const transaction = this.#newServer(request, key, arrival, this.#serverOwner);
     this.#guard(arrival.flow, () => transaction.receive(), transaction);
   }
 
   /** RFC 3261 §9.2: answered here; the INVITE's owner is told. */
   #receiveCancel(cancel: SipRequest, inviteKey: string, key: string, arrival: LiveArrival): void {
     const invite = this.#servers.get(inviteKey);
-    this.#newServer(cancel, key, arrival, (began) => {
-      const [status, reason] =
-        invite === undefined ? ([481, 'Call/Transaction Does Not Exist'] as const) : ([200, 'OK'] as const);
-      began.respond(buildResponse(cancel, status, reason, invite?.toTag ?? began.toTag));
-    }).receive();
+    const [status, reason] =
+      invite === undefined ? ([481, 'Call/Transaction Does Not Exist'] as const) : ([200, 'OK'] as const);
+    const began = (own: RunningServerTransaction) =>
+      void own.respond(buildResponse(cancel, status, reason, invite?.toTag ?? own.toTag));
+    this.#newServer(cancel, key, arrival, { ...this.#serverOwner, began }).receive();
     if (invite !== undefined) this.#options.events.onCancel(cancel, arrival, invite);
   }
 
@@ -174,20 +184,8 @@ export class Transactions {
     });
   }
 
-  #newServer(
-    request: SipRequest,
-    key: string,
-    arrival: LiveArrival,
-    began: (transaction: RunningServerTransaction) => void,
-  ) {
-    const transaction = new RunningServerTransaction(request, arrival, key, {
-      clock: this.clock,
-      newTag: () => this.#newTag(),
-      sendResponse: (bytes, sender) => this.#sendResponse(bytes, sender),
-      began,
-      passAck: (ack, from) => this.#options.events.onAck(ack, from),
-      over: (ended) => this.#servers.delete(ended.key),
-    });
+  #newServer(request: SipRequest, key: string, arrival: LiveArrival, owner: ServerOwner) {
+    const transaction = new RunningServerTransaction(request, arrival, key, owner);
     this.#servers.set(key, transaction);
     return transaction;
   }

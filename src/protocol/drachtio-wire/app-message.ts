@@ -1,5 +1,6 @@
 // What an application says on drachtio's wire: a leader of `|`-separated fields and, for SIP, a loosely written message.
 import { Buffer } from 'node:buffer';
+import { isToken } from '../sip/token.ts';
 
 /** A header line that an application wrote; the name in its own spelling. */
 export type AppHeader = readonly [name: string, value: string];
@@ -117,8 +118,9 @@ export function parseAppSip(text: Buffer): AppSip {
   const [startLine = '', ...lines] = head.replace(/\r\n[ \t]+/g, ' ').split('\r\n');
   const headers: AppHeader[] = [];
   for (const line of lines) {
-    const match = /^([A-Za-z0-9.!%*_+`'~-]+)\s*:\s*(.*?)\s*$/.exec(line);
-    if (match !== null && headers.length < MAX_APP_HEADERS) headers.push([match[1] ?? '', match[2] ?? '']);
+    const colon = line.indexOf(':');
+    const name = line.slice(0, Math.max(0, colon)).trimEnd();
+    if (isToken(name) && headers.length < MAX_APP_HEADERS) headers.push([name, line.slice(colon + 1).trim()]);
   }
   return { startLine, headers, body };
 }

@@ -13,10 +13,13 @@ const NINE = 0x39;
 export type FrameFault = 'bad-length' | 'frame-too-large';
 
 export function encodeFrame(leader: string, text?: Uint8Array): Buffer {
-  const head = Buffer.from(text === undefined ? leader : `${leader}\r\n`, 'utf8');
-  const length = head.length + (text?.length ?? 0);
-  const prefix = Buffer.from(`${length}#`, 'ascii');
-  return text === undefined ? Buffer.concat([prefix, head]) : Buffer.concat([prefix, head, text]);
+  const head = text === undefined ? leader : `${leader}\r\n`;
+  const length = Buffer.byteLength(head, 'utf8') + (text?.length ?? 0);
+  const prefix = `${length}#`;
+  const frame = Buffer.allocUnsafe(prefix.length + length);
+  const at = frame.write(prefix + head, 'utf8');
+  if (text !== undefined) frame.set(text, at);
+  return frame;
 }
 
 /** Cuts a TCP stream into payloads, however it was split. After a fault nothing more comes: the connection is to be closed. */

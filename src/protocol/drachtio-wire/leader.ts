@@ -90,7 +90,16 @@ export function hostPorts(listeners: ReadonlyArray<{ transport: string; host: st
 
 /** UTC `HH:MM:SS.uuuuuu`. */
 export function timeOfDay(atMs: number): string {
-  return `${new Date(atMs).toISOString().slice(11, 23)}000`;
+  const ofDay = ((atMs % DAY_MS) + DAY_MS) % DAY_MS;
+  const seconds = Math.floor(ofDay / 1000);
+  const clock = `${two(Math.floor(seconds / 3600))}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
+  return `${clock}.${String(1_000_000 + (Math.floor(ofDay) % 1000) * 1000).slice(1)}`;
+}
+
+const DAY_MS = 86_400_000;
+
+function two(value: number): string {
+  return value < 10 ? `0${value}` : String(value);
 }
 
 function metaFields({ bytes, protocol, address, port, atMs }: Meta): string {

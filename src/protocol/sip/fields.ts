@@ -61,8 +61,8 @@ export function completeTopVia(request: SipRequest, via: Via, source: { host: st
   if (!needsReceived && !needsRport) return request;
   const first = firstOf(line);
   let text = first;
-  if (needsRport) text = setParam(text, 'rport', String(source.port));
-  if (needsReceived) text = setParam(text, 'received', source.host);
+  if (needsRport) text = setParam(text, RPORT, `rport=${source.port}`);
+  if (needsReceived) text = setParam(text, RECEIVED, `received=${source.host}`);
   // The rest of a line that holds several stays as it was.
   return { ...request, headers: request.headers.withFirst('via', text + line.slice(endOfFirstItem(line))) };
 }
@@ -84,12 +84,17 @@ export function cseqOf(message: SipMessage): CSeq | undefined {
   return text === undefined ? undefined : parseCSeq(text);
 }
 
+/** What nearly every From and To ends in. */
+const LONE_TAG = /^;tag=([A-Za-z0-9.!%*_+`'~-]+)$/;
+
 /** The tag parameter of a From or To value. */
 export function tagOf(value: string | undefined): string | undefined {
   if (value === undefined) return undefined;
   const close = value.lastIndexOf('>');
   const semicolon = value.indexOf(';', Math.max(close, 0));
-  return semicolon < 0 ? undefined : parseParams(unfold(value.slice(semicolon)))?.get('tag');
+  if (semicolon < 0) return undefined;
+  const tail = value.slice(semicolon);
+  return LONE_TAG.exec(tail)?.[1] ?? parseParams(unfold(tail))?.get('tag');
 }
 
 /** Expires and the like: whole seconds below 2^32, or undefined. */
@@ -116,7 +121,9 @@ function firstOf(line: string): string {
   return unfold(line.slice(0, endOfFirstItem(line))).trim();
 }
 
-function setParam(text: string, name: string, value: string): string {
-  const pattern = new RegExp(`(;\\s*)${name}(\\s*=\\s*[^;\\s]*)?(?=\\s*(?:;|$))`, 'i');
-  return pattern.test(text) ? text.replace(pattern, `$1${name}=${value}`) : `${text};${name}=${value}`;
+const RPORT = /(;\s*)rport(?:\s*=\s*[^;\s]*)?(?=\s*(?:;|$))/i;
+const RECEIVED = /(;\s*)received(?:\s*=\s*[^;\s]*)?(?=\s*(?:;|$))/i;
+
+function setParam(text: string, pattern: RegExp, param: string): string {
+  return pattern.test(text) ? text.replace(pattern, `$1${param}`) : `${text};${param}`;
 }

@@ -17,14 +17,13 @@ export type FlawWord =
   | 'bad-to'
   | 'bad-contact';
 
-/** Undefined when nothing is wrong. A response needs less: it is only matched to its request. */
-export function findFlaw(message: SipMessage): FlawWord | undefined {
+/** Undefined when nothing is wrong. A response needs less: it is only matched to its request. `via` and `cseq` are the message's own. */
+export function findFlaw(message: SipMessage, via = topVia(message), cseq = cseqOf(message)): FlawWord | undefined {
   const { headers } = message;
-  if (topVia(message) === undefined) return 'bad-via';
+  if (via === undefined) return 'bad-via';
   if (!headers.get('call-id')) return 'no-call-id';
   if (!headers.get('from')) return 'no-from';
   if (!headers.get('to')) return 'no-to';
-  const cseq = cseqOf(message);
   if (cseq === undefined) return 'bad-cseq';
   if (message.kind === 'response') return undefined;
   return cseq.method === message.method ? findRequestFlaw(message) : 'cseq-mismatch';

@@ -72,6 +72,12 @@ export function headerKey(name: string): string {
   return COMPACT.get(key) ?? key;
 }
 
+/** As `headerKey(name) === 'content-length'`, for every line of every message. */
+export function isContentLength(name: string): boolean {
+  if (name.length === 14) return name === 'Content-Length' || name.toLowerCase() === 'content-length';
+  return name === 'l' || name === 'L';
+}
+
 /** Headers in order; look-ups take any case and both the long and the compact form. Changing one makes a new list. */
 export class SipHeaders implements Iterable<SipHeader> {
   readonly #list: readonly SipHeader[];

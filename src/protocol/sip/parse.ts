@@ -1,6 +1,7 @@
 // Bytes to SIP messages (RFC 3261 §7, §18.3): a datagram parser and a stream framer. Bad input is a fault, never an exception.
 import { Buffer, isUtf8 } from 'node:buffer';
-import { headerKey, type SipHeader, SipHeaders, type SipMessage, type SipRequest } from './message.ts';
+import { isContentLength, type SipHeader, SipHeaders, type SipMessage, type SipRequest } from './message.ts';
+import { isToken } from './token.ts';
 
 /** Why bytes are no message; a stable word. */
 export interface SipFault {
@@ -225,7 +226,7 @@ function parseHeaderLines(text: string, from: number, limits: ParseLimits) {
     if (list.length === limits.headerCount)
       return { fatal: 'too-many-headers' as const, flaw, list: [], contentLength };
     list.push(header);
-    if (headerKey(header.name) !== 'content-length') continue;
+    if (!isContentLength(header.name)) continue;
     const length = parseContentLength(header.value);
     if (length === undefined || (contentLength ?? length) !== length) fatal = 'bad-content-length';
     else contentLength = length;
@@ -297,16 +298,6 @@ function isDigits(text: string): boolean {
     const code = text.charCodeAt(at);
     if (code < 0x30 || code > 0x39) return false;
   }
-  return text.length > 0;
-}
-
-/** RFC 3261 §25.1 `token`. */
-const TOKEN_CHARS: readonly boolean[] = Array.from({ length: 128 }, (_, code) =>
-  /[A-Za-z0-9.!%*_+`'~-]/.test(String.fromCharCode(code)),
-);
-
-function isToken(text: string): boolean {
-  for (let at = 0; at < text.length; at++) if (TOKEN_CHARS[text.charCodeAt(at)] !== true) return false;
   return text.length > 0;
 }
 

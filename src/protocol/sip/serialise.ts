@@ -1,6 +1,6 @@
 // SIP messages to bytes (RFC 3261 §7): headers as they were written, Content-Length always true.
 import { Buffer } from 'node:buffer';
-import { headerKey, type SipHeaders, type SipMessage } from './message.ts';
+import { isContentLength, type SipHeaders, type SipMessage } from './message.ts';
 
 /** The message on the wire. A Content-Length that is missing or wrong is set to the body's length. */
 export function serialise(message: SipMessage): Buffer {
@@ -19,7 +19,7 @@ function formatHeaders(headers: SipHeaders, bodyLength: number): string {
   let text = '';
   let hasLength = false;
   for (const { name, value, line } of headers) {
-    if (headerKey(name) !== 'content-length') text += line === undefined ? `${name}: ${value}\r\n` : `${line}\r\n`;
+    if (!isContentLength(name)) text += line === undefined ? `${name}: ${value}\r\n` : `${line}\r\n`;
     else if (!hasLength) {
       hasLength = true;
       const isTrue = /^\d+$/.test(value) && Number(value) === bodyLength;

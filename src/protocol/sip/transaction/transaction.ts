@@ -5,17 +5,20 @@ import { type Effect, step, type TimerAction, type TimerName, type TransactionAc
 import { durations, T2_MS } from './timers.ts';
 
 interface Timer {
+  readonly name: TimerName;
   readonly due: number;
   /** How long it was started for; doubling begins here. */
   readonly forMs: number;
 }
 
 const NOTHING: readonly Effect[] = [];
+const NONE: readonly Timer[] = [];
 
 export class Transaction {
   readonly #table: TransactionTable;
   readonly #isReliable: boolean;
-  readonly #timers = new Map<TimerName, Timer>();
+  /** One of a name; three at most. */
+  #timers: readonly Timer[] = NONE;
   #state: TransactionState = 'initial';
   #ignored = 0;
 
@@ -40,7 +43,7 @@ export class Transaction {
   /** When `wake` is to be called; undefined when no timer runs. */
   nextWake(): Instant | undefined {
     let next: number | undefined;
-    for (const { due } of this.#timers.values()) if (next === undefined || due < next) next = due;
+    for (const { due } of this.#timers) if (next === undefined || due < next) next = due;
     return next as Instant | undefined;
   }
 
@@ -53,22 +56,21 @@ export class Transaction {
     }
     const [next, ...actions] = cell;
     this.#state = next;
-    if (next === 'terminated') this.#timers.clear();
+    if (next === 'terminated') this.#timers = NONE;
     if (actions.length === 0) return NOTHING;
     const effects: Effect[] = [];
     for (const action of actions) if (!this.#runTimerAction(action, now)) effects.push(action as Effect);
     // A timer of zero length ends the transaction in the same breath (timers D, I, J and K over reliable transports).
-    return this.#timers.size === 0 ? effects : effects.concat(this.wake(now));
+    return this.#timers.length === 0 ? effects : effects.concat(this.wake(now));
   }
 
   /** Fires every timer that is due at `now`, in order. */
   wake(now: Instant): readonly Effect[] {
     let effects: readonly Effect[] = NOTHING;
-    for (let name = this.#dueTimer(now); name !== undefined; name = this.#dueTimer(now)) {
-      const timer = this.#timers.get(name);
-      this.#timers.delete(name);
+    for (let timer = this.#dueTimer(now); timer !== undefined; timer = this.#dueTimer(now)) {
+      this.#stop(timer.name);
       this.#fired = timer;
-      effects = effects.concat(this.handle(`timer-${name}`, now) ?? NOTHING);
+      effects = effects.concat(this.handle(`timer-${timer.name}`, now) ?? NOTHING);
     }
     return effects;
   }
@@ -76,10 +78,9 @@ export class Transaction {
   /** The timer that fires now, which a backoff continues. */
   #fired: Timer | undefined;
 
-  #dueTimer(now: Instant): TimerName | undefined {
-    let first: TimerName | undefined;
-    let firstDue = Number.POSITIVE_INFINITY;
-    for (const [name, { due }] of this.#timers) if (due <= now && due < firstDue) [first, firstDue] = [name, due];
+  #dueTimer(now: Instant): Timer | undefined {
+    let first: Timer | undefined;
+    for (const timer of this.#timers) if (timer.due <= now && timer.due < (first?.due ?? Infinity)) first = timer;
     return first;
   }
 
@@ -87,7 +88,7 @@ export class Transaction {
   #runTimerAction(action: TransactionAction, now: Instant): action is TimerAction {
     if (action === 'start-e-at-t2') this.#start('e', T2_MS, now);
     else if (action.startsWith('start-')) this.#startFresh(action.slice(6) as TimerName, now);
-    else if (action.startsWith('stop-')) this.#timers.delete(action.slice(5) as TimerName);
+    else if (action.startsWith('stop-')) this.#stop(action.slice(5) as TimerName);
     else if (action.startsWith('backoff-')) this.#double(action.slice(8) as TimerName, now);
     else return false;
     return true;
@@ -104,6 +105,12 @@ export class Transaction {
   }
 
   #start(name: TimerName, forMs: number, now: Instant): void {
-    this.#timers.set(name, { due: now + forMs, forMs });
+    this.#stop(name);
+    this.#timers = [...this.#timers, { name, due: now + forMs, forMs }];
+  }
+
+  #stop(name: TimerName): void {
+    if (this.#timers.some((timer) => timer.name === name))
+      this.#timers = this.#timers.filter((timer) => timer.name !== name);
   }
 }
