@@ -1,6 +1,6 @@
 // Opus for calls (RFC 6716, RFC 7587): libopus as WebAssembly, at 16 kHz and one channel, with in-band FEC and its own concealment.
 import type { OpusDecoderHandle, OpusEncoderHandle } from 'libopus-wasm';
-import { Application, Bandwidth, createDecoder, createEncoder } from 'libopus-wasm';
+import { Application, Bandwidth, createDecoder, createEncoder, loadLibopus } from 'libopus-wasm';
 import type { PayloadDecoder } from './payload-decoder.ts';
 
 /** Speech is wide-band at most here; libopus brings whatever was sent to it. */
@@ -29,6 +29,11 @@ export function opusSamples(packet: Uint8Array, start: number, end: number): num
 
 function silkMs(config: number): number | undefined {
   return config < FIRST_HYBRID ? SILK_MS[config & 3] : SILK_MS[config & 1];
+}
+
+/** Loads the library, so that the first call does not wait for it: some 10 ms and 10 MB. */
+export async function loadOpus(): Promise<void> {
+  await loadLibopus();
 }
 
 /** Ready a turn of the event loop after it was made, once the library is loaded; until then every packet is broken to it. */

@@ -1,0 +1,144 @@
+// Every codec into every other: a tone that one phone says in its codec is heard by another in its own, at its pitch and as loud.
+import { randomBytes } from 'node:crypto';
+import type { Test } from 'tap';
+import t from 'tap';
+import type { AudioLeg } from '../../src/engine/media-server/audio/leg.ts';
+import { openAudioLeg } from '../../src/engine/media-server/audio/leg.ts';
+import { loadOpus } from '../../src/protocol/rtp/opus.ts';
+import { steadyTone, ToneGenerator } from '../../src/protocol/rtp/tone.ts';
+import type { AudioCodec, NegotiatedAudio } from '../../src/protocol/sdp/audio.ts';
+import { ALL_CODECS, CODECS } from '../../src/protocol/sdp/codecs.ts';
+import { toneLevel, totalLevel } from '../support/listen.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+import { VirtualNetwork } from '../support/virtual-network.ts';
+
+await loadOpus();
+
+const TICKS = 60;
+const LEARNED_TICKS = 20;
+const SPOKEN_DBFS = -20;
+const TOLERANCE_DB = 1;
+
+function session(codec: AudioCodec, remote: AudioLeg, more: Partial<NegotiatedAudio> = {}): NegotiatedAudio {
+  const { type, packetMs } = CODECS[codec];
+  return {
+    remote: remote.local,
+    codec,
+    payloadTypes: { send: type, receive: type },
+    telephoneEvent: { send: 101, receive: 101 },
+    ...(codec === 'opus' ? { eventRate: 48_000 } : {}),
+    ...(packetMs.includes(20) ? {} : { packetMs: 10 }),
+    direction: 'sendrecv',
+    srtp: undefined,
+    ...more,
+  };
+}
+
+interface Line {
+  readonly phone: AudioLeg;
+  readonly leg: AudioLeg;
+}
+
+interface Bench {
+  readonly network: VirtualNetwork;
+  line(codec: AudioCodec, more?: Partial<NegotiatedAudio>): Promise<Line>;
+}
+
+function bench(t: Test): Bench {
+  const clock = new ManualClock();
+  const network = new VirtualNetwork(clock);
+  const open = async () => {
+    const leg = await openAudioLeg({ ports: network, clock, random: randomBytes, nat: 'strict' });
+    t.teardown(() => leg[Symbol.dispose]());
+    return leg;
+  };
+  return {
+    network,
+    async line(codec, more) {
+      const [phone, leg] = [await open(), await open()];
+      phone.configure(session(codec, leg, more));
+      leg.configure(session(codec, phone, more));
+      // Opus is ready a turn later.
+      await new Promise(setImmediate);
+      return { phone, leg };
+    },
+  };
+}
+
+/** `from` says `hz`; its leg is bridged to the other's; what `to` hears, after the codecs have learned. */
+function converse(network: VirtualNetwork, from: Line, to: Line, hz: number): Int16Array {
+  const tone = new ToneGenerator(steadyTone([hz], SPOKEN_DBFS), from.phone.rate);
+  const said = new Int16Array(from.phone.rate / 50);
+  const size = to.phone.rate / 50;
+  const heard = new Int16Array(TICKS * size);
+  for (let tick = 0; tick < TICKS; tick++) {
+    from.phone.read();
+    tone.read(said);
+    from.phone.write(said);
+    network.advance(10);
+    to.leg.read();
+    to.leg.write(from.leg.read());
+    network.advance(10);
+    heard.set(to.phone.read(), tick * size);
+  }
+  return heard.subarray(LEARNED_TICKS * size);
+}
+
+for (const from of ALL_CODECS) {
+  t.test(`${from} into each codec: the tone keeps its pitch and its level`, async (t) => {
+    const { network, line } = bench(t);
+    for (const to of ALL_CODECS) {
+      const [a, b] = [await line(from), await line(to)];
+      const hz = a.leg.rate === 16_000 && b.leg.rate === 16_000 ? 5200 : 1300;
+      const heard = converse(network, a, b, hz);
+      const level = toneLevel(heard, b.phone.rate, hz);
+      t.ok(Math.abs(level - SPOKEN_DBFS) < TOLERANCE_DB, `into ${to}: ${hz} Hz at ${level.toFixed(2)} dBFS`);
+      const all = totalLevel(heard);
+      t.ok(Math.abs(all - level) < TOLERANCE_DB, `and nothing else: ${all.toFixed(2)} dBFS`);
+      t.match(b.phone.stats, { lost: 0, unknownPayload: 0, malformed: 0 });
+    }
+  });
+}
+
+t.test('packets of every length that a codec has carry the tone, and tell the right time', async (t) => {
+  const { network, line } = bench(t);
+  for (const codec of ALL_CODECS) {
+    for (const packetMs of CODECS[codec].packetMs) {
+      const { phone, leg } = await line(codec, { packetMs });
+      const away = await line('PCMU');
+      const hz = 1300;
+      const heard = converse(network, { phone, leg }, away, hz);
+      const level = toneLevel(heard, 8000, hz);
+      t.ok(Math.abs(level - SPOKEN_DBFS) < TOLERANCE_DB, `${codec}, ${packetMs} ms: ${level.toFixed(2)} dBFS`);
+      const expected = Math.floor((TICKS * 20) / packetMs);
+      t.ok(Math.abs(phone.stats.packetsSent - expected) <= 1, `${phone.stats.packetsSent} packets of ${expected}`);
+      t.ok(leg.stats.jitterMs <= 10, `${leg.stats.jitterMs.toFixed(1)} ms of jitter: timestamps fit`);
+    }
+  }
+});
+
+t.test('digits beside Opus count in its clock of 48 kHz; a long press is sent and heard as one', async (t) => {
+  const { network, line } = bench(t);
+  for (const more of [{}, { eventRate: 8000 }]) {
+    const { phone, leg } = await line('opus', more);
+    const pressed: [string, number][] = [];
+    leg.onDigit = (digit, ticks) => pressed.push([digit, ticks]);
+    for (const [digit, ms] of [
+      ['4', 100],
+      ['#', 3000],
+      ['A', 40],
+    ] as const)
+      t.ok(phone.sendDigit(digit, ms));
+    for (let tick = 0; tick < 250; tick++) {
+      phone.read();
+      phone.write(new Int16Array(320));
+      network.advance(20);
+      leg.read();
+    }
+    t.same(pressed, [
+      ['4', 800],
+      ['#', 24_000],
+      ['A', 320],
+    ]);
+  }
+});
