@@ -3,9 +3,11 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { createEdge, type Edge, type EdgeListenerOptions } from '../../engine/edge/edge.ts';
+import type { RequestHandler } from '../../engine/edge/request-handlers.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { codeOf, WardlineError } from '../../kernel/errors.ts';
 import { createLogger } from '../../kernel/logger.ts';
+import { parseAppPlace } from '../../protocol/drachtio-wire/handler.ts';
 import { type Place, parsePlace, writtenPlace } from '../place.ts';
 
 interface Options {
@@ -16,6 +18,7 @@ interface Options {
   readonly key?: string;
   readonly trust?: string;
   readonly exempt: readonly string[];
+  readonly requestHandler: readonly RequestHandler[];
   readonly log: 'silent' | 'error' | 'warn' | 'info' | 'debug';
 }
 
@@ -30,7 +33,14 @@ A listener is [profile:]transport/address:port, and --listen may be given severa
   carrier:udp/192.0.2.5:5060    the same for trunks; name their addresses with --exempt
   tcp/[::1]:5060                IPv6 in brackets; port 0 lets the system choose
 
-It says what it listens at, one line each, and runs until Ctrl-C or SIGTERM.`;
+A request handler decides about each new request, before applications that connected to us are asked:
+  http://127.0.0.1:8080/                 asked by GET; answers {"action":"route","data":{"uri":"127.0.0.1:3001"}}, or
+                                         {"action":"route","data":{"tag":"sales"}}, reject, redirect, proxy, as for drachtio-server
+  "INVITE POST http://127.0.0.1:8080/"   for one method alone; POST carries the message
+  "MESSAGE tcp://127.0.0.1:3001"         nobody is asked: we connect to the application there (tls:// too)
+
+It says what it listens at, one line each, and runs until Ctrl-C or SIGTERM. SIGHUP reads --cert and --key again; nothing else
+is read twice, as with drachtio-server.`;
 
 export function addEdgeCommand(program: Command): void {
   program
@@ -46,6 +56,12 @@ export function addEdgeCommand(program: Command): void {
     .option('--cert <file>', 'certificate chain for TLS, PEM')
     .option('--key <file>', 'its key, PEM')
     .option('--trust <file>', 'certificates that outgoing TLS trusts beside the usual ones, PEM')
+    .option(
+      '--request-handler <handler>',
+      'who decides about new requests; may be given several times',
+      collectHandler,
+      [],
+    )
     .option('--exempt <address>', 'an address or network that is never banned; may be given several times', collect, [])
     .addOption(
       new Option('--log <level>', 'what is logged to standard error')
@@ -62,15 +78,27 @@ async function run(options: Options): Promise<void> {
     secret: options.secret,
     listeners: options.listen,
     exempt: options.exempt,
+    requestHandlers: options.requestHandler,
     clock: systemClock,
     logger: createLogger({ role: 'edge', level: options.log }),
     ...tlsOf(options),
     ...(options.trust !== undefined && { trust: readPem(options.trust) }),
   });
+  process.on('SIGHUP', () => reload(edge, options));
   tell(edge);
   await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
   await edge.close();
   process.exit(0);
+}
+
+/** A new certificate, for new connections; one that cannot be read leaves the old one in place. */
+function reload(edge: Edge, options: Options): void {
+  try {
+    const { tls } = tlsOf(options);
+    if (tls !== undefined) edge.setCertificate(tls);
+  } catch (thrown) {
+    process.stderr.write(`${thrown instanceof Error ? thrown.message : 'The certificate cannot be read.'}\n`);
+  }
 }
 
 function tlsOf({ cert, key, listen }: Options): { tls?: { certificate: string; key: string } } {
@@ -97,6 +125,23 @@ function readPem(file: string): string {
 
 function collect(value: string, all: readonly string[]): string[] {
   return [...all, value];
+}
+
+function collectHandler(text: string, all: readonly RequestHandler[]): RequestHandler[] {
+  const words = text.trim().split(/\s+/);
+  const url = words.pop() ?? '';
+  const by = words.findLast((word) => word === 'GET' || word === 'POST') ?? 'GET';
+  const [method = '*', ...rest] = words.filter((word) => word !== 'GET' && word !== 'POST');
+  const [, scheme, place = ''] = /^(https?|tcp|tls):\/\/(.+)$/.exec(url) ?? [];
+  const appPlace = parseAppPlace(`${place.replace(/\/$/, '')};transport=${scheme}`);
+  const isHttp = scheme?.startsWith('http') === true && URL.canParse(url);
+  if (rest.length > 0 || !/^(\*|[A-Z]+)$/.test(method) || !(isHttp || appPlace !== undefined)) {
+    throw new InvalidArgumentError(
+      'Write it as http://127.0.0.1:8080/, "INVITE POST http://…" or tcp://127.0.0.1:3001.',
+    );
+  }
+  if (isHttp) return [...all, { method, question: { by: by === 'POST' ? 'POST' : 'GET', url } }];
+  return appPlace === undefined ? [...all] : [...all, { method, question: { by: 'connection', place: appPlace } }];
 }
 
 function collectListener(text: string, all: readonly EdgeListenerOptions[] = []): EdgeListenerOptions[] {

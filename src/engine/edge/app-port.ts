@@ -12,6 +12,9 @@ import type { EdgeCounters } from './counters.ts';
 import type { Ids } from './ids.ts';
 import type { EdgeLimits } from './limits.ts';
 
+/** Tags of one application. */
+const MAX_TAGS = 64;
+
 export type AppSipMessage = Extract<AppMessage, { type: 'sip' }>;
 export type AppProxyMessage = Extract<AppMessage, { type: 'proxy' }>;
 
@@ -33,6 +36,11 @@ export interface AppPortOptions {
 export class AppConnection {
   isAuthenticated = false;
   readonly routes = new Set<string>();
+  /** What it calls itself; a request handler may ask for one that has a tag. */
+  readonly tags = new Set<string>();
+  /** Called once, when it has authenticated. */
+  onAuthenticated: (() => void) | undefined;
+  onClosed: (() => void) | undefined;
   readonly #socket: TcpConnection;
   readonly #counters: EdgeCounters;
   readonly #ids: Ids;
@@ -55,6 +63,11 @@ export class AppConnection {
 
   refuse(replyTo: string, text: string): void {
     this.send((id) => refusal(id, replyTo, 'NOK', text));
+  }
+
+  /** Closes at once. */
+  close(): void {
+    this.#socket.destroy();
   }
 
   /** An error of the connection's own layer: told, and the connection is closed. */
@@ -81,7 +94,7 @@ export class AppPort implements AsyncDisposable {
     port.#server = await listenTcp({
       address: options.address,
       limits: { maxConnections: limits.applications, maxWaitingBytes: limits.waitingBytes },
-      onConnection: (socket) => port.#welcome(socket),
+      onConnection: (socket) => void port.welcome(socket),
     });
     return port;
   }
@@ -100,10 +113,12 @@ export class AppPort implements AsyncDisposable {
     return counts;
   }
 
-  /** The next application, in turn, among those that route this method. */
-  pick(method: string): AppConnection | undefined {
+  /** The next application, in turn, among those that route this method (and have the tag). */
+  pick(method: string, tag?: string): AppConnection | undefined {
     const verb = method.toLowerCase();
-    const takers = [...this.#apps].filter((app) => app.isOpen && app.routes.has(verb));
+    const isMeant = (app: AppConnection) =>
+      app.isOpen && app.routes.has(verb) && (tag === undefined || app.tags.has(tag));
+    const takers = [...this.#apps].filter(isMeant);
     const last = this.#lastServed.get(verb);
     const next = takers[last === undefined ? 0 : (takers.indexOf(last) + 1) % takers.length] ?? takers[0];
     if (next !== undefined) this.#lastServed.set(verb, next);
@@ -111,10 +126,12 @@ export class AppPort implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const app of this.#apps) app.close();
     await this.#server?.[Symbol.asyncDispose]();
   }
 
-  #welcome(socket: TcpConnection): void {
+  /** Takes a connection of ours to an application; that speaks first here too, and is closed when it does not. */
+  welcome(socket: TcpConnection): AppConnection {
     const { clock, counters, ids, limits, onClosed } = this.#options;
     const app = new AppConnection(socket, counters, ids);
     const reader = new FrameReader();
@@ -133,8 +150,10 @@ export class AppPort implements AsyncDisposable {
       deadline[Symbol.dispose]();
       this.#apps.delete(app);
       for (const [verb, last] of this.#lastServed) if (last === app) this.#lastServed.delete(verb);
+      app.onClosed?.();
       onClosed(app);
     };
+    return app;
   }
 
   /** What we throw ends one request, never the edge. */
@@ -150,7 +169,7 @@ export class AppPort implements AsyncDisposable {
   #receive(message: AppMessage, app: AppConnection): void {
     this.#options.counters.add('framesIn');
     if (message.type === 'fault') app.dismiss(message.id, message.text);
-    else if (message.type === 'authenticate') this.#authenticate(message.id, message.secret, app);
+    else if (message.type === 'authenticate') this.#authenticate(message, app);
     // drachtio-server lets anybody route before authenticating; we do not.
     else if (!app.isAuthenticated) app.dismiss(message.id, 'not authenticated');
     else this.#obey(message, app);
@@ -177,15 +196,18 @@ export class AppPort implements AsyncDisposable {
     }
   }
 
-  #authenticate(id: string, secret: string, app: AppConnection): void {
+  #authenticate({ id, secret, tags }: Extract<AppMessage, { type: 'authenticate' }>, app: AppConnection): void {
     if (!isSame(secret, this.#options.secret)) {
       this.#options.counters.fault('app-wrong-secret');
       app.dismiss(id, 'incorrect secret');
       return;
     }
     app.isAuthenticated = true;
+    for (const tag of tags) if (app.tags.size < MAX_TAGS) app.tags.add(tag);
     const places = hostPorts(this.#options.listeners());
     app.send((own) => okLeader(own, id, places, SERVER_VERSION, places));
+    app.onAuthenticated?.();
+    app.onAuthenticated = undefined;
   }
 }
 

@@ -7,6 +7,7 @@ import type { Counters } from './counters.ts';
 import type { Ban, GuardLimits, ListenerProfile } from './guard.ts';
 import type { Random } from './ids.ts';
 import type { EdgeLimits } from './limits.ts';
+import type { RequestHandler } from './request-handlers.ts';
 import type { OnTraced } from './sip-trace.ts';
 
 export interface EdgeListenerOptions extends HostPort {
@@ -44,6 +45,8 @@ export interface EdgeOptions {
   /** A test may bring its own. */
   readonly createStack?: (events: StackEvents) => SipStack;
 }
+  /** Who is asked about new requests before any application that routes them; nobody when absent. */
+  readonly requestHandlers?: readonly RequestHandler[];
 
 export interface EdgeStatus {
   readonly admin: HostPort;

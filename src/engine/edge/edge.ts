@@ -101,7 +101,7 @@ class RunningEdge implements Edge {
     };
     this.#outgoing = new OutgoingTable(this.#context);
     this.#clientDialogs = new ClientDialogs(this.#context);
-    this.#uas = new UasSide(this.#context);
+    this.#uas = new UasSide(this.#context, options.requestHandlers ?? [], options.trust);
     this.#answers = new Answers(this.#context, this.#uas.incoming);
     this.#newRequests = new NewRequests(this.#context, this.#outgoing, this.#clientDialogs);
     this.#dialogRequests = new DialogRequests(this.#context, this.#outgoing, this.#clientDialogs);

@@ -24,7 +24,8 @@ export interface ProxiedParts {
   readonly context: EdgeContext;
   readonly transaction: ServerTransaction;
   readonly request: SipRequest;
-  readonly app: AppConnection;
+  /** Who asked for it, and hears of it when it wants to; absent when a request handler did. */
+  readonly app: AppConnection | undefined;
   readonly message: AppProxyMessage;
   readonly targets: readonly string[];
   /** Forwards to one target; undefined when no listener leads there. */
@@ -61,7 +62,7 @@ export class ProxiedRequest {
 
   start(): void {
     const { app, message } = this.#parts;
-    if (!this.#options.wantsResponses) app.send((id) => okLeader(id, message.id, 'done'));
+    if (!this.#options.wantsResponses) app?.send((id) => okLeader(id, message.id, 'done'));
     this.#goOn();
   }
 
@@ -231,13 +232,13 @@ export class ProxiedRequest {
     const { app, message, onOver } = this.#parts;
     this.#isOver = true;
     this.#cancelTimer?.[Symbol.dispose]();
-    if (this.#options.wantsResponses && app.isOpen) app.send((id) => okLeader(id, message.id, 'done'));
+    if (this.#options.wantsResponses && app?.isOpen) app.send((id) => okLeader(id, message.id, 'done'));
     onOver();
   }
 
   #report(response: SipResponse, arrival: Arrival): void {
     const { app, message, context } = this.#parts;
-    if (!this.#options.wantsResponses || this.#isOver || !app.isOpen) return;
+    if (!this.#options.wantsResponses || this.#isOver || !app?.isOpen) return;
     const meta = metaOfArrival(context, arrival);
     app.send((id) => proxyProgress(id, message.id, meta), serialise(response));
   }

@@ -1,5 +1,5 @@
 // Requests that applications proxy, and the calls we stay on the way of (RFC 3261 §16, RFC 5658): the table of both.
-import type { AppHeader } from '../../protocol/drachtio-wire/app-message.ts';
+import type { AppHeader, AppSip, ProxyOptions } from '../../protocol/drachtio-wire/app-message.ts';
 import { NOK } from '../../protocol/drachtio-wire/leader.ts';
 import { tagOf, topVia } from '../../protocol/sip/fields.ts';
 import type { SipRequest, SipResponse } from '../../protocol/sip/message.ts';
@@ -28,6 +28,9 @@ const NOT_ADDED = new Set([
   'contact',
   'content-length',
 ]);
+
+/** Nothing is added to what is forwarded. */
+const NOTHING: AppSip = { startLine: '', headers: [], body: new Uint8Array(0) };
 
 interface Cancellable {
   cancel(): void;
@@ -69,24 +72,48 @@ export class Proxies {
       return;
     }
     const { transaction, request } = incoming;
-    if (hopsLeft(request) === 0) {
-      this.#incoming.refuse(incoming, 483, 'Too Many Hops');
-      app.refuse(message.id, NOK.tooManyHops);
-      return;
-    }
     if (message.destinations.some((uri) => parseUri(uri) === undefined)) {
       app.refuse(message.id, NOK.proxyFailed);
       return;
     }
-    if (this.#byTransaction.size >= this.#context.limits.proxiedRequests) {
-      this.#context.counters.fault('too-many-proxied');
-      this.#incoming.refuse(incoming, 503, 'Service Unavailable', [['Retry-After', '5']]);
-      app.refuse(message.id, NOK.proxyFailed);
+    const refusal = this.#whyNot(request);
+    if (refusal !== undefined) {
+      const [status, reason, extra] = refusal;
+      this.#incoming.refuse(incoming, status, reason, extra);
+      app.refuse(message.id, status === 483 ? NOK.tooManyHops : NOK.proxyFailed);
       return;
     }
     if (incoming.dialog !== undefined) this.#context.dialogs.remove(incoming.dialog);
     this.#incoming.close(incoming);
     this.#run(message, app, transaction, request);
+  }
+
+  /** As a request handler says; no application hears of it. */
+  forward(
+    transaction: ServerTransaction,
+    request: SipRequest,
+    destinations: readonly string[],
+    options: ProxyOptions,
+  ): void {
+    const refusal = this.#whyNot(request);
+    if (refusal !== undefined) {
+      const [status, reason, extra] = refusal;
+      this.#incoming.send(transaction, buildResponse(request, status, reason, transaction.toTag, extra));
+      return;
+    }
+    this.#run(
+      { type: 'proxy', id: '', transactionId: '', options, destinations, sip: NOTHING },
+      undefined,
+      transaction,
+      request,
+    );
+  }
+
+  #whyNot(request: SipRequest): readonly [status: number, reason: string, extra: readonly AppHeader[]] | undefined {
+    if (hopsLeft(request) === 0) return [483, 'Too Many Hops', []];
+    if (this.#byTransaction.size < this.#context.limits.proxiedRequests) return undefined;
+    this.#context.counters.fault('too-many-proxied');
+    return [503, 'Service Unavailable', [['Retry-After', '5']]];
   }
 
   onCancel(invite: ServerTransaction): boolean {
@@ -123,7 +150,12 @@ export class Proxies {
     return true;
   }
 
-  #run(message: AppProxyMessage, app: AppConnection, transaction: ServerTransaction, request: SipRequest): void {
+  #run(
+    message: AppProxyMessage,
+    app: AppConnection | undefined,
+    transaction: ServerTransaction,
+    request: SipRequest,
+  ): void {
     const callId = request.headers.get('call-id') ?? '';
     const pin = this.#pins.get(callId);
     const isPinned = pin !== undefined && pin.untilMs > this.#context.clock.now();

@@ -12,6 +12,7 @@ import { cseqNumber, type Dialog, refreshTarget } from './dialog.ts';
 import { withoutOurHeaders } from './headers.ts';
 import { dialogIdFor, type Incoming, IncomingTable } from './incoming.ts';
 import { Proxies } from './proxies.ts';
+import { type RequestHandler, RequestHandlers } from './request-handlers.ts';
 import { isIntervalTooSmall, MIN_SE_SECONDS } from './session-timer.ts';
 import { isInner } from './targets.ts';
 
@@ -32,12 +33,16 @@ export class UasSide {
   readonly incoming: IncomingTable;
   readonly proxies: Proxies;
   readonly #context: EdgeContext;
+  readonly #handlers: RequestHandlers;
   isDraining = false;
 
-  constructor(context: EdgeContext) {
+  constructor(context: EdgeContext, handlers: readonly RequestHandler[], trust: string | undefined) {
+    const incoming = new IncomingTable(context);
+    const proxies = new Proxies(context, incoming);
     this.#context = context;
-    this.incoming = new IncomingTable(context);
-    this.proxies = new Proxies(context, this.incoming);
+    this.incoming = incoming;
+    this.proxies = proxies;
+    this.#handlers = new RequestHandlers({ context, handlers, incoming, proxies, trust });
   }
 
   onRequest(transaction: ServerTransaction): void {
@@ -63,7 +68,7 @@ export class UasSide {
   /** RFC 3261 §9.2: the stack has answered the CANCEL. After a final answer it has no effect. */
   onCancel(cancel: SipRequest, arrival: Arrival, invite: ServerTransaction): void {
     this.#context.counters.add('messagesIn');
-    if (this.proxies.onCancel(invite)) return;
+    if (this.proxies.onCancel(invite) || this.#handlers.onCancel(invite)) return;
     const incoming = this.incoming.findByTransaction(invite);
     if (incoming !== undefined) this.#cancel(incoming, this.#cleaned(cancel, arrival), arrival);
   }
@@ -121,6 +126,7 @@ export class UasSide {
       this.#refuse(transaction, 503, 'Service Unavailable', RETRY_SOON);
       return;
     }
+    if (this.#handlers.take(transaction, request)) return;
     const app = apps.pick(method);
     if (isInvite && app !== undefined) cdrAttempt(this.#context, 'network', request);
     if (app !== undefined) this.incoming.deliver(this.incoming.open(transaction, request, app));

@@ -1,6 +1,7 @@
 // Plain TCP for loopback application protocols (the edge's admin port, the media server's event socket): bytes in, bytes out, limits.
 import type { Socket } from 'node:net';
-import { connect, createServer } from 'node:net';
+import { connect, createServer, isIP } from 'node:net';
+import { connect as connectTls, rootCertificates } from 'node:tls';
 import { WardlineError } from '../../kernel/errors.ts';
 import type { HostPort } from './sip-stack.ts';
 
@@ -76,21 +77,24 @@ export async function listenTcp(options: TcpServerOptions): Promise<TcpServer> {
   };
 }
 
-/** Connects; rejects with Node's own error, or `connect-timeout`. */
+/** Connects, by TLS when `tls` is given (`trust`: PEM certificates beside Node's own list); rejects with Node's own error, or `connect-timeout`. */
 export async function connectTcp(
-  address: HostPort,
+  { host, port }: HostPort,
   timeoutMs = 2_000,
   limits = DEFAULT_TCP_LIMITS,
+  tls?: { readonly trust: string | undefined },
 ): Promise<TcpConnection> {
-  const socket = connect({ host: address.host, port: address.port });
+  const trust = tls?.trust === undefined ? {} : { ca: [...rootCertificates, tls.trust] };
+  const name = isIP(host) === 0 ? { servername: host } : {};
+  const socket = tls === undefined ? connect({ host, port }) : connectTls({ host, port, ...name, ...trust });
   socket.setTimeout(timeoutMs);
   await new Promise<void>((resolve, reject) => {
     socket.once('error', reject);
     socket.once('timeout', () => {
       socket.destroy();
-      reject(new WardlineError('connect-timeout', `Nothing answered at ${address.host}:${address.port}.`));
+      reject(new WardlineError('connect-timeout', `Nothing answered at ${host}:${port}.`));
     });
-    socket.once('connect', () => resolve());
+    socket.once(tls === undefined ? 'connect' : 'secureConnect', () => resolve());
   });
   socket.removeAllListeners('error');
   socket.removeAllListeners('timeout');

@@ -96,7 +96,7 @@ function parseProxy(id: string, fields: readonly string[], text: Buffer): AppMes
 }
 
 /** `250ms` or `2s`. */
-function parseTimeout(text: string | undefined): number | undefined {
+export function parseTimeout(text: string | undefined): number | undefined {
   const match = /^(\d{1,6})(ms|s)$/.exec(text ?? '');
   return match === null ? undefined : Number(match[1]) * (match[2] === 's' ? 1000 : 1);
 }
