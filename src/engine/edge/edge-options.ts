@@ -39,14 +39,14 @@ export interface EdgeOptions {
   readonly guard?: Partial<GuardLimits>;
   /** Addresses and networks that are never banned, for instance of trunks. */
   readonly exempt?: readonly string[];
+  /** Who is asked about new requests before any application that routes them; nobody when absent. */
+  readonly requestHandlers?: readonly RequestHandler[];
   readonly onBanned?: (ban: Ban) => void;
   /** DNS; the machine's own when absent. */
   readonly resolver?: Resolver;
   /** A test may bring its own. */
   readonly createStack?: (events: StackEvents) => SipStack;
 }
-  /** Who is asked about new requests before any application that routes them; nobody when absent. */
-  readonly requestHandlers?: readonly RequestHandler[];
 
 export interface EdgeStatus {
   readonly admin: HostPort;
