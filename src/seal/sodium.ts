@@ -36,3 +36,8 @@ export function isEqual(left: Uint8Array, right: Uint8Array): boolean {
 }
 
 export { sodium };
+
+/** Ed25519; a key or signature of the wrong length throws. */
+export function checkSignature(signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array): boolean {
+  return sodium.crypto_sign_verify_detached(signature, message, publicKey);
+}

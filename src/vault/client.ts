@@ -26,6 +26,8 @@ const DEADLINES_MS: Partial<Record<VaultOperation, number>> = {
   'enrolment.finish': 15_000,
   'session.login': 15_000,
   'audit.verify': 600_000,
+  'audit.search': 60_000,
+  'audit.exportEntries': 15_000,
   'root.rotate': 120_000,
   'slot.add': 15_000,
   'backup.create': 6 * 3_600_000,

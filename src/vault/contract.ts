@@ -1,5 +1,6 @@
 // What the vault process answers, as types: one entry per operation, shared by its service and its client.
 import type { Actor, AuditEntry, SealedEntryContent } from '../audit/entry.ts';
+import type { AuditFilter } from '../audit/filter.ts';
 import type { UtcMs } from '../kernel/clock.ts';
 import type { ArtifactId, CallId, UserId } from '../kernel/id.ts';
 import type { ContactBinding } from '../model/binding.ts';
@@ -288,6 +289,17 @@ export interface VaultOperations {
 
   // The trail.
   'audit.page': { ask: { caller: Caller; page: PageRequest }; answer: Page<SealedEntryContent> };
+  /** Newest first. A page may be short, or empty, and have a `next`: so much of the trail was looked through for it. */
+  'audit.search': { ask: { caller: Caller; filter: AuditFilter; page: PageRequest }; answer: Page<SealedEntryContent> };
+  /** Begins a signed copy of entries `from` to `until` (all by default): its first line, and its last. FORMAT.md §7.4. */
+  'audit.export': {
+    ask: { caller: Caller; from?: number; until?: number };
+    answer: { exportId: string; header: string; head: string; from: number; until: number };
+  };
+  /** The lines of the entries after `after`, in the body, each with its line feed; `last` is the last of them. */
+  'audit.exportEntries': { ask: { caller: Caller; exportId: string; after: number }; answer: { last: number } };
+  /** A signed head of now, one line; it is written to the heads file too. */
+  'audit.head': { ask: { caller: Caller }; answer: { head: string } };
   /** Walks the whole chain; with `head`, also checks that it is a prefix of today's. */
   'audit.verify': {
     ask: { caller: Caller; head?: string };

@@ -24,6 +24,9 @@ const SHOWS: Partial<Record<VaultOperation, readonly Role[]>> = {
   'artifact.dispose': ['admin'],
   'playout.open': ['admin'],
   'audit.page': ['admin', 'auditor'],
+  'audit.search': ['admin', 'auditor'],
+  'audit.export': ['admin', 'auditor'],
+  'audit.exportEntries': ['admin', 'auditor'],
 };
 
 /** Persons that one link may have logged in. */

@@ -3,7 +3,7 @@ import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, wr
 import { dirname } from 'node:path';
 import { headText, parseHead, positionOf, signHead, signKeyChange, type TrailHead } from '../audit/head.ts';
 import type { Clock } from '../kernel/clock.ts';
-import { sodium } from '../seal/sodium.ts';
+import { checkSignature, sodium } from '../seal/sodium.ts';
 import type { Keyring } from './keyring.ts';
 import type { Trail } from './trail.ts';
 
@@ -68,6 +68,13 @@ export class Heads implements Disposable {
     return sodium.crypto_sign_detached(message, this.#privateKey);
   }
 
+  /** Of an entry that is there: what the last line of an export says. */
+  signAt(sequence: number, link: Uint8Array): TrailHead {
+    const publicKey = this.#keyring.identity.auditPublicKey;
+    const fields = { ...this.#position(), publicKey, sequence, link: Buffer.from(link).toString('hex') };
+    return signHead(fields, (message) => this.signature(message));
+  }
+
   /** Signs and appends, unless the last head says the same. */
   write(): void {
     if (this.#written === this.#trail.sequence) return;
@@ -129,10 +136,6 @@ export function compareHeads(heads: readonly TrailHead[], trail: Trail): string 
 
 function isOurs(head: TrailHead, keyring: Keyring): boolean {
   return head.vaultId === keyring.vaultId && keyring.isAuditKey(head.publicKey, head.sequence);
-}
-
-function checkSignature(signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array): boolean {
-  return sodium.crypto_sign_verify_detached(signature, message, publicKey);
 }
 
 function appendDurably(path: string, text: string): void {

@@ -7,6 +7,7 @@ import type { Logger } from '../kernel/logger.ts';
 import { administrationHandlers } from './administration.ts';
 import { Adoption } from './adoption.ts';
 import { Artifacts } from './artifacts.ts';
+import { auditHandlers } from './audit-operations.ts';
 import { Backups } from './backup/targets.ts';
 import { bindingHandlers } from './bindings.ts';
 import { callHandlers } from './calls.ts';
@@ -98,13 +99,12 @@ export class OpenVault implements AsyncDisposable {
       ...this.#retention.handlers(),
       ...administrationHandlers({
         core,
-        heads: this.#heads,
-        headsFile,
         secrets: options,
         adoption: this.#adoption,
         backups: this.#backups,
         problems: this.#problems,
       }),
+      ...auditHandlers({ core, heads: this.#heads, headsFile, isClosing: () => this.#isClosing }),
       ...this.#backups.handlers(() => this.#flush()),
       ...people(core, () => getClinic(core).clinic.name),
     };

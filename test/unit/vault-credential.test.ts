@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { createLogger } from '../../src/kernel/logger.ts';
+import type { VaultStatus } from '../../src/vault/contract.ts';
 import { OpenVault } from '../../src/vault/service.ts';
 import { newKeyFileText } from '../../src/vault/slots.ts';
 import { CALLER, type Folders, LOCAL, makeVault, newFolders, openVault } from '../support/vault-bench.ts';
@@ -54,7 +55,7 @@ t.test(
       t.match(await ask('status', {}), { records: 'unlocked', problems: [] });
       await ask('lock', { caller: LOCAL });
       t.match(await ask('unlock', { caller: LOCAL, slot: 'systemd-credential', secret: '' }), { records: 'unlocked' });
-      const { slots } = (await ask('status', {})) as { slots: { id: string; kind: string }[] };
+      const { slots } = (await ask('status', {})) as VaultStatus;
       const old = slots.find(({ kind }) => kind === 'systemd-credential')?.id ?? '';
       const controller = { role: 'controller' };
       const nothing = new Uint8Array(0);
