@@ -84,10 +84,10 @@ function answer(type: string, { payload }: Message, link: Link): Answer {
 }
 
 function status(): Json {
-  const { admin, listeners, routes, counters, ...numbers } = edge.status();
+  const { admin, adminTls: _, listeners, routes, counters, ...numbers } = edge.status();
   return {
     admin: { ...admin },
-    listeners: listeners.map((listener) => ({ ...listener })),
+    listeners: listeners.map(({ name, transport, host, port }) => ({ name, transport, host, port })),
     routes: { ...routes },
     counters: { ...counters, faults: { ...counters.faults } },
     ...numbers,

@@ -6,8 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Srf from 'drachtio-srf';
 import t, { type Test } from 'tap';
+import type { SrfConnection } from '../../src/pbx/leg/srf-types.ts';
 import { makeTestCertificate } from '../support/certificate.ts';
 import { SDP, SipPeer } from '../support/sip-peer.ts';
+import { WebPhone } from '../support/web-phone.ts';
 
 const ENTRY = join(import.meta.dirname, '../../src/cli/main.ts');
 
@@ -20,7 +22,7 @@ async function run(t: Test, ...args: string[]) {
   const ready = new Promise<string>((resolve) => {
     child.stdout.on('data', (chunk: Buffer) => {
       said += chunk.toString();
-      if (said.includes('applications connect')) resolve(said);
+      if (said.includes(args.includes('--admin-tls') ? 'by TLS at' : 'connect at')) resolve(said);
     });
     void exited.then(() => resolve(said));
   });
@@ -62,10 +64,64 @@ t.test('srf takes calls that come to it, over UDP and TLS', async (t) => {
   t.same(await exited, [0, null]);
 });
 
+t.test(
+  'browsers’ phones over WSS, phones over IPv6, client certificates, and an application that connects by TLS',
+  async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'edge-'));
+    t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+    const [ours, desk] = await Promise.all([
+      makeTestCertificate(['127.0.0.1', '::1']),
+      makeTestCertificate(['desk-1']),
+    ]);
+    writeFileSync(join(folder, 'cert.pem'), ours.certificate);
+    writeFileSync(join(folder, 'key.pem'), ours.key, { mode: 0o600 });
+    writeFileSync(join(folder, 'phones.pem'), desk.ca);
+    const files = ['--cert', join(folder, 'cert.pem'), '--key', join(folder, 'key.pem')];
+    const listen = ['udp/[::1]:0', 'wss/127.0.0.1:0', 'tls/[::1]:0'].flatMap((each) => ['--listen', each]);
+    const admin = ['--admin', '127.0.0.1:0', '--admin-tls', '127.0.0.1:0', '--secret', 'cymru'];
+    const { child, exited, said } = await run(
+      t,
+      ...admin,
+      ...listen,
+      ...files,
+      '--client-ca',
+      join(folder, 'phones.pem'),
+    );
+
+    const srf = new Srf() as unknown as SrfConnection;
+    const { ca } = ours;
+    const byTls = { host: '127.0.0.1', port: portOf(said, 'by TLS at '), secret: 'cymru', tls: { ca } };
+    srf.connect(byTls);
+    await once(srf, 'connect');
+    const subjects: Array<string | undefined> = [];
+    srf.use('register', (req, res) => {
+      subjects.push(req.get('X-Wardline-Client-Subject'));
+      res.send(200, { headers: { Contact: `${req.get('Contact')};expires=600` } });
+    });
+    await using web = new WebPhone(`wss://127.0.0.1:${portOf(said, 'wss')}`, '5550101', ca);
+    await web.register();
+    await using clear = await SipPeer.udp(portOf(said, 'at udp'), '::1');
+    const lie = [['X-Wardline-Client-Subject', 'CN=desk-9']] as const;
+    clear.send(clear.request('REGISTER', { headers: lie }));
+    t.match((await clear.takeResponse(200)).headers.get('via'), /^SIP\/2\.0\/UDP \[::1\]:\d+;/);
+    await using proven = await SipPeer.tls(portOf(said, 'tls'), ca, {
+      host: '::1',
+      cert: desk.certificate,
+      key: desk.key,
+    });
+    proven.send(proven.request('REGISTER', { headers: lie }));
+    await proven.takeResponse(200);
+    t.same(subjects, [undefined, undefined, 'CN=desk-1']);
+    srf.disconnect();
+    child.kill('SIGTERM');
+    t.same(await exited, [0, null]);
+  },
+);
+
 t.test('what it cannot do it says in one sentence', async (t) => {
   const all = ['--admin', '127.0.0.1:0', '--secret', 'cymru', '--listen'];
   const { exited, said } = await run(t, ...all, 'tls/127.0.0.1:0');
-  t.equal(said, 'wardline: A TLS listener needs both --cert and --key.\n');
+  t.equal(said, 'wardline: A TLS or WSS listener, and --admin-tls, need both --cert and --key.\n');
   t.same(await exited, [1, null]);
   t.match((await run(t, ...all, 'sctp/127.0.0.1:0')).said, 'Write it as udp/127.0.0.1:5060');
 });

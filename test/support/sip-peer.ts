@@ -1,7 +1,7 @@
 // A phone or carrier for tests: a bare socket that speaks SIP by hand, with nothing automatic unless a test asks for it.
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { connect, isIPv6, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { cseqOf, tagOf } from '../../src/protocol/sip/fields.ts';
 import type { SipMessage, SipRequest, SipResponse } from '../../src/protocol/sip/message.ts';
@@ -9,6 +9,7 @@ import { SipHeaders } from '../../src/protocol/sip/message.ts';
 import { parseMessage, SipStreamReader } from '../../src/protocol/sip/parse.ts';
 import { serialise } from '../../src/protocol/sip/serialise.ts';
 import { buildResponse } from '../../src/protocol/sip/transaction/build.ts';
+import { formatHostPort } from '../../src/protocol/sip/uri.ts';
 
 export const SDP = [
   'v=0',
@@ -37,6 +38,13 @@ export interface CallParts {
   readonly body?: string;
 }
 
+export interface TlsPeerOptions {
+  readonly host?: string;
+  /** A certificate of its own, and the key to it, PEM. */
+  readonly cert?: string;
+  readonly key?: string;
+}
+
 const DEADLINE_MS = 3_000;
 let made = 0;
 
@@ -47,20 +55,22 @@ export class SipPeer implements AsyncDisposable {
   readonly #taken = new Set<SipMessage>();
   readonly #socket: UdpSocket | Socket;
   readonly #to: number;
+  readonly #host: string;
   #woken = Promise.withResolvers<void>();
 
-  private constructor(transport: 'udp' | 'tcp' | 'tls', socket: UdpSocket | Socket, to: number) {
+  private constructor(transport: 'udp' | 'tcp' | 'tls', socket: UdpSocket | Socket, to: number, host: string) {
     this.transport = transport;
     this.#socket = socket;
     this.#to = to;
+    this.#host = host;
   }
 
-  /** A UDP socket on loopback that sends to port `to`. */
-  static async udp(to: number): Promise<SipPeer> {
-    const socket = createSocket('udp4');
-    socket.bind(0, '127.0.0.1');
+  /** A UDP socket on loopback that sends to port `to` of the same address. */
+  static async udp(to: number, host = '127.0.0.1'): Promise<SipPeer> {
+    const socket = createSocket(isIPv6(host) ? 'udp6' : 'udp4');
+    socket.bind(0, host);
     await once(socket, 'listening');
-    const peer = new SipPeer('udp', socket, to);
+    const peer = new SipPeer('udp', socket, to, host);
     socket.on('message', (bytes) => {
       const message = parseMessage(bytes);
       if (!('fault' in message)) peer.#keep(message);
@@ -68,20 +78,21 @@ export class SipPeer implements AsyncDisposable {
     return peer;
   }
 
-  static async tcp(to: number): Promise<SipPeer> {
-    const socket = connect(to, '127.0.0.1');
+  static async tcp(to: number, host = '127.0.0.1'): Promise<SipPeer> {
+    const socket = connect(to, host);
     await once(socket, 'connect');
-    return SipPeer.#stream('tcp', socket, to);
+    return SipPeer.#stream('tcp', socket, to, host);
   }
 
-  static async tls(to: number, ca: string): Promise<SipPeer> {
-    const socket = connectTls({ port: to, host: '127.0.0.1', ca });
+  static async tls(to: number, ca: string, options: TlsPeerOptions = {}): Promise<SipPeer> {
+    const { host = '127.0.0.1', ...own } = options;
+    const socket = connectTls({ port: to, host, ca, ...own });
     await once(socket, 'secureConnect');
-    return SipPeer.#stream('tls', socket, to);
+    return SipPeer.#stream('tls', socket, to, host);
   }
 
-  static #stream(transport: 'tcp' | 'tls', socket: Socket, to: number): SipPeer {
-    const peer = new SipPeer(transport, socket, to);
+  static #stream(transport: 'tcp' | 'tls', socket: Socket, to: number, host: string): SipPeer {
+    const peer = new SipPeer(transport, socket, to, host);
     const reader = new SipStreamReader();
     socket.on('error', () => {});
     socket.on('data', (chunk: Buffer) => {
@@ -96,15 +107,19 @@ export class SipPeer implements AsyncDisposable {
 
   get uri(): string {
     const transport = this.transport === 'udp' ? '' : `;transport=${this.transport}`;
-    return `sip:peer@127.0.0.1:${this.port}${transport}`;
+    return `sip:peer@${this.#place}${transport}`;
+  }
+
+  get #place(): string {
+    return formatHostPort(this.#host, this.port);
   }
 
   /** A request with fresh ids unless `parts` names them. */
   request(method: string, parts: CallParts = {}): SipRequest {
     made += 1;
-    const { uri = `sip:app@127.0.0.1:${this.#to}`, cseq = 1, headers = [], body = '' } = parts;
+    const { uri = `sip:app@${formatHostPort(this.#host, this.#to)}`, cseq = 1, headers = [], body = '' } = parts;
     const { callId = `call-${made}@peer.example`, fromTag = `f${made}`, toTag, contact = `<${this.uri}>` } = parts;
-    const via = `SIP/2.0/${this.transport.toUpperCase()} 127.0.0.1:${this.port};rport;branch=${parts.branch ?? `z9hG4bKp${made}`}`;
+    const via = `SIP/2.0/${this.transport.toUpperCase()} ${this.#place};rport;branch=${parts.branch ?? `z9hG4bKp${made}`}`;
     const type: Pair[] = body.startsWith('v=0') ? [['Content-Type', 'application/sdp']] : [];
     return {
       kind: 'request',
@@ -138,7 +153,7 @@ export class SipPeer implements AsyncDisposable {
 
   send(message: SipMessage | string): void {
     const bytes = typeof message === 'string' ? Buffer.from(message) : serialise(message);
-    if ('bind' in this.#socket) this.#socket.send(bytes, this.#to, '127.0.0.1');
+    if ('bind' in this.#socket) this.#socket.send(bytes, this.#to, this.#host);
     else this.#socket.write(bytes);
   }
 

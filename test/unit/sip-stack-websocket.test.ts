@@ -112,7 +112,7 @@ t.test(
       await told;
       return seen.failures;
     };
-    t.strictSame(await failureOf(false), ['transport-error']);
+    t.strictSame(await failureOf(false), ['flow-failed']);
     t.strictSame(await failureOf(true), ['flow-failed']);
   },
 );

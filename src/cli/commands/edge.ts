@@ -12,10 +12,14 @@ import { type Place, parsePlace, writtenPlace } from '../place.ts';
 
 interface Options {
   readonly admin: Place;
+  readonly adminTls?: Place;
   readonly secret: string;
   readonly listen: readonly EdgeListenerOptions[];
   readonly cert?: string;
   readonly key?: string;
+  readonly clientCa?: string;
+  readonly clientCerts: 'request' | 'require';
+  readonly origin?: readonly string[];
   readonly trust?: string;
   readonly exempt: readonly string[];
   readonly requestHandler: readonly RequestHandler[];
@@ -23,12 +27,16 @@ interface Options {
 }
 
 const PROFILES = ['phones', 'carrier'] as const;
+const TRANSPORTS = ['udp', 'tcp', 'tls', 'ws', 'wss'] as const;
 const HELP = `
-Applications connect with \`srf.connect({ host: '127.0.0.1', port: 9022, secret: 'S' })\`, as to drachtio-server.
+Applications connect with \`srf.connect({ host: '127.0.0.1', port: 9022, secret: 'S' })\`, as to drachtio-server; to the port
+of --admin-tls with \`tls: { ca }\` beside, where \`ca\` is what signed --cert.
 
 A listener is [profile:]transport/address:port, and --listen may be given several times:
   udp/127.0.0.1:5060            neutral: answers everybody and bans nobody, as drachtio-server does
-  tls/0.0.0.0:5061              SIP over TLS; needs --cert and --key
+  tls/0.0.0.0:5061              SIP over TLS 1.2 and 1.3; needs --cert and --key
+  wss/0.0.0.0:7443              SIP over WebSocket inside TLS, for browsers (RFC 7118); needs --cert and --key
+  ws/127.0.0.1:7080             the same in clear
   phones:tls/0.0.0.0:5061       for phones: scanners and guessers get silence and are banned for a growing time
   carrier:udp/192.0.2.5:5060    the same for trunks; name their addresses with --exempt
   tcp/[::1]:5060                IPv6 in brackets; port 0 lets the system choose
@@ -38,6 +46,9 @@ A request handler decides about each new request, before applications that conne
                                          {"action":"route","data":{"tag":"sales"}}, reject, redirect, proxy, as for drachtio-server
   "INVITE POST http://127.0.0.1:8080/"   for one method alone; POST carries the message
   "MESSAGE tcp://127.0.0.1:3001"         nobody is asked: we connect to the application there (tls:// too)
+
+With --client-ca, peers on tls and wss are asked for a certificate of their own; what one proves is told to the application
+in the header X-Wardline-Client-Subject, which nobody outside can write. To applications a WebSocket is \`tcp\`, as with drachtio-server.
 
 It says what it listens at, one line each, and runs until Ctrl-C or SIGTERM. SIGHUP reads --cert and --key again; nothing else
 is read twice, as with drachtio-server.`;
@@ -51,10 +62,18 @@ export function addEdgeCommand(program: Command): void {
         .argParser(parsePlace)
         .default({ host: '127.0.0.1', port: 9022 }, '127.0.0.1:9022'),
     )
+    .addOption(new Option('--admin-tls <address:port>', 'the same inside TLS, beside it').argParser(parsePlace))
     .requiredOption('--secret <secret>', 'what applications authenticate with')
     .requiredOption('--listen <listener>', 'where SIP is listened for; may be given several times', collectListener)
-    .option('--cert <file>', 'certificate chain for TLS, PEM')
+    .option('--cert <file>', 'certificate chain for TLS and WSS, PEM')
     .option('--key <file>', 'its key, PEM')
+    .option('--client-ca <file>', 'CAs of the certificates that peers may show on tls and wss, PEM')
+    .addOption(
+      new Option('--client-certs <mode>', 'whether a peer without a good one is let in')
+        .choices(['request', 'require'])
+        .default('request'),
+    )
+    .option('--origin <origin>', 'a page that may connect by ws and wss; all when not given', collect)
     .option('--trust <file>', 'certificates that outgoing TLS trusts beside the usual ones, PEM')
     .option(
       '--request-handler <handler>',
@@ -76,7 +95,8 @@ async function run(options: Options): Promise<void> {
   const edge = await createEdge({
     admin: options.admin,
     secret: options.secret,
-    listeners: options.listen,
+    ...(options.adminTls !== undefined && { adminTls: options.adminTls }),
+    listeners: listenersOf(options),
     exempt: options.exempt,
     requestHandlers: options.requestHandler,
     clock: systemClock,
@@ -101,18 +121,28 @@ function reload(edge: Edge, options: Options): void {
   }
 }
 
-function tlsOf({ cert, key, listen }: Options): { tls?: { certificate: string; key: string } } {
-  if (cert !== undefined && key !== undefined) return { tls: { certificate: readPem(cert), key: readPem(key) } };
-  if (cert === undefined && key === undefined && listen.every(({ transport }) => transport !== 'tls')) return {};
-  throw new WardlineError('no-certificate', 'A TLS listener needs both --cert and --key.');
+function listenersOf({ listen, clientCa, clientCerts, origin }: Options): EdgeListenerOptions[] {
+  const clients = clientCa === undefined ? {} : { clients: { mode: clientCerts, ca: readPem(clientCa) } };
+  const origins = origin === undefined ? {} : { origins: origin };
+  return listen.map((each) => ({ ...each, ...clients, ...origins }));
 }
 
-function tell({ admin, listeners }: Edge): void {
+function tlsOf({ cert, key, listen, adminTls }: Options): { tls?: { certificate: string; key: string } } {
+  if (cert !== undefined && key !== undefined) return { tls: { certificate: readPem(cert), key: readPem(key) } };
+  const needsNone =
+    adminTls === undefined && listen.every(({ transport }) => transport !== 'tls' && transport !== 'wss');
+  if (cert === undefined && key === undefined && needsNone) return {};
+  throw new WardlineError('no-certificate', 'A TLS or WSS listener, and --admin-tls, need both --cert and --key.');
+}
+
+function tell({ admin, adminTls, listeners }: Edge): void {
   const lines = listeners.map(({ name, transport, host, port }) => {
     const profile = name === 'neutral' ? '' : `${name}:`;
     return `listens at ${profile}${transport}/${writtenPlace({ host, port })}`;
   });
-  process.stdout.write(`${lines.join('\n')}\napplications connect at ${writtenPlace(admin)}\n`);
+  lines.push(`applications connect at ${writtenPlace(admin)}`);
+  if (adminTls !== undefined) lines.push(`applications connect by TLS at ${writtenPlace(adminTls)}`);
+  process.stdout.write(`${lines.join('\n')}\n`);
 }
 
 function readPem(file: string): string {
@@ -123,7 +153,7 @@ function readPem(file: string): string {
   }
 }
 
-function collect(value: string, all: readonly string[]): string[] {
+function collect(value: string, all: readonly string[] = []): string[] {
   return [...all, value];
 }
 
@@ -145,11 +175,11 @@ function collectHandler(text: string, all: readonly RequestHandler[]): RequestHa
 }
 
 function collectListener(text: string, all: readonly EdgeListenerOptions[] = []): EdgeListenerOptions[] {
-  const match = /^(?:(\w+):)?(udp|tcp|tls)\/(.+)$/.exec(text);
-  const transport = match?.[2];
+  const match = /^(?:(\w+):)?(\w+)\/(.+)$/.exec(text);
+  const transport = TRANSPORTS.find((each) => each === match?.[2]);
   const profile = PROFILES.find((each) => each === match?.[1]);
   const isProfileKnown = match?.[1] === undefined || profile !== undefined;
-  if (!isProfileKnown || (transport !== 'udp' && transport !== 'tcp' && transport !== 'tls')) {
+  if (!isProfileKnown || transport === undefined) {
     throw new InvalidArgumentError('Write it as udp/127.0.0.1:5060, with phones: or carrier: before it if you like.');
   }
   const place = parsePlace(match?.[3] ?? '');

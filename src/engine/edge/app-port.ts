@@ -1,11 +1,12 @@
 // The admin port: applications connect, authenticate, say which methods they take, and get them in turn.
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../../kernel/clock.ts';
+import { WardlineError } from '../../kernel/errors.ts';
 import type { AppMessage } from '../../protocol/drachtio-wire/app-message.ts';
 import { parseAppMessage } from '../../protocol/drachtio-wire/app-message.ts';
 import { encodeFrame, FrameReader } from '../../protocol/drachtio-wire/frame.ts';
 import { hostPorts, okLeader, refusal, SERVER_VERSION } from '../../protocol/drachtio-wire/leader.ts';
-import type { HostPort } from '../runtime/sip-stack.ts';
+import type { HostPort, ListenerTls } from '../runtime/sip-stack.ts';
 import type { TcpConnection, TcpServer } from '../runtime/tcp-server.ts';
 import { listenTcp } from '../runtime/tcp-server.ts';
 import type { EdgeCounters } from './counters.ts';
@@ -19,7 +20,6 @@ export type AppSipMessage = Extract<AppMessage, { type: 'sip' }>;
 export type AppProxyMessage = Extract<AppMessage, { type: 'proxy' }>;
 
 export interface AppPortOptions {
-  readonly address: HostPort;
   readonly secret: string;
   readonly limits: EdgeLimits;
   readonly clock: Clock;
@@ -83,24 +83,37 @@ export class AppPort implements AsyncDisposable {
   /** Who was served last, by verb. */
   readonly #lastServed = new Map<string, AppConnection>();
   #server: TcpServer | undefined;
+  #tlsServer: TcpServer | undefined;
 
-  private constructor(options: AppPortOptions) {
+  constructor(options: AppPortOptions) {
     this.#options = options;
   }
 
-  static async listen(options: AppPortOptions): Promise<AppPort> {
-    const port = new AppPort(options);
-    const { limits } = options;
-    port.#server = await listenTcp({
-      address: options.address,
-      limits: { maxConnections: limits.applications, maxWaitingBytes: limits.waitingBytes },
-      onConnection: (socket) => void port.welcome(socket),
+  /** Opens the port: in clear, or with `tls` inside TLS; each once. Rejects with Node's own error. */
+  async listen(address: HostPort, tls?: ListenerTls): Promise<void> {
+    const { applications, waitingBytes } = this.#options.limits;
+    const server = await listenTcp({
+      address,
+      limits: { maxConnections: applications, maxWaitingBytes: waitingBytes },
+      onConnection: (socket) => void this.welcome(socket),
+      ...(tls !== undefined && { tls }),
     });
-    return port;
+    if (tls === undefined) this.#server = server;
+    else this.#tlsServer = server;
   }
 
+  /** Where it is open in clear. */
   get bound(): HostPort {
-    return this.#server?.bound ?? this.#options.address;
+    if (this.#server === undefined) throw new WardlineError('edge-not-open', 'The edge is still opening its ports.');
+    return this.#server.bound;
+  }
+
+  get boundTls(): HostPort | undefined {
+    return this.#tlsServer?.bound;
+  }
+
+  setCertificate(tls: ListenerTls): void {
+    this.#tlsServer?.setCertificate(tls);
   }
 
   get count(): number {
@@ -127,7 +140,7 @@ export class AppPort implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const app of this.#apps) app.close();
-    await this.#server?.[Symbol.asyncDispose]();
+    await Promise.all([this.#server?.[Symbol.asyncDispose](), this.#tlsServer?.[Symbol.asyncDispose]()]);
   }
 
   /** Takes a connection of ours to an application; that speaks first here too, and is closed when it does not. */

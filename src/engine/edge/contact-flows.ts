@@ -10,6 +10,8 @@ interface Entry {
   readonly flow: Flow;
   readonly aor: string;
   readonly expiresAtMs: number;
+  /** It can be reached by this flow alone (RFC 5626 §4.2: it has a reg-id; RFC 7118 §5: it is a WebSocket's). */
+  readonly isFlowOnly: boolean;
 }
 
 const DEFAULT_EXPIRES_SECONDS = 3_600;
@@ -37,8 +39,14 @@ export class ContactFlows {
     const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;
     if (entry.flow.isOpen && entry.expiresAtMs > this.#clock.now()) return entry.flow;
-    this.#entries.delete(key);
+    if (!entry.isFlowOnly || entry.expiresAtMs <= this.#clock.now()) this.#entries.delete(key);
     return undefined;
+  }
+
+  /** Whether this Contact is registered and its flow, which alone would do, is gone: 430 (RFC 5626 §5.3.1). */
+  hasLostFlow(uri: SipUri): boolean {
+    const entry = this.#entries.get(keyOf(uri));
+    return entry?.isFlowOnly === true && !entry.flow.isOpen && entry.expiresAtMs > this.#clock.now();
   }
 
   /** The UDP path of a phone that registered from this address: behind NAT only the same socket of ours reaches it. */
@@ -64,7 +72,8 @@ export class ContactFlows {
       const isLess = known?.flow === flow && known.expiresAtMs >= expiresAtMs;
       if (request.method === 'SUBSCRIBE' && (seconds === 0 || isLess)) continue;
       this.#entries.delete(key);
-      if (seconds > 0) this.#add(key, { flow, aor: aorKey, expiresAtMs });
+      const isFlowOnly = flow.isReliable && (contact.params.has('reg-id') || contact.uri.host.endsWith('.invalid'));
+      if (seconds > 0) this.#add(key, { flow, aor: aorKey, expiresAtMs, isFlowOnly });
     }
   }
 

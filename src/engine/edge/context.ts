@@ -26,14 +26,19 @@ export interface EdgeContext {
   readonly limits: EdgeLimits;
 }
 
+/** How a leader names a transport: to drachtio's applications a WebSocket is `tcp`. */
+export function wireProtocol({ transport }: Pick<Flow, 'transport'>): string {
+  return transport === 'ws' || transport === 'wss' ? 'tcp' : transport;
+}
+
 /** Received: the remote end, and the size on the wire. */
 export function metaOfArrival({ clock }: EdgeContext, { flow, bytes }: Arrival): Meta {
   const { host, port } = flow.remote;
-  return { bytes, protocol: flow.transport, address: host, port, atMs: clock.now() };
+  return { bytes, protocol: wireProtocol(flow), address: host, port, atMs: clock.now() };
 }
 
 /** A request of ours: our own address, or over a connection the remote one, as drachtio-server tells it. */
 export function metaOfSentRequest({ clock }: EdgeContext, flow: Flow, bytes: number): Meta {
   const { host, port } = flow.isReliable ? flow.remote : flow.local;
-  return { bytes, protocol: flow.transport, address: host, port, atMs: clock.now() };
+  return { bytes, protocol: wireProtocol(flow), address: host, port, atMs: clock.now() };
 }

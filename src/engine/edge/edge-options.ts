@@ -2,7 +2,7 @@
 import type { Clock } from '../../kernel/clock.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { Resolver } from '../runtime/resolver.ts';
-import type { HostPort, SipStack, SipTransport, StackEvents } from '../runtime/sip-stack.ts';
+import type { ClientCertificates, HostPort, SipStack, SipTransport, StackEvents } from '../runtime/sip-stack.ts';
 import type { Counters } from './counters.ts';
 import type { Ban, GuardLimits, ListenerProfile } from './guard.ts';
 import type { Random } from './ids.ts';
@@ -16,6 +16,10 @@ export interface EdgeListenerOptions extends HostPort {
   /** How it is hardened; absent, it is neutral and bans nobody. */
   readonly profile?: ListenerProfile;
   readonly transport: SipTransport;
+  /** For `tls` and `wss`: whether peers are to show certificates of theirs. */
+  readonly clients?: ClientCertificates;
+  /** For `ws` and `wss`: see `ListenerSpec.origins`. */
+  readonly origins?: readonly string[];
 }
 
 export interface TlsPem {
@@ -26,9 +30,11 @@ export interface TlsPem {
 export interface EdgeOptions {
   /** Where applications connect; port 0 lets the system choose. */
   readonly admin: HostPort;
+  /** The same inside TLS, with the certificate of `tls`; none when absent. */
+  readonly adminTls?: HostPort;
   readonly secret: string;
   readonly listeners: readonly EdgeListenerOptions[];
-  /** PEM, for TLS listeners. */
+  /** PEM, for TLS and WSS listeners and `adminTls`. */
   readonly tls?: TlsPem;
   /** PEM certificates that outgoing TLS connections trust; Node's own list when absent. */
   readonly trust?: string;
@@ -50,6 +56,7 @@ export interface EdgeOptions {
 
 export interface EdgeStatus {
   readonly admin: HostPort;
+  readonly adminTls?: HostPort;
   readonly listeners: readonly EdgeListenerOptions[];
   readonly applications: number;
   /** How many applications take each method, by its name in lower case. */
@@ -58,6 +65,10 @@ export interface EdgeStatus {
   readonly pendingIn: number;
   readonly pendingOut: number;
   readonly registeredConnections: number;
+  /** Connections that are open, whose handshake is under way, and that wait for their turn unread. */
+  readonly connections: number;
+  readonly handshakes: number;
+  readonly waitingConnections: number;
   readonly isDraining: boolean;
   /** Sources that are banned just now. */
   readonly banned: number;
@@ -67,6 +78,7 @@ export interface EdgeStatus {
 export interface Edge {
   /** Bound, with the port that the system chose. */
   readonly admin: HostPort;
+  readonly adminTls: HostPort | undefined;
   readonly listeners: readonly EdgeListenerOptions[];
   status(): EdgeStatus;
   /** New calls get 503; those that stand go on. */

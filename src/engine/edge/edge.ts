@@ -5,7 +5,7 @@ import { localAddressFor } from '../runtime/addresses.ts';
 import { Locator } from '../runtime/locator.ts';
 import type { StackObserver } from '../runtime/observer.ts';
 import { systemResolver } from '../runtime/resolver.ts';
-import type { HostPort, ListenerSpec, SipStack, StackEvents } from '../runtime/sip-stack.ts';
+import type { HostPort, ListenerSpec, SipStack, SipTransport, StackEvents } from '../runtime/sip-stack.ts';
 import { createSipStack } from '../runtime/stack.ts';
 import { Answers } from './answers.ts';
 import { type AppConnection, AppPort, type AppSipMessage } from './app-port.ts';
@@ -111,6 +111,10 @@ class RunningEdge implements Edge {
     return this.#getApps().bound;
   }
 
+  get adminTls(): HostPort | undefined {
+    return this.#getApps().boundTls;
+  }
+
   get listeners(): readonly EdgeListenerOptions[] {
     return this.#stack.listeners.map(({ name, transport, host, port }) => ({
       name: policyName(name),
@@ -121,19 +125,24 @@ class RunningEdge implements Edge {
   }
 
   async open(): Promise<void> {
-    const { listeners, tls, admin, secret, clock, exempt = [] } = this.#options;
+    const { listeners, tls, exempt = [] } = this.#options;
     this.exempt(exempt);
     for (const [index, listener] of listeners.entries()) {
-      const { profile, ...place } = listener;
+      const { profile, clients, ...place } = listener;
       const flood = profile === undefined ? {} : { flood: FLOOD_LIMITS[profile] };
       const spec = { ...place, ...flood, name: `${listener.name}/${listener.transport}${index}` };
       if (profile !== undefined) this.#profiles.set(spec.name, profile);
-      const secured: ListenerSpec = listener.transport === 'tls' && tls !== undefined ? { ...spec, tls } : spec;
+      const isSecured = isSecure(listener.transport) && tls !== undefined;
+      const secured: ListenerSpec = isSecured ? { ...spec, tls: { ...tls, ...(clients && { clients }) } } : spec;
       await orSayWhy(listener, `SIP over ${listener.transport.toUpperCase()}`, this.#stack.listen(secured));
     }
+    await this.#openAdmin();
+  }
+
+  async #openAdmin(): Promise<void> {
+    const { admin, adminTls, tls, secret, clock } = this.#options;
     const { counters, ids, limits } = this.#context;
-    const port = AppPort.listen({
-      address: admin,
+    const port = new AppPort({
       secret,
       limits,
       clock,
@@ -145,12 +154,18 @@ class RunningEdge implements Edge {
       onProxy: (message, app) => this.#uas.proxies.start(message, app),
       onClosed: (app) => this.#appClosed(app),
     });
-    this.#apps = await orSayWhy(admin, 'the call control port', port);
+    this.#apps = port;
+    await orSayWhy(admin, 'the call control port', port.listen(admin));
+    if (adminTls === undefined) return;
+    if (tls === undefined)
+      throw new WardlineError('no-certificate', 'The call control port over TLS needs a certificate and its key.');
+    await orSayWhy(adminTls, 'the call control port over TLS', port.listen(adminTls, tls));
   }
 
   status(): EdgeStatus {
     return {
       admin: this.admin,
+      ...(this.adminTls !== undefined && { adminTls: this.adminTls }),
       listeners: this.listeners,
       applications: this.#getApps().count,
       routes: this.#getApps().routes,
@@ -158,6 +173,9 @@ class RunningEdge implements Edge {
       pendingIn: this.#uas.incoming.size,
       pendingOut: this.#outgoing.size,
       registeredConnections: this.#contacts.size,
+      connections: this.#stack.load.connections,
+      handshakes: this.#stack.load.handshakes,
+      waitingConnections: this.#stack.load.waiting,
       isDraining: this.#uas.isDraining,
       banned: this.#guard.bans().length,
       counters: this.#counters.snapshot(),
@@ -193,8 +211,9 @@ class RunningEdge implements Edge {
 
   setCertificate(tls: TlsPem): void {
     for (const { name, transport } of this.#stack.listeners) {
-      if (transport === 'tls') this.#stack.setCertificate(name, tls);
+      if (isSecure(transport)) this.#stack.setCertificate(name, tls);
     }
+    this.#getApps().setCertificate(tls);
   }
 
   async close(): Promise<void> {
@@ -241,6 +260,7 @@ class RunningEdge implements Edge {
   #createStack(random: Random): SipStack {
     const { clock, trust, createStack } = this.#options;
     const events: StackEvents & StackObserver = {
+      standing: (address, flow) => this.#guard.standingOf(address, flow),
       admits: (request, flow) => this.#guard.lets(request, flow),
       received: (message, flow) => this.#traces.received(message, flow),
       sent: (bytes, flow) => this.#traces.sent(bytes, flow),
@@ -261,4 +281,8 @@ class RunningEdge implements Edge {
     if (this.#apps === undefined) throw new WardlineError('edge-not-open', 'The edge is still opening its ports.');
     return this.#apps;
   }
+}
+
+function isSecure(transport: SipTransport): boolean {
+  return transport === 'tls' || transport === 'wss';
 }

@@ -2,6 +2,7 @@
 import type { Clock } from '../../kernel/clock.ts';
 import type { SipRequest, SipResponse } from '../../protocol/sip/message.ts';
 import { AddressList } from '../runtime/address-list.ts';
+import type { Standing } from '../runtime/flow.ts';
 import type { Flow } from '../runtime/sip-stack.ts';
 import { type BanReason, judgeAnswer, judgeRequest, type Offence } from './offences.ts';
 
@@ -70,6 +71,8 @@ export class Guard {
   readonly #sources = new Map<string, Source>();
   #exempt = new AddressList();
   #hasExempt = false;
+  /** When the last of all bans ends. */
+  #bannedUntilMs = 0;
 
   constructor(options: GuardOptions) {
     this.#options = options;
@@ -84,11 +87,19 @@ export class Guard {
     return bad;
   }
 
+  /** Asked before anything of a source is parsed. */
+  standing(address: string, isReliable: boolean): Standing {
+    if (this.#exempt.has(address)) return 'trusted';
+    if (!this.#isBanned(address, isReliable)) return 'unknown';
+    this.#options.onDropped('banned');
+    return 'banned';
+  }
+
   /** Whether a request may go on; if not, it gets no answer. */
   admits(request: SipRequest, flow: Flow, profile: ListenerProfile): boolean {
     const host = flow.remote.host;
     if (this.#exempt.has(host)) return true;
-    if (this.#isBanned(flow)) return this.#drop(flow, 'banned');
+    if (this.#isBanned(host, flow.isReliable)) return this.#drop(flow, 'banned');
     const source = this.#find(flow);
     const isStranger = source?.hasSucceeded !== true && (profile === 'phones' || this.#hasExempt);
     const offence = judgeRequest(request, isStranger);
@@ -136,14 +147,16 @@ export class Guard {
 
   #drop(flow: Flow, why: 'banned' | 'scanner'): false {
     this.#options.onDropped(why);
-    if (flow.isReliable && this.#isBanned(flow)) flow.close();
+    if (flow.isReliable && this.#isBanned(flow.remote.host, true)) flow.close();
     return false;
   }
 
-  #isBanned(flow: Flow): boolean {
+  #isBanned(host: string, isReliable: boolean): boolean {
     const now = this.#options.clock.now();
-    const address = networkOf(flow.remote.host);
-    const keys = flow.isReliable ? [`all/${address}`] : [`all/${address}`, `udp/${address}`];
+    // Most of the time nobody is.
+    if (this.#bannedUntilMs <= now) return false;
+    const address = networkOf(host);
+    const keys = isReliable ? [`all/${address}`] : [`all/${address}`, `udp/${address}`];
     return keys.some((key) => (this.#sources.get(key)?.ban?.untilMs ?? 0) > now);
   }
 
@@ -219,6 +232,7 @@ export class Guard {
       sinceMs: now,
       untilMs: now + forMs,
     };
+    this.#bannedUntilMs = Math.max(this.#bannedUntilMs, source.ban.untilMs);
     source.points = 0;
     source.nonces.clear();
     source.hasSucceeded = false;

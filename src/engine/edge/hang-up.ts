@@ -3,7 +3,7 @@ import { sipLeader } from '../../protocol/drachtio-wire/leader.ts';
 import type { SipRequest } from '../../protocol/sip/message.ts';
 import { sendRequest } from './attempts.ts';
 import { cdrStop } from './cdr.ts';
-import type { EdgeContext } from './context.ts';
+import { type EdgeContext, wireProtocol } from './context.ts';
 import { type Dialog, requestInDialog } from './dialog.ts';
 
 /** The reasons that drachtio-server gives; srf's dialog ends with the quoted text. */
@@ -28,7 +28,7 @@ async function send(context: EdgeContext, dialog: Dialog, request: SipRequest, r
   const sent = await sendRequest(context, route, () => request, { onResponse() {}, onFailure() {} });
   counters.add('messagesOut');
   const { host, port } = sent.flow.local;
-  const meta = { bytes: sent.wire.length, protocol: sent.flow.transport, address: host, port, atMs: clock.now() };
+  const meta = { bytes: sent.wire.length, protocol: wireProtocol(sent.flow), address: host, port, atMs: clock.now() };
   if (reason === undefined) return;
   const isExpired = reason === 'Session timer expired';
   cdrStop(context, 'application', isExpired ? 'session-expired' : 'system-initiated-termination', sent.request);

@@ -1,6 +1,6 @@
 // What becomes of the headers that an application writes: drachtio-server's rules (some dropped, `@localhost` filled in).
 import type { AppHeader, AppSip } from '../../protocol/drachtio-wire/app-message.ts';
-import { headerKey, SipHeaders, type SipMessage } from '../../protocol/sip/message.ts';
+import { headerKey, SipHeaders, type SipMessage, type SipRequest } from '../../protocol/sip/message.ts';
 import { formatHostPort } from '../../protocol/sip/uri.ts';
 import type { SipTransport } from '../runtime/sip-stack.ts';
 
@@ -53,7 +53,12 @@ export function appHeaders(sip: AppSip, taken: ReadonlySet<string>, place: Place
 /** `sip:host:port` of ours, with the transport when it is not UDP. */
 export function contactUri({ host, port, transport, isSecureScheme = false }: Place): string {
   const scheme = isSecureScheme ? 'sips' : 'sip';
-  return `${scheme}:${formatHostPort(host, port)}${transport === 'udp' ? '' : `;transport=${transport}`}`;
+  return `${scheme}:${formatHostPort(host, port)}${transport === 'udp' ? '' : `;transport=${transportParam(transport)}`}`;
+}
+
+/** RFC 7118 §5.2: a WebSocket over TLS is `ws` in a URI too. */
+function transportParam(transport: SipTransport): string {
+  return transport === 'wss' ? 'ws' : transport;
 }
 
 /** `@localhost` stands for the address that the message leaves by, in these headers. */
@@ -63,7 +68,7 @@ export function fillPlaceholder(key: string, value: string, place: Place): strin
   if (!pattern.test(value)) return value;
   const filled = inBrackets(value).replace(pattern, `$1${formatHostPort(place.host, place.port)}`);
   const needsTransport = key === 'contact' && place.transport !== 'udp' && !/;transport=/i.test(filled);
-  return needsTransport ? filled.replace('>', `;transport=${place.transport}>`) : filled;
+  return needsTransport ? filled.replace('>', `;transport=${transportParam(place.transport)}>`) : filled;
 }
 
 /** `sip:a@b;tag=1` → `<sip:a@b>;tag=1`: parameters outside brackets belong to the header (RFC 3261 §20.10). */
@@ -82,6 +87,12 @@ export function contentType(sip: AppSip): { readonly type: string | undefined } 
 }
 
 const OURS = 'x-wardline-';
+
+/** Who a verified client certificate stands for; an application may go by it, for what comes from outside under that name is removed. */
+export function withClientSubject(request: SipRequest, subject: string | undefined): SipRequest {
+  if (subject === undefined) return request;
+  return { ...request, headers: request.headers.with('X-Wardline-Client-Subject', subject) };
+}
 
 /** Without `X-Wardline-…` headers, which only our own processes may send. */
 export function withoutOurHeaders<Message extends SipMessage>(message: Message): Message {

@@ -1,5 +1,6 @@
 // The guard, asked by listener: one that has a profile is guarded, any other lets everybody in.
 import type { SipRequest, SipResponse } from '../../protocol/sip/message.ts';
+import type { Standing } from '../runtime/flow.ts';
 import type { Flow } from '../runtime/sip-stack.ts';
 import { Guard, type GuardOptions, type ListenerProfile } from './guard.ts';
 
@@ -10,6 +11,10 @@ export class ListenerGuard extends Guard {
   constructor(options: GuardOptions, profiles: ReadonlyMap<string, ListenerProfile>) {
     super(options);
     this.#profiles = profiles;
+  }
+
+  standingOf(address: string, { listener, isReliable }: Pick<Flow, 'listener' | 'isReliable'>): Standing {
+    return this.#profiles.has(listener) ? this.standing(address, isReliable) : 'unknown';
   }
 
   lets(request: SipRequest, flow: Flow): boolean {

@@ -3,11 +3,11 @@ import { requestEcho, sipLeader } from '../../protocol/drachtio-wire/leader.ts';
 import { tagOf } from '../../protocol/sip/fields.ts';
 import { SipHeaders, type SipRequest, type SipResponse } from '../../protocol/sip/message.ts';
 import { serialise } from '../../protocol/sip/serialise.ts';
-import type { Arrival, ClientEvents, ClientTransaction } from '../runtime/sip-stack.ts';
+import type { Arrival, ClientFailure, ClientTransaction } from '../runtime/sip-stack.ts';
 import type { AppConnection } from './app-port.ts';
 import { sendRequest } from './attempts.ts';
 import { cdrAttempt, cdrStop } from './cdr.ts';
-import { type EdgeContext, metaOfArrival, metaOfSentRequest } from './context.ts';
+import { type EdgeContext, metaOfArrival, metaOfSentRequest, wireProtocol } from './context.ts';
 import type { Dialog } from './dialog.ts';
 import { withoutOurHeaders } from './headers.ts';
 import { isInner, type Route } from './targets.ts';
@@ -23,6 +23,13 @@ export interface Outgoing {
 
 /** What an answer changes, before the application is told. Returning false keeps it from the application. */
 export type OnAnswer = (response: SipResponse, outgoing: Outgoing, arrival: Arrival | undefined) => boolean;
+
+/** drachtio tells a time-out and a broken transport so; the third is RFC 5626 §5.3.1. */
+const FAILURES: Readonly<Record<ClientFailure, readonly [status: number, reason: string]>> = {
+  timeout: [408, 'Request Timeout'],
+  'transport-error': [503, 'Service Unavailable'],
+  'flow-failed': [430, 'Flow Failed'],
+};
 
 export class OutgoingTable {
   readonly #context: EdgeContext;
@@ -86,10 +93,9 @@ export class OutgoingTable {
     this.#tell(outgoing, shown, arrival, onAnswer);
   }
 
-  /** drachtio tells a time-out as 408 and a broken transport as 503, from nowhere. */
-  #failed(outgoing: Outgoing, ending: Parameters<ClientEvents['onFailure']>[0], onAnswer: OnAnswer): void {
-    const [status, reason] =
-      ending === 'timeout' ? ([408, 'Request Timeout'] as const) : ([503, 'Service Unavailable'] as const);
+  /** From nowhere. */
+  #failed(outgoing: Outgoing, ending: ClientFailure, onAnswer: OnAnswer): void {
+    const [status, reason] = FAILURES[ending];
     const { client } = outgoing;
     if (client !== undefined) this.#tell(outgoing, selfMade(client.request, status, reason), undefined, onAnswer);
   }
@@ -98,7 +104,7 @@ export class OutgoingTable {
     const { app, id, dialog, client } = outgoing;
     if (response.status >= 200) this.#byId.delete(id);
     if (!onAnswer(response, outgoing, arrival) || !app.isOpen) return;
-    const protocol = client?.flow.transport ?? '';
+    const protocol = client === undefined ? '' : wireProtocol(client.flow);
     const nowhere = { bytes: 0, protocol, address: '', port: 0, atMs: this.#context.clock.now() };
     const meta = arrival === undefined ? nowhere : metaOfArrival(this.#context, arrival);
     app.send((own) => sipLeader(own, 'network', meta, id, dialog?.id ?? ''), serialise(response));

@@ -13,6 +13,7 @@ import type { Place } from './headers.ts';
 /** How drachtio-fsmrf addresses a media server; its calls leave by the inner listener. */
 const MEDIA_SERVER_USER = 'drachtio';
 const INNER = 'inner';
+const TRANSPORTS: readonly SipTransport[] = ['udp', 'tcp', 'tls', 'ws', 'wss'];
 /** Which listener an outgoing request prefers, by what policy calls it. */
 const PREFERENCE = ['carrier', 'phones', INNER];
 
@@ -59,6 +60,7 @@ export class Targets {
   async forRequest(uri: SipUri, nextHop: SipUri | undefined): Promise<Route | undefined> {
     const flow = nextHop === undefined ? this.#contacts.find(uri) : this.#contacts.findBySource(nextHop);
     if (flow !== undefined) return this.byFlow(flow, uri.scheme === 'sips');
+    if (nextHop === undefined && this.#contacts.hasLostFlow(uri)) return this.#byConnection(uri);
     const isMediaServer = uri.user === MEDIA_SERVER_USER;
     return this.#byAddress(nextHop ?? uri, uri.scheme === 'sips', isMediaServer);
   }
@@ -83,7 +85,21 @@ export class Targets {
     return { target: { ...remote, transport, flow, listener }, place };
   }
 
+  /** By a connection that is open already, or not at all (RFC 5626 §5.3, RFC 7118 §5); the transaction fails when there is none. */
+  #byConnection({ host, port, params, scheme }: SipUri): Route | undefined {
+    const named = params.get('transport')?.toLowerCase();
+    const transport = TRANSPORTS.find((each) => each === named) ?? (scheme === 'sips' ? 'tls' : 'tcp');
+    const isOne = (spec: ListenerSpec) => spec.transport === transport || isWebSocket(spec.transport, transport);
+    const spec = this.#stack.listeners.find(isOne);
+    if (spec === undefined) return undefined;
+    const place = { host: localAddressFor(spec.host, host), port: spec.port, transport: spec.transport };
+    const target = { host, port: port ?? defaultPort('tcp'), transport: spec.transport, listener: spec.name };
+    return { target: { ...target, isFlowOnly: true }, place: { ...place, isSecureScheme: scheme === 'sips' } };
+  }
+
   async #byAddress(uri: SipUri, isSecure: boolean, isMedia: boolean, last?: Flow): Promise<Route | undefined> {
+    const named = uri.params.get('transport')?.toLowerCase();
+    if (named === 'ws' || named === 'wss' || this.#contacts.hasLostFlow(uri)) return this.#byConnection(uri);
     const listeners = rankListeners(this.#stack.listeners, isMedia, last);
     // What was said over TLS is never gone on with in clear.
     const meant: SipUri = last?.transport === 'tls' ? { ...uri, scheme: 'sips' } : uri;
@@ -136,6 +152,11 @@ function rankListeners(listeners: readonly ListenerSpec[], isMedia: boolean, las
     return (isForMedia === isMedia ? 0 : 100) + transportRank * 10 + PREFERENCE.indexOf(policyName(name));
   };
   return [...listeners].sort((a, b) => rank(a) - rank(b));
+}
+
+/** A URI says `ws` for both (RFC 7118 §5.2). */
+function isWebSocket(ours: SipTransport, named: SipTransport): boolean {
+  return (ours === 'ws' || ours === 'wss') && (named === 'ws' || named === 'wss');
 }
 
 /** Others come to us by WebSocket; we go to nobody by it. */

@@ -9,7 +9,7 @@ import type { AppConnection } from './app-port.ts';
 import { cdrAttempt, cdrStop } from './cdr.ts';
 import { type EdgeContext, metaOfArrival } from './context.ts';
 import { cseqNumber, type Dialog, refreshTarget } from './dialog.ts';
-import { withoutOurHeaders } from './headers.ts';
+import { withClientSubject, withoutOurHeaders } from './headers.ts';
 import { dialogIdFor, type Incoming, IncomingTable } from './incoming.ts';
 import { Proxies } from './proxies.ts';
 import { type RequestHandler, RequestHandlers } from './request-handlers.ts';
@@ -252,7 +252,7 @@ export class UasSide {
   }
 
   #cleaned(request: SipRequest, { flow }: Arrival): SipRequest {
-    return isInner(flow) ? request : withoutOurHeaders(request);
+    return isInner(flow) ? request : withClientSubject(withoutOurHeaders(request), flow.clientSubject);
   }
 }
 

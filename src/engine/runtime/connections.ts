@@ -97,13 +97,17 @@ export class Connections {
     }
   }
 
-  /** An open connection to the target, or a new one; undefined when it cannot be opened. */
+  /** An open connection to the target. */
+  find({ transport, host, port, serverName = '' }: SipTarget): LiveFlow | undefined {
+    const open = this.#open.get(keyOf(transport, host, port, serverName));
+    return open?.isOpen ? open : undefined;
+  }
+
+  /** The same, or a new one; undefined when it cannot be opened. */
   async to(target: SipTarget, listener: ListenerSpec | undefined): Promise<LiveFlow | undefined> {
+    const open = this.find(target);
+    if (open !== undefined) return open;
     const key = keyOf(target.transport, target.host, target.port, target.serverName ?? '');
-    const open = this.#open.get(key);
-    if (open?.isOpen) return open;
-    // RFC 7118 §5: a WebSocket is opened by its client alone.
-    if (target.transport === 'ws' || target.transport === 'wss') return undefined;
     const opening = this.#opening.get(key) ?? this.#connect(target, listener).finally(() => this.#opening.delete(key));
     this.#opening.set(key, opening);
     return opening;

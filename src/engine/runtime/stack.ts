@@ -43,6 +43,11 @@ const VIA_BYTES = 80;
 
 type Listener = UdpListener | StreamListener;
 
+/** RFC 5626 §5.3, RFC 7118 §5: a WebSocket is opened by its client alone. */
+function needsFlow({ transport, isFlowOnly }: SipTarget): boolean {
+  return isFlowOnly === true || transport === 'ws' || transport === 'wss';
+}
+
 class RunningSipStack implements SipStack {
   /** As many as the configuration names; several may share a name, on other transports or addresses. */
   readonly #listeners: Listener[] = [];
@@ -107,7 +112,7 @@ class RunningSipStack implements SipStack {
 
   async request(request: SipRequest, target: SipTarget, events: ClientEvents): Promise<ClientTransaction> {
     const flow = (await this.#flowForLarge(request, target)) ?? (await this.#flowTo(target)) ?? this.#deadFlow(target);
-    return this.#transactions.start(request, flow, events, target.isFlowOnly ? 'flow-failed' : 'transport-error');
+    return this.#transactions.start(request, flow, events, needsFlow(target) ? 'flow-failed' : 'transport-error');
   }
 
   async sendAck(ack: SipRequest, target: SipTarget): Promise<{ request: SipRequest; bytes: number; flow: LiveFlow }> {
@@ -136,7 +141,7 @@ class RunningSipStack implements SipStack {
 
   async #flowTo(target: SipTarget): Promise<LiveFlow | undefined> {
     if (isLive(target.flow) && target.flow.isOpen) return target.flow;
-    if (target.isFlowOnly) return undefined;
+    if (needsFlow(target)) return this.#connections.find(target);
     const listener = this.#findListener(target);
     if (target.transport !== 'udp') return this.#connections.to(target, listener?.spec);
     return listener instanceof UdpListener ? listener.flowTo(target) : undefined;

@@ -1,9 +1,10 @@
-// Plain TCP for loopback application protocols (the edge's admin port, the media server's event socket): bytes in, bytes out, limits.
+// TCP, plain or inside TLS, for application protocols (the edge's admin port, the media server's event socket): bytes in, bytes out, limits.
 import type { Socket } from 'node:net';
 import { connect, createServer, isIP } from 'node:net';
-import { connect as connectTls, rootCertificates } from 'node:tls';
+import { connect as connectTls, createServer as createTlsServer, rootCertificates } from 'node:tls';
 import { WardlineError } from '../../kernel/errors.ts';
-import type { HostPort } from './sip-stack.ts';
+import type { HostPort, ListenerTls } from './sip-stack.ts';
+import { tlsServerOptions, withReadablePem } from './tls-server.ts';
 
 export interface TcpLimits {
   /** Connections open at once; a further one is closed at once. */
@@ -37,18 +38,26 @@ export interface TcpServer extends AsyncDisposable {
   /** With the port that the system chose, if it was asked to. */
   readonly bound: HostPort;
   readonly connectionCount: number;
+  /** For new connections, when it is one inside TLS. @throws WardlineError `bad-certificate` */
+  setCertificate(tls: ListenerTls): void;
 }
 
 export interface TcpServerOptions {
   readonly address: HostPort;
   readonly onConnection: (connection: TcpConnection) => void;
   readonly limits?: TcpLimits;
+  /** The same inside TLS. */
+  readonly tls?: ListenerTls;
 }
 
 /** Listens; rejects with Node's own error (`EADDRINUSE`, `EACCES`, …) when it cannot. Disposing cuts every connection. */
 export async function listenTcp(options: TcpServerOptions): Promise<TcpServer> {
-  const { address, onConnection, limits = DEFAULT_TCP_LIMITS } = options;
+  const { address, onConnection, limits = DEFAULT_TCP_LIMITS, tls } = options;
   const open = new Set<Socket>();
+  const onOpen = (socket: Socket) => onConnection(wrap(socket, limits));
+  const what = `the port ${address.port} of ${address.host}`;
+  const secured = tls && withReadablePem(what, () => createTlsServer(tlsServerOptions(tls), onOpen));
+  secured?.on('tlsClientError', (_error, socket) => socket.destroy());
   const server = createServer((socket) => {
     if (open.size >= limits.maxConnections) {
       socket.destroy();
@@ -56,7 +65,12 @@ export async function listenTcp(options: TcpServerOptions): Promise<TcpServer> {
     }
     open.add(socket);
     socket.once('close', () => open.delete(socket));
-    onConnection(wrap(socket, limits));
+    if (secured === undefined) onOpen(socket);
+    else
+      secured.emit(
+        'connection',
+        socket.on('error', () => socket.destroy()),
+      );
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -68,6 +82,9 @@ export async function listenTcp(options: TcpServerOptions): Promise<TcpServer> {
     bound: { host: address.host, port },
     get connectionCount() {
       return open.size;
+    },
+    setCertificate(next) {
+      withReadablePem(what, () => secured?.setSecureContext(tlsServerOptions(next)));
     },
     async [Symbol.asyncDispose]() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
