@@ -86,7 +86,11 @@ export interface FsmrfConference extends EventEmitter {
 export interface FsmrfMediaServer extends EventEmitter {
   readonly sip: { ipv4: { udp: { address: string } } };
   readonly maxSessions: number;
-  createEndpoint(options?: { remoteSdp?: string; srtp?: boolean }): Promise<FsmrfEndpoint>;
+  createEndpoint(options?: {
+    remoteSdp?: string;
+    srtp?: boolean;
+    headers?: Record<string, string>;
+  }): Promise<FsmrfEndpoint>;
   createConference(name?: string | object, options?: object): Promise<FsmrfConference>;
   api(command: string): Promise<string>;
   disconnect(): void;

@@ -2,6 +2,7 @@
 import type { MediaHost } from '../../src/engine/media-server/host.ts';
 import type { Clock } from '../../src/kernel/clock.ts';
 import { createLogger } from '../../src/kernel/logger.ts';
+import { createDtlsIdentity } from '../../src/protocol/dtls/identity.ts';
 import { seeded } from './seeded.ts';
 
 export function mediaHost(clock: Clock, parts: Partial<MediaHost> = {}): MediaHost {
@@ -14,6 +15,7 @@ export function mediaHost(clock: Clock, parts: Partial<MediaHost> = {}): MediaHo
     intake: undefined,
     supervise: (work) => void work,
     codecs: ['PCMU', 'PCMA'],
+    dtlsIdentity: createDtlsIdentity(clock.now(), new Uint8Array(8)),
     quirks: {},
     coreUuid: 'core',
     address: '127.0.0.1',

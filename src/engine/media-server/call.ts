@@ -1,14 +1,12 @@
 // One INVITE's life: audio leg, offer and answer, dialog, channel, and the event socket toward whoever controls it.
-import { randomInt } from 'node:crypto';
-import { ALL_CODECS } from '../../protocol/sdp/codecs.ts';
 import type { AudioNegotiation, Negotiated } from '../../protocol/sdp/negotiation.ts';
-import { createAudioNegotiation } from '../../protocol/sdp/negotiation.ts';
 import type { SipRequest } from '../../protocol/sip/message.ts';
 import { parseUri } from '../../protocol/sip/uri.ts';
 import type { HostPort, ServerTransaction, SipStack } from '../runtime/sip-stack.ts';
 import { connectTcp } from '../runtime/tcp-server.ts';
 import type { ApiContext } from './api-command.ts';
 import type { AudioLeg } from './audio/leg.ts';
+import { applyPolicy, headerVariables, legAudio, negotiationOf, offerOptions } from './call-media.ts';
 import { Channel } from './channel.ts';
 import { DIALPLAN_SETS, inviteVariables, mediaVariables } from './channel-variables.ts';
 import { UasDialog } from './dialog.ts';
@@ -55,15 +53,7 @@ export class Call {
       localTag,
       localAddress: sipAddress,
     });
-    this.#negotiation = createAudioNegotiation({
-      local: leg.local,
-      name: 'mrf',
-      sessionId: randomInt(1_000_000_000, 2_000_000_000),
-      secure: 'optional',
-      codecs: [...new Set([...host.codecs, ...ALL_CODECS])],
-      offered: host.codecs,
-      random: host.random,
-    });
+    this.#negotiation = negotiationOf(host, leg);
     const { remote } = invite.arrival.flow;
     const name = `sofia/${PROFILE}/nobody@${remote.host}:${remote.port}`;
     this.channel = new Channel({
@@ -84,14 +74,13 @@ export class Call {
     const { uuid, variables } = this.channel;
     variables.setAll({ direction: 'inbound', uuid, session_id: options.registry.total + 1, channel_name: name });
     variables.setAll(inviteVariables(invite.request, invite.arrival, sipAddress, host.clock.now()));
-    variables.setAll({ call_uuid: uuid });
+    variables.setAll({ call_uuid: uuid, ...headerVariables(invite.request) });
   }
 
   /** Answers the first INVITE. False: it was refused and there is no call. */
   answer(): boolean {
     const { invite } = this.#options;
-    const isSecure = /^true$/i.test(invite.request.headers.get('x-secure-rtp') ?? '');
-    if (!this.#answerInvite(invite, isSecure)) {
+    if (!this.#answerInvite(invite)) {
       this.dialog.respond(invite, 488, 'Not Acceptable Here');
       this.dialog.end();
       return false;
@@ -105,7 +94,7 @@ export class Call {
   /** A further INVITE in the dialog: hold, another address, new keys. */
   reinvite(transaction: ServerTransaction): void {
     if (this.#awaitsAck) this.dialog.respond(transaction, 491, 'Request Pending');
-    else if (!this.#answerInvite(transaction, this.#negotiation.audio?.srtp !== undefined)) {
+    else if (!this.#answerInvite(transaction)) {
       this.dialog.respond(transaction, 488, 'Not Acceptable Here');
     }
   }
@@ -134,10 +123,12 @@ export class Call {
     this.channel.hangup('NORMAL_CLEARING', true);
   }
 
-  #answerInvite(transaction: ServerTransaction, isSecure: boolean): boolean {
+  #answerInvite(transaction: ServerTransaction): boolean {
     const offer = Buffer.from(transaction.request.body).toString('utf8');
+    const { variables } = this.channel;
+    applyPolicy(this.#negotiation, variables);
     if (offer.trim() === '') {
-      const sdp = this.#negotiation.makeOffer({ secure: isSecure });
+      const sdp = this.#negotiation.makeOffer(offerOptions(this.#negotiation, variables, transaction.request));
       this.#awaitsAnswer = true;
       this.#send200(transaction, sdp);
       this.#setMediaVariables();
@@ -165,7 +156,7 @@ export class Call {
   }
 
   #agreed({ audio }: Exclude<Negotiated, { refused: unknown }>): void {
-    this.channel.leg.configure(audio);
+    this.channel.leg.configure(legAudio(audio, this.channel.variables));
     this.channel.codec = audio.codec;
     this.#setMediaVariables();
     const isHeld = audio.direction === 'inactive' || audio.direction === 'sendonly';

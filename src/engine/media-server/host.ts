@@ -1,6 +1,7 @@
 // What every part of the media server stands on: time, randomness, folders and the log, in one value without globals.
 import type { Clock } from '../../kernel/clock.ts';
 import type { Logger } from '../../kernel/logger.ts';
+import type { DtlsIdentity } from '../../protocol/dtls/handshake.ts';
 import type { AudioCodec } from '../../protocol/sdp/audio.ts';
 import type { Quirks } from './quirks.ts';
 import type { Intake } from './recording/sink.ts';
@@ -18,6 +19,8 @@ export interface MediaHost {
   readonly supervise: (work: Promise<unknown>) => void;
   /** What is offered, and taken in this order. */
   readonly codecs: readonly AudioCodec[];
+  /** Shown to peers whose keys come by DTLS. */
+  readonly dtlsIdentity: DtlsIdentity;
   readonly quirks: Quirks;
   /** This server's identity in events. */
   readonly coreUuid: string;

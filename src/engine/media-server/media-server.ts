@@ -2,6 +2,8 @@
 import { performance } from 'node:perf_hooks';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Logger } from '../../kernel/logger.ts';
+import { createDtlsIdentity } from '../../protocol/dtls/identity.ts';
+import { loadOpus } from '../../protocol/rtp/opus.ts';
 import type { AudioCodec } from '../../protocol/sdp/audio.ts';
 import { DEFAULT_CODECS } from '../../protocol/sdp/negotiation.ts';
 import type { MediaPorts } from '../runtime/media-socket.ts';
@@ -97,7 +99,21 @@ export async function createMediaServer(options: MediaServerOptions): Promise<Me
 function hostOf(options: MediaServerOptions, { supervise }: WorkInHand): MediaHost {
   const { clock, random, logger, soundsFolder, spoolFolder, intake, quirks = {}, codecs = DEFAULT_CODECS } = options;
   const identity = { coreUuid: newUuid(random), address: options.rtpHost };
-  return { clock, random, logger, soundsFolder, spoolFolder, intake, codecs, quirks, supervise, ...identity };
+  if (codecs.includes('opus')) supervise(loadOpus());
+  const dtlsIdentity = createDtlsIdentity(clock.now(), random(8));
+  return {
+    clock,
+    random,
+    logger,
+    soundsFolder,
+    spoolFolder,
+    intake,
+    codecs,
+    dtlsIdentity,
+    quirks,
+    supervise,
+    ...identity,
+  };
 }
 
 interface Parts {

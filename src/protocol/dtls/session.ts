@@ -41,8 +41,9 @@ export class DtlsSession {
   /** Next record to send of each epoch. */
   readonly #sequence: [number, number] = [0, 0];
   #flight: readonly Outgoing[] = [];
-  #deadline: number;
+  readonly #deadline: number;
   #sentAt = 0;
+  #srtp: SrtpSession | undefined;
   #waitMs = FIRST_WAIT_MS;
 
   /** `now` in milliseconds of a clock that only goes on. A client speaks at its first `step`. */
@@ -53,9 +54,11 @@ export class DtlsSession {
     this.#deadline = now + DEADLINE_MS;
   }
 
-  /** Keys for SRTP, once connected. */
+  /** Keys for SRTP, while connected. */
   get srtp(): SrtpSession | undefined {
-    return this.state === 'connected' ? this.#core.srtpSession() : undefined;
+    if (this.state !== 'connected') return undefined;
+    this.#srtp ??= this.#core.srtpSession();
+    return this.#srtp;
   }
 
   /** Time went on: the first flight, what is to be said again, or the end. */

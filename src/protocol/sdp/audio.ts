@@ -1,4 +1,7 @@
 // What an offer and its answer agreed on for one audio stream: the words that media code needs (RFC 3264).
+import type { DtlsIdentity, DtlsRole } from '../dtls/handshake.ts';
+import type { IceCredentials } from '../ice/agent.ts';
+import type { IceCandidate } from '../ice/candidate.ts';
 import type { SrtpSuite } from '../rtp/suite.ts';
 
 /** L16 is one codec for each rate: RFC 3551 §4.5.11 leaves that to the rtpmap. */
@@ -26,8 +29,11 @@ export interface OpusParameters {
 /** From our side: `sendonly` means that we send and do not listen. */
 export type MediaDirection = 'sendrecv' | 'sendonly' | 'recvonly' | 'inactive';
 
-/** `required`: SRTP or a refusal. `optional`: as the offer asks. `forbidden`: plain RTP or a refusal. */
-export type SecurePolicy = 'required' | 'optional' | 'forbidden';
+/**
+ * `required`: SRTP or a refusal. `preferred`: SRTP where the offer has it anywhere, and both in offers of ours. `optional`: as the offer asks.
+ * `forbidden`: plain RTP or a refusal.
+ */
+export type SecurePolicy = 'required' | 'preferred' | 'optional' | 'forbidden';
 
 export interface MediaAddress {
   /** An IP address, no brackets. */
@@ -56,6 +62,20 @@ export interface SrtpSession {
   readonly remote: SrtpKey;
 }
 
+/** Keys and address are yet to be found: by ICE (RFC 8445), then DTLS-SRTP (RFC 5764). Plain data, so that it can cross threads. */
+export interface DtlsAudio {
+  readonly role: DtlsRole;
+  readonly identity: DtlsIdentity;
+  /** SHA-256 of their certificate. */
+  readonly fingerprint: Uint8Array;
+  /** What may be agreed on, best first. */
+  readonly suites: readonly SrtpSuite[];
+  readonly local: IceCredentials;
+  readonly remote: IceCredentials;
+  readonly candidates: readonly IceCandidate[];
+  readonly isControlling: boolean;
+}
+
 export interface NegotiatedAudio {
   /** Where to send. Undefined: no media yet (3pcc placeholder: our own address came back), or c=0.0.0.0. */
   readonly remote: MediaAddress | undefined;
@@ -74,6 +94,10 @@ export interface NegotiatedAudio {
   readonly control?: MediaAddress | 'mux';
   /** Undefined means plain RTP, except that nothing is sent or heard while `remote` is undefined. */
   readonly srtp: SrtpSession | undefined;
+  /** Then `remote` and `srtp` are undefined here: whoever owns the socket finds them. */
+  readonly dtls?: DtlsAudio;
+  /** Only `remote` itself is heard, whatever else the leg may allow. */
+  readonly isAddressFixed?: boolean;
 }
 
 /** Why no audio could be agreed; the boundary turns each into 488 (or 400 for `malformed`). */
@@ -84,6 +108,7 @@ export type SdpRefusal =
   | 'no-address'
   | 'crypto-in-avp'
   | 'no-usable-crypto'
+  | 'no-usable-dtls'
   | 'secure-required'
   | 'secure-forbidden'
   | 'profile'

@@ -1,9 +1,11 @@
-// Offer and answer for one leg's audio (RFC 3264), with keys by SDES (RFC 4568); the media server's side as FreeSWITCH plays it.
+// Offer and answer for one leg's audio (RFC 3264), with keys by SDES (RFC 4568) or DTLS-SRTP (RFC 5763); the media server's side as FreeSWITCH plays it.
 
+import type { DtlsIdentity } from '../dtls/handshake.ts';
 import type { SrtpSuite } from '../rtp/suite.ts';
-import { masterBytes, PREFERRED_SUITES } from '../rtp/suite.ts';
+import { masterBytes } from '../rtp/suite.ts';
 import type {
   AudioCodec,
+  DtlsAudio,
   MediaAddress,
   MediaDirection,
   NegotiatedAudio,
@@ -13,28 +15,18 @@ import type {
   SrtpSession,
 } from './audio.ts';
 import type { EventType } from './codecs.ts';
-import {
-  codecAttributes,
-  eventAttributes,
-  offeredEvents,
-  opusParameters,
-  staticType,
-  telephoneEventOf,
-} from './codecs.ts';
+import { offeredEvents, opusParameters, staticType, telephoneEventOf } from './codecs.ts';
 import type { CryptoLine } from './crypto.ts';
-import { formatCrypto, isSameKey } from './crypto.ts';
+import { isSameKey } from './crypto.ts';
+import { answerMedia, OWN_MID, offerMedia, refuseMedia } from './describe.ts';
+import type { KeyPolicy } from './key-policy.ts';
+import { DEFAULT_POLICY } from './key-policy.ts';
 import type { ChosenMedia, Taste } from './offer-answer.ts';
-import {
-  answerDirection,
-  chooseMedia,
-  controlOf,
-  isMuxed,
-  isSecureProfile,
-  packetMsOf,
-  remoteOf,
-} from './offer-answer.ts';
+import { answerDirection, chooseMedia, controlOf, packetMsOf, remoteOf } from './offer-answer.ts';
 import type { SdpAttribute, SdpMedia, SdpSession } from './session.ts';
 import { directionOf, formatSdp, parseSdp } from './session.ts';
+import type { LocalDtls, RemoteDtls } from './webrtc.ts';
+import { agreeDtls, bundleOf, freshCredentials } from './webrtc.ts';
 
 export interface NegotiationOptions {
   /** The RTP address that we advertise. */
@@ -48,24 +40,36 @@ export interface NegotiationOptions {
   /** What we offer, when that is less. */
   readonly offered?: readonly AudioCodec[];
   readonly suites?: readonly SrtpSuite[];
+  /** For DTLS-SRTP with ICE; without one it is refused. */
+  readonly identity?: DtlsIdentity;
   /** Key material: `count` random bytes. */
   readonly random: (count: number) => Uint8Array;
 }
 
 export type Negotiated = { readonly sdp: string; readonly audio: NegotiatedAudio } | { readonly refused: SdpRefusal };
 
+export interface OfferOptions {
+  /** SDES, or no keys at all; as the policy says when absent. */
+  readonly secure?: boolean;
+  /** DTLS-SRTP with ICE. */
+  readonly isWebRtc?: boolean;
+  readonly direction?: MediaDirection;
+}
+
 /** One leg's offers and answers, over re-INVITEs: keeps the version of `o=` and our keys. Sans-I/O, never throws on SDP. */
 export interface AudioNegotiation {
   /** Answers an offer, first or later. A refusal changes nothing: the session goes on as it was. `direction` is what we would like. */
   answerOffer(offer: string, direction?: MediaDirection): Negotiated;
-  /** Our own offer, for an INVITE without SDP. SAVP when the policy is `required`, else AVP; `secure` overrides that (X-Secure-RTP). */
-  makeOffer(options?: { readonly secure?: boolean; readonly direction?: MediaDirection }): string;
+  /** Our own offer, for an INVITE without SDP. SAVP when the policy is `required`, both when `preferred`, else AVP. */
+  makeOffer(options?: OfferOptions): string;
   /** Takes the answer to the last `makeOffer`; `sdp` repeats that offer. Our own address coming back means no media yet. */
   acceptAnswer(answer: string): Negotiated;
   /** Our last description, as sent. */
   readonly localSdp: string | undefined;
   readonly remoteSdp: string | undefined;
   readonly audio: NegotiatedAudio | undefined;
+  /** Holds from the next offer or answer on. */
+  policy: KeyPolicy;
 }
 
 export function createAudioNegotiation(options: NegotiationOptions): AudioNegotiation {
@@ -76,14 +80,15 @@ export const DEFAULT_CODECS: readonly AudioCodec[] = ['PCMU', 'PCMA'];
 
 interface OpenOffer {
   readonly sdp: string;
-  readonly secure: boolean;
+  readonly secure: SecurePolicy;
   readonly direction: MediaDirection;
   readonly keys: readonly CryptoLine[];
+  readonly dtls: LocalDtls | undefined;
 }
 
 class Negotiation implements AudioNegotiation {
   readonly #options: NegotiationOptions;
-  readonly #taste: Taste;
+  policy: KeyPolicy;
   #version: number;
   #lastBody = '';
   /** Our last offer; its keys serve the next answer once, when the first answer to it was only our own address (3pcc). */
@@ -95,8 +100,16 @@ class Negotiation implements AudioNegotiation {
   constructor(options: NegotiationOptions) {
     this.#options = options;
     this.#version = options.sessionId;
-    const { codecs = DEFAULT_CODECS, suites = PREFERRED_SUITES, secure } = options;
-    this.#taste = { codecs, suites, secure };
+    const { suites = DEFAULT_POLICY.suites, secure } = options;
+    this.policy = { ...DEFAULT_POLICY, suites, secure };
+  }
+
+  get #codecs(): readonly AudioCodec[] {
+    return this.#options.codecs ?? DEFAULT_CODECS;
+  }
+
+  get #taste(): Taste {
+    return { ...this.policy, codecs: this.#codecs, hasDtls: this.#options.identity !== undefined };
   }
 
   answerOffer(offer: string, direction: MediaDirection = 'sendrecv'): Negotiated {
@@ -105,30 +118,38 @@ class Negotiation implements AudioNegotiation {
     const chosen = chooseMedia(session, this.#taste);
     if (typeof chosen === 'string') return { refused: chosen };
     const event = telephoneEventOf(chosen.media, chosen.codec);
+    const dtls = this.#dtlsFor(chosen.dtls, this.#offer?.dtls !== undefined);
     const audio: NegotiatedAudio = {
-      remote: remoteOf(chosen, this.#options.local),
+      remote: chosen.kind === 'dtls' ? undefined : remoteOf(chosen, this.#options.local),
       codec: chosen.codec,
       payloadTypes: { send: chosen.type, receive: chosen.type },
       telephoneEvent: event === undefined ? undefined : { send: event.type, receive: event.type },
       direction: answerDirection(directionOf(session, chosen.media), direction),
       ...optional(chosen, event),
       srtp: chosen.crypto === undefined ? undefined : this.#keysFor(chosen.crypto),
+      ...(dtls === undefined ? {} : { dtls }),
     };
     const sdp = this.#describe(
       session.media.map((media, i) =>
-        i === chosen.index ? answerMedia(this.#options, chosen, audio) : refuseMedia(media),
+        i === chosen.index ? answerMedia(this.#options.local, chosen, audio) : refuseMedia(session, media),
       ),
+      dtls === undefined ? [] : bundleOf(session, chosen.media),
     );
     this.#settle(sdp, offer, audio);
     return { sdp, audio };
   }
 
-  makeOffer(options: { readonly secure?: boolean; readonly direction?: MediaDirection } = {}): string {
-    const { secure = this.#options.secure === 'required', direction = 'sendrecv' } = options;
-    const keys = secure ? this.#taste.suites.map((suite, i) => this.#freshLine(String(i + 1), suite)) : [];
-    const media = offerMedia(this.#options.local.port, this.#options.offered ?? this.#taste.codecs, direction, keys);
-    const sdp = this.#describe([media]);
-    this.#offer = { sdp, secure, direction, keys };
+  makeOffer({ secure, isWebRtc = false, direction = 'sendrecv' }: OfferOptions = {}): string {
+    const { identity, local, random, offered = this.#codecs } = this.#options;
+    const dtls = isWebRtc && identity ? { identity, credentials: freshCredentials(random) } : undefined;
+    const policy =
+      dtls !== undefined || secure === true ? 'required' : secure === false ? 'forbidden' : this.policy.secure;
+    const wantsKeys = dtls === undefined && (policy === 'required' || policy === 'preferred');
+    const keys = wantsKeys ? this.policy.suites.map((suite, i) => this.#freshLine(String(i + 1), suite)) : [];
+    const media = [offerMedia(local, offered, direction, keys, dtls)];
+    if (policy === 'preferred') media.push(offerMedia(local, offered, direction, []));
+    const sdp = this.#describe(media, dtls === undefined ? [] : [{ name: 'group', value: `BUNDLE ${OWN_MID}` }]);
+    this.#offer = { sdp, secure: policy === 'optional' ? 'forbidden' : policy, direction, keys, dtls };
     this.localSdp = sdp;
     return sdp;
   }
@@ -137,14 +158,16 @@ class Negotiation implements AudioNegotiation {
     const offer = this.#offer;
     const session = parseSdp(answer);
     if (offer === undefined || session === undefined) return { refused: 'malformed' };
-    const chosen = chooseMedia(session, { ...this.#taste, secure: offer.secure ? 'required' : 'forbidden' });
+    const chosen = chooseMedia(session, { ...this.#taste, secure: offer.secure, hasDtls: offer.dtls !== undefined });
     if (typeof chosen === 'string') return { refused: chosen };
-    const remote = remoteOf(chosen, this.#options.local);
+    if (offer.dtls !== undefined && chosen.kind !== 'dtls') return { refused: 'profile' };
+    const remote = chosen.kind === 'dtls' ? undefined : remoteOf(chosen, this.#options.local);
     const ours = offer.keys.find(({ tag, suite }) => tag === chosen.crypto?.tag && suite === chosen.crypto.suite);
     if (chosen.crypto !== undefined && ours === undefined) return { refused: 'no-usable-crypto' };
     const srtp = remote && chosen.crypto && ours && sessionOf(chosen.crypto, ours.key);
     const event = telephoneEventOf(chosen.media, chosen.codec);
     const ourEvent = this.#offeredEvents.find(({ clockRate }) => clockRate === event?.clockRate);
+    const dtls = this.#dtlsFor(chosen.dtls, true);
     const audio: NegotiatedAudio = {
       remote,
       codec: chosen.codec,
@@ -153,11 +176,26 @@ class Negotiation implements AudioNegotiation {
       direction: answerDirection(directionOf(session, chosen.media), offer.direction),
       ...optional(chosen, event),
       srtp,
+      ...(dtls === undefined ? {} : { dtls }),
     };
-    if (remote !== undefined) this.#offer = undefined;
+    if (remote !== undefined || dtls !== undefined) this.#offer = undefined;
     this.remoteSdp = answer;
     this.audio = audio;
     return { sdp: offer.sdp, audio };
+  }
+
+  /** Undefined: no DTLS, or our own offer that came back. Our credentials stay while theirs do (RFC 8839 §4.4.1.1.1). */
+  #dtlsFor(theirs: RemoteDtls | undefined, isOfferer: boolean): DtlsAudio | undefined {
+    const { identity, random } = this.#options;
+    const offered = this.#offer?.dtls;
+    if (theirs === undefined || identity === undefined || theirs.credentials.ufrag === offered?.credentials.ufrag) {
+      return undefined;
+    }
+    const running = this.audio?.dtls;
+    const isSame = running?.remote.ufrag === theirs.credentials.ufrag;
+    const credentials = offered?.credentials ?? (isSame ? running.local : freshCredentials(random));
+    const { suites } = this.policy;
+    return agreeDtls(theirs, { local: { identity, credentials }, suites, running, isOfferer });
   }
 
   /** Theirs unchanged: ours too, and SRTP goes on. After a 3pcc offer: what we offered. Else a fresh key, so that no earlier party has it. */
@@ -170,7 +208,7 @@ class Negotiation implements AudioNegotiation {
   }
 
   get #offeredEvents(): readonly EventType[] {
-    return offeredEvents(this.#options.offered ?? this.#taste.codecs);
+    return offeredEvents(this.#options.offered ?? this.#codecs);
   }
 
   #freshLine(tag: string, suite: SrtpSuite): CryptoLine {
@@ -182,20 +220,20 @@ class Negotiation implements AudioNegotiation {
   }
 
   #settle(sdp: string, remoteSdp: string, audio: NegotiatedAudio): void {
-    if (audio.remote !== undefined) this.#offer = undefined;
+    if (audio.remote !== undefined || audio.dtls !== undefined) this.#offer = undefined;
     this.localSdp = sdp;
     this.remoteSdp = remoteSdp;
     this.audio = audio;
   }
 
   /** RFC 3264 §8: the version rises when something changed. */
-  #describe(media: readonly SdpMedia[]): string {
+  #describe(media: readonly SdpMedia[], attributes: readonly SdpAttribute[]): string {
     const { name = 'mrf', sessionId, local } = this.#options;
     const session = (version: number): SdpSession => ({
       origin: { name, sessionId: String(sessionId), version: String(version), address: local.host },
       subject: name,
       address: local.host,
-      attributes: [],
+      attributes,
       media,
     });
     const body = formatSdp(session(0));
@@ -220,69 +258,4 @@ function optional(
 
 function sessionOf(theirs: CryptoLine, local: SrtpKey): SrtpSession {
   return { suite: theirs.suite, local, remote: theirs.key };
-}
-
-/** The m-line of our answer: one codec, its events, and for SAVP one crypto line with the offer's tag and spelling. */
-function answerMedia(options: NegotiationOptions, chosen: ChosenMedia, audio: NegotiatedAudio): SdpMedia {
-  const { media, crypto } = chosen;
-  const attributes = audioAttributes(
-    [[audio.codec, audio.payloadTypes.receive]],
-    audio.telephoneEvent === undefined
-      ? []
-      : [{ type: audio.telephoneEvent.receive, clockRate: audio.eventRate ?? 8000 }],
-    audio.direction,
-    audio.packetMs,
-  );
-  if (isMuxed(media)) attributes.push({ name: 'rtcp-mux', value: undefined });
-  if (crypto !== undefined && audio.srtp !== undefined) {
-    attributes.push({ name: 'crypto', value: formatCrypto({ ...crypto, key: audio.srtp.local }) });
-  }
-  const formats = [audio.payloadTypes.receive, ...(audio.telephoneEvent ? [audio.telephoneEvent.receive] : [])].map(
-    String,
-  );
-  return { kind: 'audio', port: options.local.port, profile: media.profile, formats, address: undefined, attributes };
-}
-
-/** RFC 3264 §6: port zero says no. */
-function refuseMedia({ kind, profile, formats }: SdpMedia): SdpMedia {
-  const isAudio = kind === 'audio' && isSecureProfile(profile) !== undefined;
-  return {
-    kind,
-    port: 0,
-    profile,
-    formats: isAudio ? ['19'] : formats.slice(0, 1),
-    address: undefined,
-    attributes: [],
-  };
-}
-
-function offerMedia(
-  port: number,
-  codecs: readonly AudioCodec[],
-  direction: MediaDirection,
-  keys: readonly CryptoLine[],
-): SdpMedia {
-  const types = codecs.map((codec): [AudioCodec, number] => [codec, staticType(codec)]);
-  const events = offeredEvents(codecs);
-  const attributes = audioAttributes(types, events, direction);
-  attributes.push(...keys.map((line) => ({ name: 'crypto', value: formatCrypto(line) })));
-  const formats = [...types.map(([, type]) => type), ...events.map(({ type }) => type)].map(String);
-  const profile = keys.length > 0 ? 'RTP/SAVP' : 'RTP/AVP';
-  return { kind: 'audio', port, profile, formats, address: undefined, attributes };
-}
-
-/** As FreeSWITCH writes them: `sendrecv` is left out. */
-function audioAttributes(
-  codecs: readonly (readonly [AudioCodec, number])[],
-  events: readonly EventType[],
-  direction: MediaDirection,
-  packetMs = 20,
-): SdpAttribute[] {
-  const attributes = [
-    ...codecs.flatMap(([codec, type]) => codecAttributes(codec, type)),
-    ...events.flatMap(eventAttributes),
-  ];
-  attributes.push({ name: 'ptime', value: String(packetMs) });
-  if (direction !== 'sendrecv') attributes.push({ name: direction, value: undefined });
-  return attributes;
 }

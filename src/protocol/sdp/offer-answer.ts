@@ -1,19 +1,28 @@
 // The rules of offer and answer for audio, one small function each (RFC 3264, RFC 4568 §5.1; FreeSWITCH's choices where RFCs leave one).
-import type { SrtpSuite } from '../rtp/suite.ts';
+import { profilesOf } from '../dtls/suites.ts';
 import type { AudioCodec, MediaAddress, MediaDirection, SdpRefusal, SecurePolicy } from './audio.ts';
 import { CODECS, chooseCodec } from './codecs.ts';
 import type { CryptoLine } from './crypto.ts';
 import { parseCrypto } from './crypto.ts';
+import type { KeyPolicy } from './key-policy.ts';
 import type { SdpMedia, SdpSession } from './session.ts';
 import { attributeValues } from './session.ts';
+import type { RemoteDtls } from './webrtc.ts';
+import { hasFingerprint, parseDtls } from './webrtc.ts';
 
 /** Crypto lines looked at in one media. */
 const MAX_CRYPTO_LINES = 32;
 
-/** `undefined`: not RTP as we speak it (DTLS-SRTP, T.38…). */
-export function isSecureProfile(profile: string): boolean | undefined {
-  if (profile === 'RTP/AVP' || profile === 'RTP/AVPF') return false;
-  return profile === 'RTP/SAVP' || profile === 'RTP/SAVPF' ? true : undefined;
+export type MediaKind = 'plain' | 'sdes' | 'dtls';
+
+/** How a media is protected, by its profile (RFC 3711, RFC 5764 §8); undefined: not RTP as we speak it (T.38…). */
+export function kindOf(session: SdpSession, media: SdpMedia): MediaKind | undefined {
+  const { profile } = media;
+  if (profile === 'RTP/AVP' || profile === 'RTP/AVPF') return 'plain';
+  if (profile === 'UDP/TLS/RTP/SAVPF' || profile === 'UDP/TLS/RTP/SAVP') return 'dtls';
+  if (profile !== 'RTP/SAVP' && profile !== 'RTP/SAVPF') return undefined;
+  // Older WebRTC peers name DTLS-SRTP so.
+  return attributeValues(media, 'crypto').length === 0 && hasFingerprint(session, media) ? 'dtls' : 'sdes';
 }
 
 export interface ChosenMedia {
@@ -21,19 +30,28 @@ export interface ChosenMedia {
   readonly media: SdpMedia;
   readonly codec: AudioCodec;
   readonly type: number;
-  /** Theirs; undefined for plain RTP. */
+  readonly kind: MediaKind;
+  /** Theirs, of SDES. */
   readonly crypto: CryptoLine | undefined;
+  /** Theirs, of DTLS. */
+  readonly dtls: RemoteDtls | undefined;
   readonly address: string;
 }
 
-export interface Taste {
+export interface Taste extends KeyPolicy {
   readonly codecs: readonly AudioCodec[];
-  readonly suites: readonly SrtpSuite[];
-  readonly secure: SecurePolicy;
+  /** Whether DTLS-SRTP can be done. */
+  readonly hasDtls: boolean;
 }
 
 /** The first audio line of `session` that we can take, or why its first audio line cannot be. */
 export function chooseMedia(session: SdpSession, taste: Taste): ChosenMedia | SdpRefusal {
+  if (taste.secure !== 'preferred') return chooseFirst(session, taste);
+  const secured = chooseFirst(session, { ...taste, secure: 'required' });
+  return typeof secured === 'string' ? chooseFirst(session, { ...taste, secure: 'optional' }) : secured;
+}
+
+function chooseFirst(session: SdpSession, taste: Taste): ChosenMedia | SdpRefusal {
   let refusal: SdpRefusal | undefined;
   for (const [index, media] of session.media.entries()) {
     if (media.kind !== 'audio' || media.port === 0) continue;
@@ -45,34 +63,34 @@ export function chooseMedia(session: SdpSession, taste: Taste): ChosenMedia | Sd
 }
 
 function judge(session: SdpSession, media: SdpMedia, index: number, taste: Taste): ChosenMedia | SdpRefusal {
-  const isSecure = isSecureProfile(media.profile);
-  if (isSecure === undefined) return 'profile';
-  const crypto = isSecure ? firstUsable(media, taste.suites) : undefined;
-  const refusal = refuseSecurity(media, isSecure, crypto, taste.secure);
+  const kind = kindOf(session, media);
+  if (kind === undefined || (kind === 'dtls' && !taste.hasDtls)) return 'profile';
+  const crypto = kind === 'sdes' ? chooseCrypto(media, taste) : undefined;
+  const dtls = kind === 'dtls' ? parseDtls(session, media) : undefined;
+  const refusal = refuseSecurity(media, kind, taste.secure);
   if (refusal !== undefined) return refusal;
+  if (kind === 'sdes' && crypto === undefined) return 'no-usable-crypto';
+  if (kind === 'dtls' && (dtls === undefined || profilesOf(taste.suites).length === 0)) return 'no-usable-dtls';
   const codec = chooseCodec(media, taste.codecs);
   if (codec === undefined) return 'no-codec';
   const address = media.address ?? session.address;
   if (address === undefined || !isUnicast(address)) return 'no-address';
-  return { index, media, crypto, address, ...codec };
+  return { index, media, kind, crypto, dtls, address, ...codec };
 }
 
-function refuseSecurity(
-  media: SdpMedia,
-  isSecure: boolean,
-  crypto: CryptoLine | undefined,
-  policy: SecurePolicy,
-): SdpRefusal | undefined {
+function refuseSecurity(media: SdpMedia, kind: MediaKind, policy: SecurePolicy): SdpRefusal | undefined {
+  const isSecure = kind !== 'plain';
   if (isSecure && policy === 'forbidden') return 'secure-forbidden';
-  if (isSecure && crypto === undefined) return 'no-usable-crypto';
   if (!isSecure && policy === 'required') return 'secure-required';
   // FreeSWITCH refuses keys beside a profile that does not use them.
   return !isSecure && attributeValues(media, 'crypto').length > 0 ? 'crypto-in-avp' : undefined;
 }
 
-/** The first acceptable line in the offerer's order, however weak among those allowed. */
-function firstUsable(media: SdpMedia, suites: readonly SrtpSuite[]): CryptoLine | undefined {
-  return cryptoLines(media).find((line) => suites.includes(line.suite));
+/** Of the lines whose suite is allowed, the first in the offerer's order, however weak, or the first in ours. */
+function chooseCrypto(media: SdpMedia, { suites, order }: KeyPolicy): CryptoLine | undefined {
+  const lines = cryptoLines(media).filter((line) => suites.includes(line.suite));
+  if (order === 'theirs') return lines[0];
+  return suites.flatMap((suite) => lines.find((line) => line.suite === suite) ?? [])[0];
 }
 
 export function cryptoLines(media: SdpMedia): CryptoLine[] {

@@ -2,6 +2,7 @@
 import type { Clock } from '../../../kernel/clock.ts';
 import { isRtcp } from '../../../protocol/rtp/packet.ts';
 import type { NegotiatedAudio } from '../../../protocol/sdp/audio.ts';
+import { DtlsTransport, isHandshake } from '../../runtime/dtls-transport.ts';
 import type { MediaPorts, MediaSocket } from '../../runtime/media-socket.ts';
 import type { HostPort } from '../../runtime/sip-stack.ts';
 import { rateOf } from './codec.ts';
@@ -71,8 +72,8 @@ export interface AudioLeg extends Disposable {
   readonly isSendingDigits: boolean;
   /** Called once a press, when it ended; `durationTicks` in RTP ticks (8 a millisecond), as FreeSWITCH reports it. */
   onDigit: ((digit: string, durationTicks: number) => void) | undefined;
-  /** Where packets come from now; undefined before the first that was accepted. */
-  readonly remote: HostPort | undefined;
+  /** Called once when the audio is gone for good: the thread that carried it has died. Not after disposal. */
+  onLost?: (() => void) | undefined;
   /** Ticks since the last accepted packet, for "no media" alarms. */
   readonly silentTicks: number;
   readonly stats: AudioStats;
@@ -107,11 +108,16 @@ class RtpLeg implements AudioLeg {
   readonly #inbound: InboundAudio;
   readonly #outbound: OutboundAudio;
   readonly #control: ControlAudio;
+  readonly #options: AudioLegOptions;
+  /** Only of a party whose keys come by DTLS. */
+  #dtls: DtlsTransport | undefined;
   #session: NegotiatedAudio | undefined;
   #isClosed = false;
 
-  constructor(socket: MediaSocket, { clock, random, nat }: AudioLegOptions) {
+  constructor(socket: MediaSocket, options: AudioLegOptions) {
+    const { clock, random, nat } = options;
     const counters = noCounts();
+    this.#options = options;
     this.local = socket.local;
     this.#socket = socket;
     this.#outbound = new OutboundAudio(socket, counters, random);
@@ -124,7 +130,8 @@ class RtpLeg implements AudioLeg {
     this.#control = control;
     this.stats = liveStats(counters, inbound, control, socket);
     socket.onPacket = (packet, host, port) => {
-      if (isRtcp(packet)) control.accept(packet, host, port, true);
+      if (this.#dtls !== undefined && isHandshake(packet)) this.#dtls.accept(packet, host, port);
+      else if (isRtcp(packet)) control.accept(packet, host, port, true);
       else inbound.accept(packet, host, port);
     };
     socket.onControl = (packet, host, port) => control.accept(packet, host, port, false);
@@ -132,6 +139,30 @@ class RtpLeg implements AudioLeg {
 
   configure(session: NegotiatedAudio): void {
     if (this.#isClosed) return;
+    if (session.dtls === undefined) {
+      this.#dtls?.[Symbol.dispose]();
+      this.#dtls = undefined;
+      this.#apply(session);
+      return;
+    }
+    this.#dtls ??= this.#newTransport();
+    this.#dtls.configure(session.dtls);
+    this.#apply({ ...session, ...this.#dtls.secured });
+  }
+
+  #newTransport(): DtlsTransport {
+    const [socket, { clock, random }] = [this.#socket, this.#options];
+    return new DtlsTransport({
+      socket,
+      clock,
+      random,
+      onSecured: (secured) => {
+        if (this.#session !== undefined) this.#apply({ ...this.#session, ...secured });
+      },
+    });
+  }
+
+  #apply(session: NegotiatedAudio): void {
     this.#session = session;
     this.#inbound.configure(session);
     this.#outbound.configure(session);
@@ -139,6 +170,7 @@ class RtpLeg implements AudioLeg {
   }
 
   read(): Int16Array {
+    this.#dtls?.tick();
     this.#outbound.tick();
     this.#control.tick();
     return this.#inbound.read();
@@ -146,9 +178,10 @@ class RtpLeg implements AudioLeg {
 
   write(samples: Int16Array): void {
     if (this.#isClosed) return;
-    // Where they send from is where they listen, once that is settled (RFC 4961).
-    const remote = this.#session?.remote;
-    this.#outbound.write(samples, remote === undefined ? undefined : (this.#inbound.source ?? remote));
+    const { remote, dtls } = this.#session ?? {};
+    // Where they send from is where they listen, once that is settled (RFC 4961); with ICE that is what it chose.
+    const isSettled = remote === undefined || dtls !== undefined;
+    this.#outbound.write(samples, isSettled ? remote : (this.#inbound.source ?? remote));
   }
 
   sendDigit(digit: string, durationMs: number): boolean {
@@ -163,10 +196,6 @@ class RtpLeg implements AudioLeg {
     return this.#outbound.isSendingDigits;
   }
 
-  get remote(): HostPort | undefined {
-    return this.#inbound.source;
-  }
-
   get silentTicks(): number {
     return this.#inbound.silentTicks;
   }
@@ -174,6 +203,7 @@ class RtpLeg implements AudioLeg {
   [Symbol.dispose](): void {
     if (!this.#isClosed) this.#control.sayGoodbye();
     this.#isClosed = true;
+    this.#dtls?.[Symbol.dispose]();
     this.onDigit = undefined;
     this.#inbound[Symbol.dispose]();
     this.#outbound[Symbol.dispose]();

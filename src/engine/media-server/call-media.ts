@@ -1,0 +1,68 @@
+// What a call's offers and answers may contain: codecs, and keys by the channel's variables as FreeSWITCH has them (contract §8.1), or by ours.
+import { randomInt } from 'node:crypto';
+import type { NegotiatedAudio } from '../../protocol/sdp/audio.ts';
+import { ALL_CODECS } from '../../protocol/sdp/codecs.ts';
+import { DEFAULT_POLICY, parseKeyPolicy } from '../../protocol/sdp/key-policy.ts';
+import type { AudioNegotiation, OfferOptions } from '../../protocol/sdp/negotiation.ts';
+import { createAudioNegotiation } from '../../protocol/sdp/negotiation.ts';
+import type { SipRequest } from '../../protocol/sip/message.ts';
+import type { AudioLeg } from './audio/leg.ts';
+import type { MediaHost } from './host.ts';
+import type { Variables } from './variables.ts';
+
+export function negotiationOf(host: MediaHost, leg: AudioLeg): AudioNegotiation {
+  return createAudioNegotiation({
+    local: leg.local,
+    name: 'mrf',
+    sessionId: randomInt(1_000_000_000, 2_000_000_000),
+    secure: DEFAULT_POLICY.secure,
+    codecs: [...new Set([...host.codecs, ...ALL_CODECS])],
+    offered: host.codecs,
+    identity: host.dtlsIdentity,
+    random: host.random,
+  });
+}
+
+/**
+ * What the dialplan sets before `answer`, from headers of the INVITE: `X-Secure-Media` gives `rtp_secure_media`, `X-Secure-RTP: true`
+ * makes it mandatory in an offer of ours, `X-Media-Webrtc: true` asks for an offer with DTLS and ICE, `X-Media-Nat: false` nails the peer
+ * to the address of its SDP.
+ */
+export function headerVariables({ headers }: SipRequest): Readonly<Record<string, string | undefined>> {
+  return {
+    rtp_secure_media: headers.get('x-secure-media'),
+    media_webrtc: isYes(headers.get('x-media-webrtc')) ? 'true' : undefined,
+    disable_rtp_auto_adjust: /^(false|strict)$/i.test(headers.get('x-media-nat') ?? '') ? 'true' : undefined,
+  };
+}
+
+/** Reads the variables anew, before each offer and answer. A word that is none leaves nothing that can be agreed on. */
+export function applyPolicy(negotiation: AudioNegotiation, variables: Variables): void {
+  const text = variables.get('rtp_secure_media_inbound') ?? variables.get('rtp_secure_media');
+  const suites = variables.get('rtp_secure_media_suites');
+  negotiation.policy = parseKeyPolicy(text ?? 'optional', suites) ?? {
+    ...DEFAULT_POLICY,
+    secure: 'required',
+    suites: [],
+  };
+}
+
+/** For an INVITE without SDP; a later one goes on as the call is. */
+export function offerOptions(
+  { audio, policy }: AudioNegotiation,
+  variables: Variables,
+  invite: SipRequest,
+): OfferOptions {
+  const isWebRtc = audio === undefined ? variables.isTrue('media_webrtc') : audio.dtls !== undefined;
+  const isSecure = isYes(invite.headers.get('x-secure-rtp')) || audio?.srtp !== undefined;
+  return isSecure && policy.secure !== 'forbidden' ? { isWebRtc, secure: true } : { isWebRtc };
+}
+
+/** What was agreed, as the leg is to act on it. */
+export function legAudio(audio: NegotiatedAudio, variables: Variables): NegotiatedAudio {
+  return variables.isTrue('disable_rtp_auto_adjust') ? { ...audio, isAddressFixed: true } : audio;
+}
+
+function isYes(value: string | undefined): boolean {
+  return /^true$/i.test(value ?? '');
+}

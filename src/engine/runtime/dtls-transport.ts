@@ -1,0 +1,130 @@
+// Finds a browser's address by ICE and its SRTP keys by DTLS on the media socket that SRTP shares with both (RFC 7983, RFC 8827 §6.5).
+import type { Clock } from '../../kernel/clock.ts';
+import { isDtls } from '../../protocol/dtls/record.ts';
+import { DtlsSession } from '../../protocol/dtls/session.ts';
+import { IceAgent } from '../../protocol/ice/agent.ts';
+import type { DtlsAudio, MediaAddress, SrtpSession } from '../../protocol/sdp/audio.ts';
+import { isStun } from '../../protocol/stun/message.ts';
+import type { MediaSocket } from './media-socket.ts';
+
+/** Datagrams looked at in a tick, and saved up: a flood is cut before any of it is verified. */
+const ALLOWANCE_A_TICK = 8;
+const MAX_ALLOWANCE = 80;
+
+export interface Secured {
+  /** Undefined: nowhere to send to, not yet or no longer (RFC 7675). */
+  readonly remote: MediaAddress | undefined;
+  /** Once known they stay until others take their place. */
+  readonly srtp: SrtpSession | undefined;
+}
+
+export interface DtlsTransportOptions {
+  readonly socket: MediaSocket;
+  readonly clock: Clock;
+  readonly random: (count: number) => Uint8Array;
+  /** Address or keys have changed. */
+  readonly onSecured: (secured: Secured) => void;
+}
+
+/** What is no RTP by its first byte; RTP and RTCP begin at 128. */
+export function isHandshake(packet: Uint8Array): boolean {
+  return (packet[0] ?? 0) < 64;
+}
+
+export class DtlsTransport implements Disposable {
+  readonly #options: DtlsTransportOptions;
+  #terms: DtlsAudio | undefined;
+  #ice: IceAgent | undefined;
+  #dtls: DtlsSession | undefined;
+  /** Where DTLS was last heard from; a server may answer before a pair is chosen. */
+  #heardFrom: MediaAddress | undefined;
+  #srtp: SrtpSession | undefined;
+  #told: Secured = { remote: undefined, srtp: undefined };
+  #allowance = MAX_ALLOWANCE;
+
+  constructor(options: DtlsTransportOptions) {
+    this.#options = options;
+  }
+
+  get secured(): Secured {
+    return this.#told;
+  }
+
+  /** After each offer and answer. What the peer did not change goes on. */
+  configure(terms: DtlsAudio): void {
+    const before = this.#terms;
+    this.#terms = terms;
+    if (before?.local.ufrag !== terms.local.ufrag || before.remote.ufrag !== terms.remote.ufrag) {
+      const { local, remote, candidates, isControlling } = terms;
+      const send = (datagram: Buffer, to: MediaAddress) => this.#send(datagram, to);
+      this.#ice = new IceAgent({ local, remote, candidates, isControlling, random: this.#options.random, send });
+    }
+    const isSamePeer = before?.role === terms.role && Buffer.compare(before.fingerprint, terms.fingerprint) === 0;
+    if (isSamePeer && this.#dtls?.state !== 'failed' && this.#dtls?.state !== 'closed') return;
+    this.#dtls?.close();
+    this.#dtls = undefined;
+    this.#srtp = undefined;
+    this.#told = { remote: undefined, srtp: undefined };
+  }
+
+  /** A datagram that `isHandshake`. Never throws. */
+  accept(packet: Uint8Array, host: string, port: number): void {
+    if (this.#ice === undefined || this.#allowance <= 0) return;
+    this.#allowance--;
+    const now = this.#options.clock.monotonic();
+    const from = { host, port };
+    if (isStun(packet)) this.#ice.receive(packet, from, now);
+    else if (isDtls(packet) && this.#ice.knows(from)) {
+      this.#heardFrom = from;
+      this.#session(now).receive(packet, now);
+    }
+    this.#tell(now);
+  }
+
+  /** 20 ms passed. */
+  tick(): void {
+    if (this.#ice === undefined) return;
+    this.#allowance = Math.min(MAX_ALLOWANCE, this.#allowance + ALLOWANCE_A_TICK);
+    const now = this.#options.clock.monotonic();
+    this.#ice.step(now);
+    if (this.#ice.selected !== undefined) this.#session(now).step(now);
+    this.#tell(now);
+  }
+
+  [Symbol.dispose](): void {
+    this.#dtls?.close();
+    this.#ice = undefined;
+  }
+
+  #session(now: number): DtlsSession {
+    this.#dtls ??= this.#newSession(now);
+    return this.#dtls;
+  }
+
+  #newSession(now: number): DtlsSession {
+    if (this.#terms === undefined) throw new Error('A DTLS session was asked for before its terms.');
+    const { role, identity, fingerprint, suites } = this.#terms;
+    const send = (datagram: Buffer) => {
+      const to = this.#ice?.selected ?? this.#heardFrom;
+      if (to !== undefined) this.#send(datagram, to);
+    };
+    return new DtlsSession({ role, identity, fingerprint, suites, random: this.#options.random, send }, now);
+  }
+
+  #tell(now: number): void {
+    this.#srtp = this.#dtls?.srtp ?? this.#srtp;
+    const isOver = this.#dtls?.state === 'closed' || this.#dtls?.state === 'failed';
+    const selected = !isOver && this.#ice?.hasConsent(now) === true ? this.#ice.selected : undefined;
+    // Without keys there is nothing to send, whatever the path is like.
+    const remote = this.#srtp === undefined ? undefined : selected;
+    const { remote: toldRemote, srtp: toldSrtp } = this.#told;
+    const isSameRemote = toldRemote?.host === remote?.host && toldRemote?.port === remote?.port;
+    if (isSameRemote && toldSrtp === this.#srtp) return;
+    this.#told = { remote, srtp: this.#srtp };
+    this.#options.onSecured(this.#told);
+  }
+
+  #send(datagram: Buffer, { host, port }: MediaAddress): void {
+    this.#options.socket.send(datagram, datagram.length, host, port);
+  }
+}

@@ -1,0 +1,256 @@
+// An ICE agent with one host candidate and one component (RFC 8445), and consent to go on sending (RFC 7675). Datagrams and time in,
+// datagrams out by `send`; nothing from the wire makes it throw, and nobody without the password moves it.
+import type { MediaAddress } from '../sdp/audio.ts';
+import { errorCode } from '../stun/binding.ts';
+import type { StunMessage } from '../stun/message.ts';
+import { formatStun, formatXorAddress, isAuthentic, parseStun, StunAttribute, StunType } from '../stun/message.ts';
+import type { IceCandidate } from './candidate.ts';
+import { CHECK_PRIORITY } from './candidate.ts';
+
+/** RFC 8445 §14.2: one new check at a time, this far apart. */
+const PACE_MS = 50;
+/** §14.3: first wait for an answer, doubled each time. */
+const FIRST_WAIT_MS = 500;
+const MAX_TRIES = 7;
+/** RFC 7675 §5.1: about each 5 s, between 0.8 and 1.2 of it; without an answer for 30 s there is no consent. */
+const CONSENT_MS = 5_000;
+const CONSENT_LOST_MS = 30_000;
+/** The peer may show itself from this many addresses beside those that it named. */
+const MAX_PAIRS = 32;
+/** Transactions of ours that an answer may still come to. */
+const MAX_OPEN = 64;
+const TRANSACTION_BYTES = 12;
+
+export interface IceCredentials {
+  readonly ufrag: string;
+  readonly password: string;
+}
+
+export interface IceOptions {
+  readonly local: IceCredentials;
+  readonly remote: IceCredentials;
+  readonly candidates: readonly IceCandidate[];
+  /** Whether it is ours to choose the pair. */
+  readonly isControlling: boolean;
+  /** `count` random bytes. */
+  readonly random: (count: number) => Uint8Array;
+  readonly send: (datagram: Buffer, to: MediaAddress) => void;
+}
+
+interface Pair extends MediaAddress {
+  readonly priority: number;
+  state: 'waiting' | 'asked' | 'good' | 'failed';
+  tries: number;
+  askedAt: number;
+  /** The peer has chosen it, before our own check of it was answered. */
+  isWanted: boolean;
+}
+
+export class IceAgent {
+  /** Where to send; undefined before a pair is chosen. */
+  selected: MediaAddress | undefined;
+  readonly #options: IceOptions;
+  readonly #pairs: Pair[];
+  #isControlling: boolean;
+  readonly #tieBreaker: Buffer;
+  readonly #open = new Map<string, Pair>();
+  #pacedAt = Number.NEGATIVE_INFINITY;
+  #consentAt = Number.NEGATIVE_INFINITY;
+  #consentWaitMs = CONSENT_MS;
+  #heardAt = 0;
+
+  constructor(options: IceOptions) {
+    this.#options = options;
+    this.#isControlling = options.isControlling;
+    this.#tieBreaker = Buffer.from(options.random(8));
+    this.#pairs = options.candidates.map((candidate) => newPair(candidate, candidate.priority));
+    this.#sort();
+  }
+
+  /** RFC 7675 §5.1: whether the peer still answers where we send. */
+  hasConsent(now: number): boolean {
+    return this.selected !== undefined && now - this.#heardAt < CONSENT_LOST_MS;
+  }
+
+  /** Whether the peer has shown at this address that it knows our password or its own. */
+  knows({ host, port }: MediaAddress): boolean {
+    const pair = this.#find(host, port);
+    return pair !== undefined && (pair.state === 'good' || pair.isWanted);
+  }
+
+  step(now: number): void {
+    for (const pair of this.#pairs) {
+      const waitMs = FIRST_WAIT_MS * 2 ** (pair.tries - 1);
+      if (pair.state !== 'asked' || now - pair.askedAt < waitMs) continue;
+      if (pair.tries >= MAX_TRIES) pair.state = 'failed';
+      else this.#ask(pair, now);
+    }
+    if (now - this.#pacedAt >= PACE_MS) {
+      const next = this.#pairs.find(({ state }) => state === 'waiting');
+      if (next !== undefined) {
+        this.#pacedAt = now;
+        this.#ask(next, now);
+      }
+    }
+    this.#keepConsent(now);
+  }
+
+  /** A STUN datagram. */
+  receive(datagram: Uint8Array, from: MediaAddress, now: number): void {
+    const message = parseStun(datagram);
+    if (message === undefined) return;
+    if (message.type === StunType.request) this.#takeRequest(datagram, message, from, now);
+    else if (message.type === StunType.success) this.#takeSuccess(datagram, message, from, now);
+    else if (message.type === StunType.error) this.#takeError(datagram, message, now);
+  }
+
+  /** RFC 8445 §7.3. */
+  #takeRequest(datagram: Uint8Array, message: StunMessage, from: MediaAddress, now: number): void {
+    const { local, remote } = this.#options;
+    const name = message.attributes.get(StunAttribute.username)?.toString('utf8');
+    if (name !== `${local.ufrag}:${remote.ufrag}` || !isAuthentic(datagram, message, local.password)) return;
+    if (this.#isConflict(message, from)) return;
+    const pair = this.#find(from.host, from.port) ?? this.#learn(message, from);
+    if (pair === undefined) return;
+    this.#answer(message, from);
+    // §7.3.1.4: a check back at once, whatever became of the pair before.
+    if (pair.state === 'waiting' || pair.state === 'failed') {
+      pair.tries = 0;
+      this.#ask(pair, now);
+    }
+    if (this.#isControlling || !message.attributes.has(StunAttribute.useCandidate)) return;
+    pair.isWanted = true;
+    if (pair.state === 'good') this.#select(pair, now);
+  }
+
+  /** §7.3.1.1: both believe that they choose, or that the other does; the larger number wins. True: they were told to change. */
+  #isConflict(message: StunMessage, from: MediaAddress): boolean {
+    const role = this.#isControlling ? StunAttribute.iceControlling : StunAttribute.iceControlled;
+    const theirs = message.attributes.get(role);
+    if (theirs === undefined) return false;
+    const oursIsLarger = Buffer.compare(this.#tieBreaker, theirs) >= 0;
+    if (oursIsLarger !== this.#isControlling) {
+      this.#isControlling = !this.#isControlling;
+      return false;
+    }
+    const attributes = [[StunAttribute.errorCode, errorCode(487, 'Role Conflict')]] as const;
+    this.#reply(StunType.error, message, attributes, from);
+    return true;
+  }
+
+  #answer(message: StunMessage, from: MediaAddress): void {
+    const address = formatXorAddress(from, message.transactionId);
+    this.#reply(StunType.success, message, [[StunAttribute.xorMappedAddress, address]], from);
+  }
+
+  #reply(
+    type: number,
+    message: StunMessage,
+    attributes: ReadonlyArray<readonly [number, Uint8Array]>,
+    to: MediaAddress,
+  ): void {
+    const marks = { password: this.#options.local.password, hasFingerprint: true };
+    this.#options.send(formatStun(type, message.transactionId, attributes, marks), to);
+  }
+
+  /** §7.3.1.3: an address that the peer did not name: its NAT's, or one hidden behind a name. */
+  #learn(message: StunMessage, from: MediaAddress): Pair | undefined {
+    if (this.#pairs.length >= MAX_PAIRS) return undefined;
+    const given = message.attributes.get(StunAttribute.priority);
+    const pair = newPair(from, given?.length === 4 ? given.readUInt32BE(0) : 0);
+    this.#pairs.push(pair);
+    this.#sort();
+    return pair;
+  }
+
+  /** §7.2.5.3: an answer counts from where the question went. */
+  #takeSuccess(datagram: Uint8Array, message: StunMessage, from: MediaAddress, now: number): void {
+    const pair = this.#closed(datagram, message);
+    if (pair === undefined || pair.host !== from.host || pair.port !== from.port) return;
+    if (pair.state !== 'good') {
+      pair.state = 'good';
+      // §8.1.1: aggressive or not, the first good pair of one host candidate is the one; the peer is told by asking again.
+      if (this.#isControlling && this.selected === undefined) this.#ask(pair, now, true);
+    }
+    if (pair.isWanted || this.#isControlling) this.#select(pair, now);
+    if (this.#isSelected(pair)) this.#heardAt = now;
+  }
+
+  #takeError(datagram: Uint8Array, message: StunMessage, now: number): void {
+    const pair = this.#closed(datagram, message);
+    if (pair === undefined) return;
+    const code = message.attributes.get(StunAttribute.errorCode);
+    // §7.2.5.1: they choose, or we do, the other way than we thought.
+    if (code?.[2] !== 4 || code[3] !== 87) return;
+    this.#isControlling = !this.#isControlling;
+    this.#ask(pair, now);
+  }
+
+  /** The pair that an authentic answer belongs to. */
+  #closed(datagram: Uint8Array, message: StunMessage): Pair | undefined {
+    const key = message.transactionId.toString('latin1');
+    const pair = this.#open.get(key);
+    if (pair === undefined || !isAuthentic(datagram, message, this.#options.remote.password)) return undefined;
+    this.#open.delete(key);
+    return pair;
+  }
+
+  /** The controlled side follows the other's last choice (§8.1.1); the controlling side keeps its own while it holds. */
+  #select(pair: Pair, now: number): void {
+    if (this.#isSelected(pair) || (this.#isControlling && this.hasConsent(now))) return;
+    this.selected = { host: pair.host, port: pair.port };
+    this.#heardAt = now;
+  }
+
+  #isSelected({ host, port }: MediaAddress): boolean {
+    return this.selected?.host === host && this.selected.port === port;
+  }
+
+  #keepConsent(now: number): void {
+    const { selected } = this;
+    const pair = selected && this.#find(selected.host, selected.port);
+    if (pair === undefined || !this.hasConsent(now) || now - this.#consentAt < this.#consentWaitMs) return;
+    const [dice = 0] = this.#options.random(1);
+    this.#consentWaitMs = CONSENT_MS * (0.8 + (0.4 * dice) / 255);
+    this.#consentAt = now;
+    this.#request(pair, this.#isControlling);
+  }
+
+  #ask(pair: Pair, now: number, isChosen = false): void {
+    if (pair.state !== 'good') pair.state = 'asked';
+    pair.tries++;
+    pair.askedAt = now;
+    this.#request(pair, isChosen);
+  }
+
+  #request(pair: Pair, isChosen: boolean): void {
+    const { local, remote, random, send } = this.#options;
+    const transactionId = Buffer.from(random(TRANSACTION_BYTES));
+    const priority = Buffer.alloc(4);
+    priority.writeUInt32BE(CHECK_PRIORITY);
+    const attributes: [number, Uint8Array][] = [
+      [StunAttribute.username, Buffer.from(`${remote.ufrag}:${local.ufrag}`)],
+      [StunAttribute.priority, priority],
+      [this.#isControlling ? StunAttribute.iceControlling : StunAttribute.iceControlled, this.#tieBreaker],
+    ];
+    if (isChosen) attributes.push([StunAttribute.useCandidate, Buffer.alloc(0)]);
+    if (this.#open.size >= MAX_OPEN) this.#open.delete(this.#open.keys().next().value ?? '');
+    this.#open.set(transactionId.toString('latin1'), pair);
+    send(
+      formatStun(StunType.request, transactionId, attributes, { password: remote.password, hasFingerprint: true }),
+      pair,
+    );
+  }
+
+  #find(host: string, port: number): Pair | undefined {
+    return this.#pairs.find((pair) => pair.host === host && pair.port === port);
+  }
+
+  #sort(): void {
+    this.#pairs.sort((a, b) => b.priority - a.priority);
+  }
+}
+
+function newPair({ host, port }: MediaAddress, priority: number): Pair {
+  return { host, port, priority, state: 'waiting', tries: 0, askedAt: 0, isWanted: false };
+}
