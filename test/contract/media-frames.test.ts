@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import t from 'tap';
-import { mediaBench, SECRET } from '../support/media-bench.ts';
+import { mediaBench, ON_FREESWITCH, SECRET } from '../support/media-bench.ts';
 
 const trace = (name: string) => readFileSync(new URL(`./traces/freeswitch/${name}`, import.meta.url), 'utf8');
 
@@ -28,8 +28,10 @@ t.test('inbound: one frame a command, strictly in order, whatever is asked in on
     'Content-Type: auth/request',
     'Reply-Text: +OK accepted',
     'Reply-Text: +OK event listener enabled json',
-    'text/event-json',
-    'Reply-Text: +OK filter added. [A]=[50%25]',
+    // FreeSWITCH's first heartbeat comes when it is due, and it leaves a `%` as it is.
+    ...(ON_FREESWITCH
+      ? ['Reply-Text: +OK filter added. [A]=[50%]']
+      : ['text/event-json', 'Reply-Text: +OK filter added. [A]=[50%25]']),
     'Content-Type: api/response',
     'Reply-Text: -ERR command not found',
     /Reply-Text: \+OK Job-UUID: [0-9a-f-]{36}/,
@@ -69,7 +71,7 @@ t.test('CHANNEL_DATA has FreeSWITCH’s headers, each decodable, keys of SRTP ex
   t.same(
     theirs.filter((name) => !ours.has(name)),
     // What there is nothing of: the dialplan's own pattern match; the SSRC is the audio leg's own business.
-    ['variable_DP_MATCH', 'variable_rtp_use_ssrc'],
+    ON_FREESWITCH ? ['variable_DP_MATCH'] : ['variable_DP_MATCH', 'variable_rtp_use_ssrc'],
   );
 });
 
@@ -77,13 +79,21 @@ t.test('a command’s answer comes before what it causes, on the socket it was a
   await using bench = await mediaBench();
   const [a, b] = [await bench.call(), await bench.call()];
   const order: string[] = [];
-  a.endpoint.conn.on('esl::event::CHANNEL_EXECUTE_COMPLETE::*', () => order.push('socket left'));
+  const left = new Promise<void>((resolve) => {
+    a.endpoint.conn.on('esl::event::CHANNEL_EXECUTE_COMPLETE::*', () => {
+      order.push('socket left');
+      resolve();
+    });
+  });
   a.endpoint.conn.on('esl::event::api::response', () => order.push('answer'));
   const bridged = await a.endpoint.api('uuid_bridge', `${a.endpoint.uuid} ${b.endpoint.uuid}`);
   t.equal(bridged.getBody(), `+OK ${b.endpoint.uuid}\n`);
+  await left;
   const ended = new Promise((resolve) => a.endpoint.once('destroy', resolve));
   t.equal((await a.endpoint.api('uuid_kill', a.endpoint.uuid)).getBody(), '+OK\n');
-  t.match(await ended, { reason: 'NORMAL_CLEARING' });
+  // FreeSWITCH closes the socket before CALLSTATE is told (contract §6.4).
+  if (ON_FREESWITCH) t.equal(await ended, undefined);
+  else t.match(await ended, { reason: 'NORMAL_CLEARING' });
   t.same(order, ['answer', 'socket left', 'answer']);
 });
 

@@ -1,9 +1,8 @@
 // What `api` commands answer, word for word as FreeSWITCH 1.10.12 answers them, of a call, of no call and of nobody's.
 import t, { type Test } from 'tap';
-import { type MediaBench, mediaBench } from '../support/media-bench.ts';
+import { type MediaBench, mediaBench, ON_FREESWITCH } from '../support/media-bench.ts';
 
 const NOBODY = '00000000-0000-4000-8000-000000000000';
-const ON_FREESWITCH = process.env.WARDLINE_TEST_FREESWITCH !== undefined;
 
 /** Command and reply; `$` is the call. */
 type Replies = Readonly<Record<string, string | RegExp>>;

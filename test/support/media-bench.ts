@@ -39,7 +39,8 @@ export interface FsmrfEndpoint extends EventEmitter {
   execute(app: string, arg?: string): Promise<FsmrfEvent>;
   api(command: string, args: string): Promise<FsmrfEvent>;
   say(text: string, options: object): Promise<Record<string, string>>;
-  set(name: string, value: string): Promise<void>;
+  set(name: string | object, value?: string): Promise<void>;
+  recordSession(...args: readonly string[]): Promise<FsmrfEvent>;
   modify(sdp: string): Promise<string>;
   bridge(other: FsmrfEndpoint): Promise<void>;
   unbridge(): Promise<void>;
@@ -104,6 +105,9 @@ export const Mrf: MrfClass = createRequire(import.meta.url)('drachtio-fsmrf');
 
 /** A server that runs already is driven in place of ours by tests that need no intake and ask for no quirk. */
 const NAMED = namedServer('WARDLINE_TEST_FREESWITCH');
+
+/** Where the real one differs a test says so by name. */
+export const ON_FREESWITCH = NAMED !== undefined;
 
 export const SECRET = NAMED?.secret ?? 'test-secret';
 

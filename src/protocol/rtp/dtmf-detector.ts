@@ -32,6 +32,11 @@ export class DtmfDetector {
     this.#report = report;
   }
 
+  /** Steps in a row that held the same key, the last one among them. */
+  get agreeing(): number {
+    return this.#agreeing;
+  }
+
   /** The next 20 ms at 8 kHz. */
   step(samples: Int16Array): void {
     const key = this.#find(samples);

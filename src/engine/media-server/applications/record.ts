@@ -2,9 +2,9 @@
 import { splitWords } from '../../../protocol/event-socket/arguments.ts';
 import type { Execution, RunningApplication } from '../application.ts';
 import { Recording } from '../recording/recording.ts';
+import { SilenceWatch } from '../recording/silence-watch.ts';
 import { terminatorsOf } from './playback.ts';
 
-const TICKS_A_SECOND = 50;
 const DEFAULT_SILENCE_SECONDS = 3;
 
 /** `<path> [seconds] [threshold] [seconds of silence]`. A path that cannot be written ends the call, as on FreeSWITCH. */
@@ -22,7 +22,9 @@ export function record({ channel, argument, complete }: Execution): RunningAppli
     channel.hangup('DESTINATION_OUT_OF_ORDER');
     return undefined;
   }
-  const silence = silenceDetector(Number(threshold) || 0, Number(hits) || DEFAULT_SILENCE_SECONDS);
+  const silentMs = 1000 * (Number(hits) || DEFAULT_SILENCE_SECONDS);
+  const silence = { initialMs: silentMs, finalMs: silentMs, threshold: Number(threshold) || 0 };
+  const watch = silence.threshold > 0 ? new SilenceWatch(silence) : undefined;
   let isOver = false;
 
   function stop(cause: string): void {
@@ -45,7 +47,7 @@ export function record({ channel, argument, complete }: Execution): RunningAppli
   return {
     tick(heard) {
       recording.capture(heard, heard);
-      if (!silence(heard)) return;
+      if (watch?.step(heard) !== true) return;
       channel.variables.set('silence_hits_exhausted', 'true');
       stop('success-silence');
     },
@@ -56,18 +58,5 @@ export function record({ channel, argument, complete }: Execution): RunningAppli
     },
     onBreak: () => stop('success-break'),
     onHangup: () => stop('success-hangup'),
-  };
-}
-
-/** Answers true once the mean magnitude has stayed below `threshold` for `seconds`. */
-function silenceDetector(threshold: number, seconds: number): (heard: Int16Array) => boolean {
-  const limit = seconds * TICKS_A_SECOND;
-  let quietTicks = 0;
-  return (heard) => {
-    if (threshold <= 0) return false;
-    let sum = 0;
-    for (let i = 0; i < heard.length; i++) sum += Math.abs(heard[i] ?? 0);
-    quietTicks = sum / heard.length < threshold ? quietTicks + 1 : 0;
-    return quietTicks >= limit;
   };
 }

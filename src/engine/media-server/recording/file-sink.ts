@@ -8,12 +8,13 @@ const WAV_HEADER_BYTES = 44;
 /** Bytes that may wait for the disk before the recording is given up. */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 
-type FileFormat = 'wav' | 'linear' | 'ulaw' | 'alaw';
+export type FileFormat = 'wav' | 'linear' | 'ulaw' | 'alaw';
 
 const FORMATS: Readonly<Record<string, FileFormat>> = {
   '.wav': 'wav',
   '.raw': 'linear',
   '.r8': 'linear',
+  '.r16': 'linear',
   '.ul': 'ulaw',
   '.ulaw': 'ulaw',
   '.al': 'alaw',
@@ -22,6 +23,8 @@ const FORMATS: Readonly<Record<string, FileFormat>> = {
 
 export interface FileSinkOptions {
   readonly path: string;
+  /** What is written; by the path's ending when absent. */
+  readonly format?: FileFormat;
   readonly channels: 1 | 2;
   readonly rate: number;
   /** Goes on behind what is there, if that is of the same kind. */
@@ -29,8 +32,8 @@ export interface FileSinkOptions {
 }
 
 /** Opens the file at once; undefined when it cannot be written or its ending is not known. */
-export function fileSink({ path, channels, rate, appends }: FileSinkOptions): RecordingSink | undefined {
-  const format = FORMATS[extname(path).toLowerCase()];
+export function fileSink(options: FileSinkOptions): RecordingSink | undefined {
+  const { path, channels, rate, appends, format = FORMATS[extname(path).toLowerCase()] } = options;
   if (format === undefined) return undefined;
   try {
     const held = appends ? heldBytes(path, format, channels, rate) : 0;
