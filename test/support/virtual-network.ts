@@ -19,6 +19,8 @@ export class VirtualNetwork implements MediaPorts {
   #travelling: Travelling[] = [];
   #sent = 0;
   afflict: Affliction = () => [0];
+  /** Sees every packet of audio as it arrives at a port. */
+  tap: ((port: number, packet: Uint8Array) => void) | undefined;
 
   constructor(clock: ManualClock) {
     this.#clock = clock;
@@ -50,7 +52,10 @@ export class VirtualNetwork implements MediaPorts {
     const delays = this.afflict(this.#sent++);
     for (const delay of delays) {
       const bytes = packet.slice();
-      this.#post(delay, () => this.#sockets.get(to)?.onPacket?.(bytes, HOST, from));
+      this.#post(delay, () => {
+        this.tap?.(to, bytes);
+        this.#sockets.get(to)?.onPacket?.(bytes, HOST, from);
+      });
     }
   }
 

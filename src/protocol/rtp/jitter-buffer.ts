@@ -13,9 +13,10 @@ const START_MS = 40;
 /** The longest packet, and the room for decoded audio: that, what was left, and what is looked at to shorten it. */
 const MAX_PACKET_MS = 120;
 const ROOM_MS = MAX_PACKET_MS + 80;
-/** Delay is added while packets come later than this before they are due, up to a limit; and taken away when all come earlier. */
-const LEAST_LEAD_MS = 5;
-const MOST_LEAD_MS = 50;
+/** Delay is added while packets come later than this before they are due, up to a limit: a read, for one that just misses it.
+ * It is taken away when all come earlier than a read and a period more. */
+const LEAST_LEAD_MS = 20;
+const MOST_LEAD_MS = 60;
 const MAX_DELAY_MS = 300;
 /** What waits longer is left out at once, down to the second: a delay nobody can talk over. */
 const MAX_HELD_MS = 600;
