@@ -12,13 +12,14 @@ import { systemClock } from './kernel/clock.ts';
 import { codeOf, WardlineError } from './kernel/errors.ts';
 import type { Logger } from './kernel/logger.ts';
 import { createLogger } from './kernel/logger.ts';
+import { CertificateWatch } from './ops/certificate-watch.ts';
 import { EdgeWatch } from './ops/edge-watch.ts';
 import { surviveLibraryThrows, withholdConsole } from './ops/library-guard.ts';
 import { PromptFolder } from './ops/prompt-folder.ts';
 import type { Pbx } from './pbx/pbx.ts';
 import { createPbx } from './pbx/pbx.ts';
 import { connectVault } from './vault/client.ts';
-import type { Vault } from './vault/contract.ts';
+import type { AnswerTo, Vault } from './vault/contract.ts';
 
 const consoleFolder = join(dirname(dirname(fileURLToPath(import.meta.url))), 'dist', 'console');
 
@@ -38,8 +39,18 @@ async function startController(boot: ControllerBoot): Promise<void> {
   owned.defer(() => pbx.close());
   const { socket, token } = boot.edge;
   owned.use(new EdgeWatch({ socket, token, vault, clock: systemClock, logger }));
-  const api = await startApi(boot, vault, pbx, logger);
+  const tls = await vault.ask('tls.get', { name: 'console' });
+  const api = await startApi(boot, vault, pbx, tls, logger);
   owned.defer(() => api.close());
+  owned.use(
+    new CertificateWatch({
+      first: tls,
+      get: () => vault.ask('tls.get', { name: 'console' }),
+      hand: (next) => api.setCertificate(next),
+      clock: systemClock,
+      logger,
+    }),
+  );
   const shutDown = async () => {
     await owned.disposeAsync();
     process.exit(0);
@@ -75,8 +86,13 @@ async function startPbx(boot: ControllerBoot, vault: Vault, logger: Logger): Pro
   });
 }
 
-async function startApi(boot: ControllerBoot, vault: Vault, pbx: Pbx, logger: Logger): Promise<Api> {
-  const tls = await vault.ask('tls.get', { name: 'console' });
+async function startApi(
+  boot: ControllerBoot,
+  vault: Vault,
+  pbx: Pbx,
+  tls: AnswerTo<'tls.get'>,
+  logger: Logger,
+): Promise<Api> {
   const address = boot.console;
   try {
     return await createApi({

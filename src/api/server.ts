@@ -39,6 +39,8 @@ export interface ApiOptions {
 export interface Api {
   /** `https://name:port`, with the port that was in fact opened. */
   readonly url: string;
+  /** For new connections; those that stand go on. PEM. */
+  setCertificate(tls: { readonly certificate: string; readonly key: string }): void;
   close(): Promise<void>;
 }
 
@@ -78,19 +80,20 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   await app.listen({ host: address.host, port: address.port });
   const bound = app.server.address();
   const port = typeof bound === 'object' && bound !== null ? bound.port : address.port;
-  return { url: `https://${hostName}${port === 443 ? '' : `:${port}`}`, close: async () => app.close() };
+  return {
+    url: `https://${hostName}${port === 443 ? '' : `:${port}`}`,
+    setCertificate: (tls) => app.server.setSecureContext(secureContext(tls)),
+    close: async () => app.close(),
+  };
+}
+
+function secureContext({ certificate, key }: { readonly certificate: string; readonly key: string }) {
+  return { cert: certificate, key, minVersion: 'TLSv1.2' as const, ciphers: CIPHERS, honorCipherOrder: true };
 }
 
 function newApp({ tls }: ApiOptions): App {
-  const https = {
-    cert: tls.certificate,
-    key: tls.key,
-    minVersion: 'TLSv1.2' as const,
-    ciphers: CIPHERS,
-    honorCipherOrder: true,
-  };
   return fastify({
-    https,
+    https: secureContext(tls),
     logger: false,
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,

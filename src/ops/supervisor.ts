@@ -7,6 +7,7 @@ import { certificateNames } from '../config/bootstrap.ts';
 import type { ProcessRole, RunSecrets } from '../config/secrets.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/logger.ts';
+import { CertificateWatch, type TlsMaterial } from './certificate-watch.ts';
 import { SupervisedProcess } from './supervised-process.ts';
 
 export interface SupervisorOptions {
@@ -45,11 +46,6 @@ export interface Running {
   readonly consoleUrl: string;
 }
 
-interface TlsMaterial {
-  readonly certificate: string;
-  readonly key: string;
-}
-
 const LOOPBACK: Address = { host: '127.0.0.1', port: 0 };
 const STOP_GRACE_MS = 5_000;
 const TLS_DEADLINE_MS = 10_000;
@@ -69,9 +65,20 @@ export class Supervisor {
     await vault.start();
     // Only now: a second appliance on this folder has failed by here, and must not take the first one's command line away.
     writeFileSync(join(this.#options.runtimeFolder, 'cli-token'), this.#options.secrets.cliToken, { mode: 0o600 });
-    const tls = await vault.request<TlsMaterial>('tls.get', { name: 'sip' }, TLS_DEADLINE_MS);
+    const getTls = () => vault.request<TlsMaterial>('tls.get', { name: 'sip' }, TLS_DEADLINE_MS);
+    const { clock, logger } = this.#options;
+    const certificates: CertificateWatch = new CertificateWatch({
+      first: await getTls(),
+      get: getTls,
+      hand: async ({ certificate, key }) => {
+        await edgeProcess.request('certificate.set', { certificate, key });
+      },
+      clock,
+      logger,
+    });
+    this.#running.push({ stop: async () => certificates[Symbol.dispose]() });
     const edgeProcess = this.#process<EdgeStatus>('edge', 'process/edge.ts', (previous) =>
-      this.#edgeBoot(tls, previous),
+      this.#edgeBoot(certificates.current, previous),
     );
     const mediaProcess = this.#process<MediaStatus>('media', 'process/media.ts', (previous) =>
       this.#mediaBoot(previous),

@@ -27,7 +27,7 @@ import { Retention } from './retention.ts';
 import { rotationHandlers } from './rotation.ts';
 import { getClinic, settingsHandlers } from './settings.ts';
 import { slotHandlers } from './slot-operations.ts';
-import { renewLeaves, tlsHandlers } from './tls.ts';
+import { LeafRenewal, renewLeaves, tlsHandlers } from './tls.ts';
 import { openUnattended, type UnattendedSecrets } from './unattended.ts';
 import { checkMutableRows, checkTrail } from './verify.ts';
 
@@ -66,6 +66,7 @@ export class OpenVault implements AsyncDisposable {
   readonly #backups: Backups;
   readonly #retention: Retention;
   readonly #playout: PlayoutFolder;
+  readonly #leafRenewal: LeafRenewal;
   readonly #lock: Disposable;
   readonly #listeners: Set<NoticeListener>;
   readonly #problems: string[] = [];
@@ -81,6 +82,7 @@ export class OpenVault implements AsyncDisposable {
     this.#artifacts = new Artifacts(core);
     this.#adoption = new Adoption(core);
     this.#retention = new Retention(core, this.#artifacts);
+    this.#leafRenewal = new LeafRenewal(core);
     this.#playout = new PlayoutFolder(options.spoolFolder, clock);
     const privateKey = signingKey(core);
     const onError = (thrown: unknown) => log.error({ err: thrown }, 'the audit head could not be written');
@@ -191,6 +193,7 @@ export class OpenVault implements AsyncDisposable {
     this.#deepTimer?.[Symbol.dispose]();
     await this.#backups.idle();
     await this.#checking;
+    await this.#leafRenewal[Symbol.asyncDispose]();
     const { db, volatile, keyring, epochs } = this.#core;
     this.#artifacts.intake.flush();
     this.#adoption[Symbol.dispose]();
@@ -227,6 +230,7 @@ export class OpenVault implements AsyncDisposable {
     this.#artifacts.recover(canResume);
     this.#artifacts.sweep();
     await renewLeaves(core, names);
+    this.#leafRenewal.schedule();
     this.#heads.write();
     this.#heads.start();
     this.#retention.schedule();

@@ -55,6 +55,43 @@ export async function renewLeaves(core: VaultCore, names?: LeafNames): Promise<v
   }
 }
 
+const DAY_MS = 24 * 3_600_000;
+
+/** Looks once a day whether a leaf ends soon, so that an appliance that runs for years never shows one that has expired. */
+export class LeafRenewal implements AsyncDisposable {
+  readonly #core: VaultCore;
+  #timer: Disposable | undefined;
+  #looking: Promise<void> = Promise.resolve();
+  #isClosing = false;
+
+  constructor(core: VaultCore) {
+    this.#core = core;
+  }
+
+  schedule(): void {
+    if (this.#isClosing) return;
+    this.#timer = this.#core.clock.after(DAY_MS, () => {
+      this.#looking = this.#look();
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosing = true;
+    this.#timer?.[Symbol.dispose]();
+    await this.#looking;
+  }
+
+  async #look(): Promise<void> {
+    try {
+      await renewLeaves(this.#core);
+    } catch (thrown) {
+      // There are weeks left to try again in.
+      this.#core.log.error({ err: thrown }, 'a certificate could not be renewed');
+    }
+    this.schedule();
+  }
+}
+
 export function tlsHandlers(core: VaultCore): Pick<Handlers, 'tls.get'> {
   return {
     'tls.get': ({ name }) => {
