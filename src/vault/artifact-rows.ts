@@ -218,6 +218,8 @@ export class ArtifactRows {
   holds({ artifact, samples, segments, chunks, tags }: Closing): boolean {
     const sum = this.sum(artifact);
     const isCounted = sum.samples === samples && sum.segments === segments && sum.chunks === chunks;
+    const epoch = this.find(artifact)?.epoch;
+    if (this.segments(artifact).some((each) => each.epoch !== epoch)) return false;
     return isCounted && Buffer.from(sum.tags).equals(Buffer.from(tags));
   }
 

@@ -1,4 +1,4 @@
-// The deep check: opens every captured record and every chunk of audio, in slices, and names what does not open.
+// The deep check: opens every setting, every captured record and every chunk of audio, in slices, and names what does not open.
 
 import type { ArtifactRow } from './artifact-rows.ts';
 import type { Artifacts } from './artifacts.ts';
@@ -25,6 +25,7 @@ export async function checkDeeply(
 ): Promise<DeepCheckResult> {
   const problems: string[] = [];
   const name = (problem: string) => problems.length < MAX_PROBLEMS && problems.push(problem);
+  for (const row of core.records.damaged()) name(`The row ${row} does not open.`);
   const calls = await walk(core, core.calls, pause, (row) => tryOpen(core.calls, row, name));
   await walk(core, core.marks, pause, (row) => tryOpen(core.marks, row, name));
   const found = await walk(core, core.artifacts, pause, async (row) => {

@@ -239,12 +239,12 @@ export function readSlots(db: Database): Slot[] {
   });
 }
 
-/** A damaged slot does not open, and does not keep others from opening. */
+/** A damaged slot does not open, is named by the check, and does not keep others from opening. */
 function parseParameters(text: string): SlotParameters {
   try {
     return JSON.parse(text) as SlotParameters;
   } catch {
-    return { stretch: 'blake2b' };
+    return { stretch: 'unreadable' };
   }
 }
 

@@ -11,7 +11,7 @@ interface KeyRow {
   readonly owner: string;
   readonly row: string;
   readonly epoch: string;
-  readonly form: 'boxed' | 'adopted';
+  readonly form: 'boxed' | 'adopted' | 'unopenable';
   readonly key: Uint8Array;
 }
 
@@ -71,6 +71,7 @@ export class RecordKeys {
   #openRow(row: KeyRow): Uint8Array | undefined {
     const { publicKey, privateKey, wrapKey } = this.#epochs.secrets(row.epoch);
     if (row.form === 'adopted') return openBlob(wrapKey, row.key, this.#binding(row));
+    if (row.form !== 'boxed') return undefined;
     try {
       return sodium.crypto_box_seal_open(row.key, publicKey, privateKey);
     } catch {

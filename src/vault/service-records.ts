@@ -64,6 +64,13 @@ export class ServiceRecordStore implements ServiceRecords {
     for (const row of this.#statements.all.iterate() as IterableIterator<Row>) yield this.#describe(row);
   }
 
+  /** Rows that do not open, as `<space>/<row>`. */
+  *damaged(): Generator<string> {
+    for (const found of this.#statements.all.iterate() as IterableIterator<Row>) {
+      if (this.#tryOpen(found).length === 0) yield `${found.space}/${found.row}`;
+    }
+  }
+
   put(space: string, row: string, version: number, value: object, terms: IndexTerms): Required<RowChange> {
     const body = sealRecord(this.#keyring.service.records, value, this.#place(space, row, version, RECORD_SCHEMA));
     if (body.length > MAX_RECORD_BYTES) {

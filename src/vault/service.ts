@@ -127,7 +127,11 @@ export class OpenVault implements AsyncDisposable {
         const foreign = mend(db);
         const core = buildEngine({ db, keyring, clock: options.clock, log: options.log, notify });
         const vault = new OpenVault(core, options, lock, listeners);
-        await vault.#start(options, foreign);
+        await vault.#start(options, foreign).catch((thrown: unknown) => {
+          vault.#isClosing = true;
+          vault.#stopTimers();
+          throw thrown;
+        });
         return vault;
       } catch (thrown) {
         db.close();
@@ -188,24 +192,26 @@ export class OpenVault implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#isClosing) return;
     this.#isClosing = true;
-    this.#backups[Symbol.dispose]();
-    this.#retention[Symbol.dispose]();
-    this.#deepTimer?.[Symbol.dispose]();
+    this.#stopTimers();
     await this.#backups.idle();
     await this.#checking;
     await this.#leafRenewal[Symbol.asyncDispose]();
     const { db, volatile, keyring, epochs } = this.#core;
     this.#artifacts.intake.flush();
-    this.#adoption[Symbol.dispose]();
     volatile[Symbol.dispose]();
     this.#core.record({ action: 'vault-closed', actor: VAULT_ACTOR, address: '', outcome: 'ok' });
     this.#heads[Symbol.dispose]();
     this.#playout[Symbol.dispose]();
-    this.#artifacts[Symbol.dispose]();
     epochs.lock();
     keyring[Symbol.dispose]();
     db.close();
     this.#lock[Symbol.dispose]();
+  }
+
+  /** Nothing begins by itself any more. */
+  #stopTimers(): void {
+    for (const part of [this.#backups, this.#retention, this.#artifacts, this.#adoption]) part[Symbol.dispose]();
+    this.#deepTimer?.[Symbol.dispose]();
   }
 
   async #start({ headsFile, canResume, clock, names }: VaultOptions, foreign: readonly string[]): Promise<void> {

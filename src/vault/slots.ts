@@ -10,7 +10,7 @@ import { parseRecoveryCode } from './recovery-code.ts';
 export type SlotKind = 'key-file' | 'systemd-credential' | 'passphrase' | 'recovery';
 
 /** What a slot needs to stretch its secret; rests in clear, bound by the wrap. */
-export type SlotParameters = { readonly stretch: 'blake2b' } | Argon2Parameters;
+export type SlotParameters = { readonly stretch: 'blake2b' | 'unreadable' } | Argon2Parameters;
 
 interface Argon2Parameters {
   readonly stretch: 'argon2id';

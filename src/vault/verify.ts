@@ -126,7 +126,7 @@ export async function checkTrail(
     const entries = core.trail.after(verifier.entries, Math.min(SLICE_ENTRIES, end - verifier.entries));
     for (const entry of entries) {
       if (!verifier.push(entry)) break;
-      check.look(core.trail.open(entry).rows);
+      check.look(core.trail.open(entry).rows, entry.sequence);
     }
     if (entries.length === 0) verifier.push({ sequence: 0, sealed: NONE, link: NONE, mac: NONE });
     const { firstBad } = verifier;
@@ -156,7 +156,12 @@ class ImmutableCheck {
   readonly #artifacts: Artifacts;
   readonly #tables: ReadonlyMap<
     string,
-    { hash(row: string): string | undefined; count(upTo: number): number; after(entry: number): string[] }
+    {
+      hash(row: string): string | undefined;
+      entry(row: string): number | undefined;
+      count(upTo: number): number;
+      after(entry: number): string[];
+    }
   >;
   readonly #missing = new Set<string>();
   readonly #seen = new Map<string, number>();
@@ -172,7 +177,8 @@ class ImmutableCheck {
     return [...this.#tables].flatMap(([table, { after }]) => after(end).map((row) => foreign(table, row)));
   }
 
-  look(changes: readonly RowChange[]): void {
+  /** `sequence` is the entry's that lists these changes. */
+  look(changes: readonly RowChange[], sequence: number): void {
     for (const { table, row, hash } of changes) {
       const found = this.#tables.get(table);
       if (found === undefined) continue;
@@ -181,7 +187,7 @@ class ImmutableCheck {
       if (hash === undefined && actual !== undefined) this.#isBack(table, row);
       else if (hash === undefined) this.#missing.delete(key);
       else if (actual === undefined) this.#missing.add(key);
-      else this.#compare(table, row, actual === hash);
+      else this.#compare(table, row, actual === hash && found.entry(row) === sequence);
     }
   }
 
@@ -242,7 +248,9 @@ function counters(core: InnerCore, table: string) {
   const key = table === 'closings' || table === 'read_marks' ? 'artifact' : 'row';
   const count = core.db.prepare(`SELECT count(*) FROM ${table} WHERE entry <= ?`).pluck();
   const after = core.db.prepare(`SELECT ${key} FROM ${table} WHERE entry > ? LIMIT ?`).pluck();
+  const entry = core.db.prepare(`SELECT entry FROM ${table} WHERE ${key} = ?`).pluck();
   return {
+    entry: (row: string) => entry.get(row) as number | undefined,
     count: (upTo: number) => count.get(upTo) as number,
     after: (entry: number) => after.all(entry, MAX_PROBLEMS) as string[],
   };
