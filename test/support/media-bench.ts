@@ -7,11 +7,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AudioLeg } from '../../src/engine/media-server/audio/leg.ts';
 import { openAudioLeg, TICK_SAMPLES } from '../../src/engine/media-server/audio/leg.ts';
+import type { Legs } from '../../src/engine/media-server/legs.ts';
 import { MediaClock } from '../../src/engine/media-server/media-clock.ts';
 import type { MediaServer } from '../../src/engine/media-server/media-server.ts';
 import { createMediaServer } from '../../src/engine/media-server/media-server.ts';
 import type { Quirks } from '../../src/engine/media-server/quirks.ts';
 import type { Intake } from '../../src/engine/media-server/recording/sink.ts';
+import { type LegWorkers, startLegWorkers } from '../../src/engine/media-server/workers/leg-workers.ts';
 import { createMediaPorts } from '../../src/engine/runtime/media-socket.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { createLogger } from '../../src/kernel/logger.ts';
@@ -106,6 +108,19 @@ export const Mrf: MrfClass = createRequire(import.meta.url)('drachtio-fsmrf');
 /** A server that runs already is driven in place of ours by tests that need no intake and ask for no quirk. */
 const NAMED = namedServer('WARDLINE_TEST_FREESWITCH');
 
+/** The same suites prove the server with its legs on worker threads. */
+const WORKERS = Number(process.env.WARDLINE_TEST_MEDIA_WORKERS ?? 0);
+
+export function startWorkers(count: number): Promise<LegWorkers> {
+  return startLegWorkers({
+    count,
+    rtpHost: '127.0.0.1',
+    rtpPorts: { first: 0, last: 0 },
+    clock: systemClock,
+    logger: createLogger({ role: 'media', level: 'silent' }),
+  });
+}
+
 /** Where the real one differs a test says so by name. */
 export const ON_FREESWITCH = NAMED !== undefined;
 
@@ -116,6 +131,8 @@ export interface BenchOptions {
   readonly spoolFolder?: string;
   readonly quirks?: Quirks;
   readonly codecs?: readonly AudioCodec[];
+  /** Where legs live; by default WARDLINE_TEST_MEDIA_WORKERS says on how many worker threads, else on this one. */
+  readonly legs?: Legs;
 }
 
 export interface MediaBench extends AsyncDisposable {
@@ -131,9 +148,10 @@ export interface MediaBench extends AsyncDisposable {
 }
 
 /** The server alone, on ports that the system chooses. */
-export function startMediaServer(folder: string, options: BenchOptions = {}): Promise<MediaServer> {
+export async function startMediaServer(folder: string, options: BenchOptions = {}): Promise<MediaServer> {
   if (NAMED !== undefined && options.intake === undefined && options.quirks === undefined)
     return namedMediaServer(NAMED);
+  const legs = options.legs ?? (WORKERS > 0 ? await startWorkers(WORKERS) : undefined);
   const any = { host: '127.0.0.1', port: 0 };
   return createMediaServer({
     eventSocket: any,
@@ -143,6 +161,7 @@ export function startMediaServer(folder: string, options: BenchOptions = {}): Pr
     rtpPorts: { first: 0, last: 0 },
     soundsFolder: folder,
     spoolFolder: options.spoolFolder ?? join(folder, 'spool'),
+    ...(legs === undefined ? {} : { legs }),
     ...(options.intake === undefined ? {} : { intake: options.intake }),
     ...(options.codecs === undefined ? {} : { codecs: options.codecs }),
     ...(options.quirks === undefined ? {} : { quirks: options.quirks }),

@@ -13,6 +13,8 @@ export async function namedMediaServer(server: NamedServer): Promise<MediaServer
     calls: 0,
     callsSinceStart: 0,
     mediaPortsInUse: 0,
+    workers: 0,
+    workersLost: 0,
     skippedTicks: 0,
     worstTickDelayMs: 0,
     sipFaults: 0,

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import type { Test } from 'tap';
 import t from 'tap';
-import type { AudioLeg, NatPolicy } from '../../src/engine/media-server/audio/leg.ts';
+import type { LocalLeg, NatPolicy } from '../../src/engine/media-server/audio/leg.ts';
 import { openAudioLeg } from '../../src/engine/media-server/audio/leg.ts';
 import type { MediaPorts } from '../../src/engine/runtime/media-socket.ts';
 import { createMediaPorts } from '../../src/engine/runtime/media-socket.ts';
@@ -23,7 +23,7 @@ const HOST = '127.0.0.1';
 interface Bench {
   readonly clock: ManualClock;
   readonly ports: MediaPorts;
-  leg(nat?: NatPolicy): Promise<AudioLeg>;
+  leg(nat?: NatPolicy): Promise<LocalLeg>;
 }
 
 function bench(t: Test): Bench {
@@ -33,7 +33,7 @@ function bench(t: Test): Bench {
   return { clock, ports, leg: (nat = 'strict') => openAudioLeg({ ports, clock, random: randomBytes, nat }) };
 }
 
-function plain(remote: AudioLeg, more: Partial<NegotiatedAudio> = {}): NegotiatedAudio {
+function plain(remote: LocalLeg, more: Partial<NegotiatedAudio> = {}): NegotiatedAudio {
   return {
     remote: remote.local,
     codec: 'PCMU',
@@ -60,7 +60,7 @@ async function arrive(): Promise<void> {
 }
 
 /** Runs `ticks` of 20 ms between two legs, each saying its tone; returns what each heard. */
-async function converse(clock: ManualClock, legs: [AudioLeg, AudioLeg], hz: [number, number], ticks: number) {
+async function converse(clock: ManualClock, legs: [LocalLeg, LocalLeg], hz: [number, number], ticks: number) {
   const say = hz.map((f) => new ToneGenerator(steadyTone([f], -20)));
   const heard = [new Int16Array(ticks * 160), new Int16Array(ticks * 160)] as const;
   const frame = new Int16Array(160);
@@ -161,6 +161,8 @@ t.test(
     // Sequence numbers start in the lower half: one of these packets rolls over.
     for (let n = 0; n < 65_700; n++) {
       a.write(frame);
+      // As slowly as packets may come: a flood is not listened to.
+      if (n % 10 === 9) b.read();
       if (n % 64 === 63) await arrive();
     }
     await arrive();
@@ -366,13 +368,13 @@ t.test('no bytes from the network make a leg throw', async (t) => {
   t.ok(a.stats.packetsReceived > 0);
 });
 
-t.test('a closed leg keeps its port until the peer is silent, and 5 s at most', async (t) => {
+t.test('a closed leg keeps its port until the peer is silent, a minute at most: no next call hears it', async (t) => {
   const { clock, leg, ports } = bench(t);
   const [a, b] = [await leg(), await leg()];
   a.configure(plain(b));
   b.configure(plain(a));
   b[Symbol.dispose]();
-  for (let second = 0; second < 3; second++) {
+  for (let second = 0; second < 8; second++) {
     for (let tick = 0; tick < 50; tick++) {
       clock.advance(20);
       a.read();
@@ -459,7 +461,7 @@ t.test('loss that the peer reports is heard of, and lowers the score of what it 
 });
 
 /** Runs two legs of which each says a tone at its own rate; answers what each heard. */
-async function converseWide(clock: ManualClock, legs: [AudioLeg, AudioLeg], hz: [number, number], ticks: number) {
+async function converseWide(clock: ManualClock, legs: [LocalLeg, LocalLeg], hz: [number, number], ticks: number) {
   const heard: [number[], number[]] = [[], []];
   const say = legs.map((leg, i) => new ToneGenerator(steadyTone([hz[i] ?? 0], -20), leg.rate));
   for (let tick = 0; tick < ticks; tick++) {

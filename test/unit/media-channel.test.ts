@@ -75,10 +75,7 @@ function fakeLeg(heard: Int16Array): AudioLeg {
     read: () => heard,
     write: () => undefined,
     sendDigit: () => true,
-    isSendingDigits: false,
     onDigit: undefined,
-    remote: undefined,
-    silentTicks: 0,
     stats: { ...zero, ...more, ...reports, ...quality, digitsReceived: 0, sendErrors: 0 },
     [Symbol.dispose]: () => undefined,
   };

@@ -81,6 +81,7 @@ export class Channel {
     this.#silence = new Int16Array(this.#tickSamples);
     this.heard = this.#silence;
     this.leg.onDigit = (digit, ticks) => this.digits.receive(digit, ticks, 'RTP');
+    this.leg.onLost = () => this.hangup('NETWORK_OUT_OF_ORDER');
   }
 
   /** Samples of 20 ms at the rate of the party's codec. */

@@ -6,7 +6,6 @@ import { createDtlsIdentity } from '../../protocol/dtls/identity.ts';
 import { loadOpus } from '../../protocol/rtp/opus.ts';
 import type { AudioCodec } from '../../protocol/sdp/audio.ts';
 import { DEFAULT_CODECS } from '../../protocol/sdp/negotiation.ts';
-import type { MediaPorts } from '../runtime/media-socket.ts';
 import { createMediaPorts } from '../runtime/media-socket.ts';
 import type { HostPort } from '../runtime/sip-stack.ts';
 import type { TcpConnection, TcpServer } from '../runtime/tcp-server.ts';
@@ -15,6 +14,7 @@ import { Conferences } from './conference/conferences.ts';
 import { EventHub } from './event-hub.ts';
 import { EventSocket } from './event-socket.ts';
 import { type MediaHost, newUuid } from './host.ts';
+import { type Legs, localLegs } from './legs.ts';
 import { MediaClock } from './media-clock.ts';
 import type { Quirks } from './quirks.ts';
 import type { Intake } from './recording/sink.ts';
@@ -36,6 +36,8 @@ export interface MediaServerOptions {
   readonly spoolFolder?: string;
   readonly intake?: Intake;
   readonly maxChannels?: number;
+  /** Where legs live; on this thread when absent. Disposed of with the server. */
+  readonly legs?: Legs;
   /** Offered, and taken in this order; PCMU and PCMA when absent. */
   readonly codecs?: readonly AudioCodec[];
   /** For tests. */
@@ -52,6 +54,9 @@ export interface MediaServerStatus {
   readonly calls: number;
   readonly callsSinceStart: number;
   readonly mediaPortsInUse: number;
+  /** Threads beside the main one, and how many of them have died. */
+  readonly workers: number;
+  readonly workersLost: number;
   readonly isDraining: boolean;
   readonly skippedTicks: number;
   /** Since the status was last asked for. */
@@ -78,10 +83,11 @@ export async function createMediaServer(options: MediaServerOptions): Promise<Me
   const registry = new Registry(clock, maxChannels);
   const conferences = new Conferences(host, hub);
   await using parts = new AsyncDisposableStack();
-  const ports = parts.use(createMediaPorts({ address: rtpHost, ...rtpPorts, clock }));
+  const ports = () => createMediaPorts({ address: rtpHost, ...rtpPorts, clock });
+  const legs = parts.use(options.legs ?? localLegs(ports(), clock, options.random));
   // An audio address that is not this machine's is found now, not by the first caller.
-  (await ports.open())[Symbol.dispose]();
-  const sip = parts.use(await SipServer.listen({ host, hub, registry, conferences, ports, address: options.sip }));
+  (await legs.open())[Symbol.dispose]();
+  const sip = parts.use(await SipServer.listen({ host, hub, registry, conferences, legs, address: options.sip }));
   const sockets = new Set<EventSocket>();
   const sipAddress = `${sip.bound.host}:${sip.bound.port}`;
   const context = { host, hub, registry, conferences, sipAddress, secret: options.secret };
@@ -91,9 +97,9 @@ export async function createMediaServer(options: MediaServerOptions): Promise<Me
     sockets.add(socket);
   };
   const events = parts.use(await listenTcp({ address: options.eventSocket, onConnection }));
-  const ticker = parts.use(new MediaClock(clock, () => registry.tick()));
+  const ticker = parts.use(new MediaClock(clock, () => legs.beat(registry.tick)));
   parts.use(heartbeat(clock, sockets));
-  return new RunningMediaServer({ rtpHost, work, registry, ports, sip, sockets, events, ticker }, parts.move());
+  return new RunningMediaServer({ rtpHost, work, registry, legs, sip, sockets, events, ticker }, parts.move());
 }
 
 function hostOf(options: MediaServerOptions, { supervise }: WorkInHand): MediaHost {
@@ -120,7 +126,7 @@ interface Parts {
   readonly rtpHost: string;
   readonly work: WorkInHand;
   readonly registry: Registry;
-  readonly ports: MediaPorts;
+  readonly legs: Legs;
   readonly sip: SipServer;
   readonly sockets: ReadonlySet<EventSocket>;
   readonly events: TcpServer;
@@ -145,14 +151,16 @@ class RunningMediaServer implements MediaServer {
   }
 
   status(): MediaServerStatus {
-    const { rtpHost, registry, ports, sip, ticker } = this.#parts;
+    const { rtpHost, registry, legs, sip, ticker } = this.#parts;
     return {
       eventSocket: this.eventSocket,
       sip: this.sip,
       rtpHost,
       calls: registry.size,
       callsSinceStart: registry.total,
-      mediaPortsInUse: ports.inUse,
+      mediaPortsInUse: legs.portsInUse,
+      workers: legs.workers,
+      workersLost: legs.workersLost,
       isDraining: registry.isDraining,
       skippedTicks: ticker.skipped,
       worstTickDelayMs: Math.round(ticker.takeWorstDelay()),

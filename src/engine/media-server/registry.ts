@@ -72,7 +72,7 @@ export class Registry {
   }
 
   /** One tick of 20 ms: everybody is heard before anybody is spoken to. */
-  tick(): void {
+  readonly tick = (): void => {
     const channels = this.#list;
     for (let i = 0; i < channels.length; i++) channels[i]?.listen();
     for (let i = 0; i < channels.length; i++) {
@@ -83,7 +83,7 @@ export class Registry {
         channel?.fail(error);
       }
     }
-  }
+  };
 
   #countSecond(): void {
     const now = this.#clock.monotonic();

@@ -2,15 +2,14 @@
 import { codeOf } from '../../kernel/errors.ts';
 import { tagOf } from '../../protocol/sip/fields.ts';
 import type { SipRequest } from '../../protocol/sip/message.ts';
-import type { MediaPorts } from '../runtime/media-socket.ts';
 import type { HostPort, ServerTransaction, SipStack } from '../runtime/sip-stack.ts';
 import { createSipStack } from '../runtime/stack.ts';
-import { openAudioLeg } from './audio/leg.ts';
 import { Call } from './call.ts';
 import type { Conferences } from './conference/conferences.ts';
 import { reasonHeader, respondPlain } from './dialog.ts';
 import type { EventHub } from './event-hub.ts';
 import type { MediaHost } from './host.ts';
+import type { Legs } from './legs.ts';
 import type { Registry } from './registry.ts';
 
 export interface SipServerOptions {
@@ -18,7 +17,7 @@ export interface SipServerOptions {
   readonly hub: EventHub;
   readonly registry: Registry;
   readonly conferences: Conferences;
-  readonly ports: MediaPorts;
+  readonly legs: Legs;
   readonly address: HostPort;
 }
 
@@ -103,8 +102,8 @@ export class SipServer implements AsyncDisposable {
   }
 
   async #open(transaction: ServerTransaction, controller: HostPort): Promise<void> {
-    const { host, hub, registry, conferences, ports } = this.#options;
-    const leg = await openAudioLeg({ ports, clock: host.clock, random: host.random, nat: 'latch' });
+    const { host, hub, registry, conferences, legs } = this.#options;
+    const leg = await legs.open();
     if (!this.#opening.delete(transaction)) {
       leg[Symbol.dispose]();
       return;

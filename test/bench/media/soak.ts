@@ -79,7 +79,7 @@ async function talk(host: MediaHost, clock: ManualClock, registry: Registry): Pr
 }
 
 function channelOf(host: MediaHost, hub: EventHub, registry: Registry, leg: AudioLeg): Channel {
-  const facts = { callerAddress: HOST, destination: 'soak', name: 'soak', codec: 'PCMU' };
+  const facts = { callerAddress: HOST, destination: 'soak', name: 'soak', codec: 'PCMU' } as const;
   const onEnd = () => registry.remove(channel);
   const channel = new Channel({ host, hub, leg, applications: new Map(), ...facts, sendBye: () => undefined, onEnd });
   channel.answer();

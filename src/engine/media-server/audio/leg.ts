@@ -68,17 +68,23 @@ export interface AudioLeg extends Disposable {
   write(samples: Int16Array): void;
   /** Queues a digit (0-9 * # A-D) as RFC 4733; false when the peer lacks it, the digit is none, or the queue is full. */
   sendDigit(digit: string, durationMs: number): boolean;
-  /** True while digits are queued or being sent. */
-  readonly isSendingDigits: boolean;
   /** Called once a press, when it ended; `durationTicks` in RTP ticks (8 a millisecond), as FreeSWITCH reports it. */
   onDigit: ((digit: string, durationTicks: number) => void) | undefined;
   /** Called once when the audio is gone for good: the thread that carried it has died. Not after disposal. */
   onLost?: (() => void) | undefined;
-  /** Ticks since the last accepted packet, for "no media" alarms. */
-  readonly silentTicks: number;
   readonly stats: AudioStats;
   /** Stops at once; the port stays bound until the peer has been silent for a second, so that no stale audio reaches the next call. */
   [Symbol.dispose](): void;
+}
+
+/** A leg on this thread tells more. */
+export interface LocalLeg extends AudioLeg {
+  /** True while digits are queued or being sent. */
+  readonly isSendingDigits: boolean;
+  /** Where packets come from now; undefined before the first that was accepted. */
+  readonly remote: HostPort | undefined;
+  /** Ticks since the last accepted packet. */
+  readonly silentTicks: number;
 }
 
 /**
@@ -96,11 +102,11 @@ export interface AudioLegOptions {
 }
 
 /** Binds a port and gives the leg that owns it. Rejects with `media-ports-exhausted`. */
-export async function openAudioLeg(options: AudioLegOptions): Promise<AudioLeg> {
+export async function openAudioLeg(options: AudioLegOptions): Promise<LocalLeg> {
   return new RtpLeg(await options.ports.open(), options);
 }
 
-class RtpLeg implements AudioLeg {
+class RtpLeg implements LocalLeg {
   readonly local: HostPort;
   readonly stats: AudioStats;
   onDigit: AudioLeg['onDigit'];
@@ -194,6 +200,10 @@ class RtpLeg implements AudioLeg {
 
   get isSendingDigits(): boolean {
     return this.#outbound.isSendingDigits;
+  }
+
+  get remote(): HostPort | undefined {
+    return this.#inbound.source;
   }
 
   get silentTicks(): number {

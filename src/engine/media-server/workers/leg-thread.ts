@@ -1,0 +1,173 @@
+// One leg worker from the main thread's side: its messages, its place in the beat, and its end.
+import { Worker } from 'node:worker_threads';
+import { codeOf, WardlineError } from '../../../kernel/errors.ts';
+import type { HostPort } from '../../runtime/sip-stack.ts';
+import type { AudioLeg } from '../audio/leg.ts';
+import { LegSlot } from './leg-slot.ts';
+import type { FromWorker, ToWorker, WorkerSetup } from './messages.ts';
+import { type LegHome, RemoteLeg } from './remote-leg.ts';
+
+/** A worker whose heap grows beyond this ends, and no other thread does. */
+const MAX_HEAP_MB = 1024;
+
+export interface LegThreadEvents {
+  /** It has answered a beat that waited for it. */
+  readonly onHeard: () => void;
+  readonly onDied: (code: string, wasAwaited: boolean) => void;
+  readonly onLegFailed: (code: string) => void;
+}
+
+interface Opening {
+  readonly slot: LegSlot;
+  readonly resolve: (leg: AudioLeg) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export class LegThread implements LegHome, AsyncDisposable {
+  /** Settles when it takes legs; rejects when it dies before. */
+  readonly ready: Promise<void>;
+  portsInUse = 0;
+  isAlive = true;
+  /** It was ready once. */
+  hasBeenReady = false;
+  readonly #worker: Worker;
+  readonly #events: LegThreadEvents;
+  readonly #legs = new Map<number, RemoteLeg>();
+  readonly #opening = new Map<number, Opening>();
+  readonly #started = Promise.withResolvers<void>();
+  #lastLeg = 0;
+  #code = 'exit';
+  /** `reading`: a beat was sent and not answered. `heard`: it was, and the channels have not spoken yet. */
+  #state: 'idle' | 'reading' | 'heard' = 'idle';
+  #isAwaited = false;
+
+  constructor(setup: WorkerSetup, events: LegThreadEvents) {
+    this.#events = events;
+    this.ready = this.#started.promise;
+    this.ready.catch(() => undefined); // who waits hears of it, and `onDied` tells the rest
+    this.#worker = new Worker(new URL('./leg-worker.ts', import.meta.url), {
+      workerData: setup,
+      resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
+    });
+    this.#worker.on('message', (message: FromWorker) => this.#receive(message));
+    this.#worker.on('error', (error) => {
+      this.#code = codeOf(error);
+    });
+    this.#worker.once('exit', () => this.#died());
+  }
+
+  /** It has warmed up, and lives. */
+  get isReady(): boolean {
+    return this.hasBeenReady && this.isAlive;
+  }
+
+  /** Open, or being opened. */
+  get legs(): number {
+    return this.#legs.size + this.#opening.size;
+  }
+
+  get isInStep(): boolean {
+    return this.#state === 'heard';
+  }
+
+  open(): Promise<AudioLeg> {
+    if (!this.isAlive) return Promise.reject(died());
+    const { promise, resolve, reject } = Promise.withResolvers<AudioLeg>();
+    const [leg, slot] = [++this.#lastLeg, new LegSlot()];
+    this.#opening.set(leg, { slot, resolve, reject });
+    this.post({ type: 'open', leg, slot: slot.memory });
+    return promise;
+  }
+
+  post(message: ToWorker): void {
+    this.#worker.postMessage(message);
+  }
+
+  forget(leg: number): void {
+    if (this.#legs.delete(leg)) this.post({ type: 'close', leg });
+  }
+
+  /** Asks for what was heard; false when the worker is behind, or gone. */
+  beginBeat(): boolean {
+    this.#isAwaited = this.isReady && this.#state === 'idle';
+    if (!this.#isAwaited) return false;
+    this.#state = 'reading';
+    this.post({ type: 'beat' });
+    return true;
+  }
+
+  /** The channels have spoken. One that has not answered by now joins a later beat. */
+  endBeat(): void {
+    this.#isAwaited = false;
+    if (this.#state !== 'heard') return;
+    this.#state = 'idle';
+    this.post({ type: 'say' });
+  }
+
+  /** Ends the thread and with it every leg. */
+  async terminate(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.isAlive) await this.terminate();
+  }
+
+  #receive(message: FromWorker): void {
+    if (message.type === 'heard') this.#heard(message.portsInUse);
+    else if (message.type === 'digit') this.#legs.get(message.leg)?.onDigit?.(message.digit, message.durationTicks);
+    else if (message.type === 'opened') this.#opened(message.leg, message.local);
+    else if (message.type === 'refused') this.#refused(message.leg, message.code, message.message);
+    else if (message.type === 'failed') {
+      this.#events.onLegFailed(message.code);
+      this.#lose(message.leg);
+    } else {
+      this.hasBeenReady = true;
+      this.#started.resolve();
+    }
+  }
+
+  #heard(portsInUse: number): void {
+    this.portsInUse = portsInUse;
+    this.#state = this.#isAwaited ? 'heard' : 'idle';
+    if (this.#isAwaited) this.#events.onHeard();
+  }
+
+  #opened(id: number, local: HostPort): void {
+    const opening = this.#opening.get(id);
+    if (opening === undefined) return;
+    this.#opening.delete(id);
+    const leg = new RemoteLeg(id, local, opening.slot, this);
+    this.#legs.set(id, leg);
+    opening.resolve(leg);
+  }
+
+  #refused(id: number, code: string, message: string): void {
+    this.#opening.get(id)?.reject(new WardlineError(code, message));
+    this.#opening.delete(id);
+  }
+
+  #lose(id: number): void {
+    const leg = this.#legs.get(id);
+    this.#legs.delete(id);
+    leg?.onLost?.();
+  }
+
+  #died(): void {
+    this.isAlive = false;
+    const wasAwaited = this.#isAwaited && this.#state === 'reading';
+    this.#state = 'idle';
+    this.#isAwaited = false;
+    this.portsInUse = 0;
+    const gone = died();
+    this.#started.reject(gone);
+    for (const { reject } of this.#opening.values()) reject(gone);
+    this.#opening.clear();
+    for (const id of [...this.#legs.keys()]) this.#lose(id);
+    this.#events.onDied(this.#code, wasAwaited);
+  }
+}
+
+function died(): WardlineError {
+  return new WardlineError('media-worker-died', 'The thread that was to carry the audio has died.');
+}
