@@ -36,7 +36,7 @@ export interface MediaPortsOptions {
 
 /** A released port is closed after this much silence, or at the latest after so many such times. */
 const SILENCE_MS = 1_000;
-const MAX_SILENCE_WAITS = 5;
+const MAX_SILENCE_WAITS = 60;
 /** Ports tried for one socket before giving up. */
 const MAX_BIND_ATTEMPTS = 64;
 

@@ -7,6 +7,8 @@ export interface Counters {
   bytesReceived: number;
   wrongSource: number;
   malformed: number;
+  /** More than any stream of audio has; not even decrypted. */
+  flooded: number;
   authFailures: number;
   replays: number;
   unknownPayload: number;
@@ -26,6 +28,7 @@ export function noCounts(): Counters {
     bytesReceived: 0,
     wrongSource: 0,
     malformed: 0,
+    flooded: 0,
     authFailures: 0,
     replays: 0,
     unknownPayload: 0,

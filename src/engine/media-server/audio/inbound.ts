@@ -21,6 +21,12 @@ import type { Counters } from './counters.ts';
 /** RFC 3551 §6: comfort noise. */
 const COMFORT_NOISE_TYPE = 13;
 
+/** Packets taken in a tick, five times what packets of 10 ms need, and saved up for what the network held back: more is cut before it costs a decryption. */
+const ALLOWANCE_A_TICK = 10;
+const MAX_ALLOWANCE = 200;
+/** 200 ms without a packet: then the source may have moved. */
+const MOVED_TICKS = 10;
+
 export class InboundAudio {
   readonly #clock: Clock;
   readonly #counters: Counters;
@@ -46,6 +52,7 @@ export class InboundAudio {
   /** Where packets came from since the last configuration; only these are heard from then on. */
   source: HostPort | undefined;
   silentTicks = 0;
+  #allowance = MAX_ALLOWANCE;
 
   constructor(clock: Clock, counters: Counters, mayLatch: boolean, report: (digit: string, ticks: number) => void) {
     this.#clock = clock;
@@ -94,17 +101,22 @@ export class InboundAudio {
   accept(packet: Uint8Array, host: string, port: number): void {
     const session = this.#session;
     if (session?.remote === undefined || !receivesIn(session.direction) || isRtcp(packet)) return;
-    if (!this.#mayHear(session.remote, host, port)) {
+    if (!this.#mayHear(session, session.remote, host, port)) {
       this.#counters.wrongSource++;
       return;
     }
+    if (this.#allowance <= 0) {
+      this.#counters.flooded++;
+      return;
+    }
+    this.#allowance--;
     const length = this.#unprotect(packet);
     if (length === 0) return;
     if (!parseRtp(packet, length, this.#header)) {
       this.#counters.malformed++;
       return;
     }
-    if (this.source === undefined) this.source = { host, port };
+    if (this.source?.port !== port || this.source.host !== host) this.source = { host, port };
     this.#counters.packetsReceived++;
     this.#counters.bytesReceived += packet.length;
     this.silentTicks = 0;
@@ -114,6 +126,7 @@ export class InboundAudio {
   /** The next 20 ms; the array is used again. */
   read(): Int16Array {
     this.silentTicks++;
+    this.#allowance = Math.min(MAX_ALLOWANCE, this.#allowance + ALLOWANCE_A_TICK);
     this.#digits.step();
     if (this.#session === undefined || !receivesIn(this.#session.direction)) return this.#silence.fill(0);
     const isHeard = this.#jitter.read(this.#decoded);
@@ -137,12 +150,18 @@ export class InboundAudio {
     this.#resampler = rate === wireRate ? undefined : new Resampler(wireRate, rate);
   }
 
-  /** With `latch`, the first packet that proves good settles the source: by its key from anywhere, without one only from the SDP's host. */
-  #mayHear(remote: HostPort, host: string, port: number): boolean {
+  /**
+   * With `latch`, the first packet that proves good settles the source: by its key from anywhere, without one only from the SDP's host.
+   * Later a source that fell silent may come back from elsewhere, as behind a NAT that has forgotten it; only its key proves that.
+   */
+  #mayHear({ isAddressFixed = false }: NegotiatedAudio, remote: HostPort, host: string, port: number): boolean {
     const { source } = this;
-    if (source !== undefined) return source.port === port && source.host === host;
-    if (this.#mayLatch && this.#srtp !== undefined) return true;
-    return remote.host === host && (this.#mayLatch || remote.port === port);
+    const mayLatch = this.#mayLatch && !isAddressFixed;
+    const mayMove = mayLatch && this.#srtp !== undefined;
+    if (source !== undefined) {
+      return (source.port === port && source.host === host) || (mayMove && this.silentTicks >= MOVED_TICKS);
+    }
+    return mayMove || (remote.host === host && (mayLatch || remote.port === port));
   }
 
   /** The length of the RTP packet, or 0: nothing to be heard, and counted. */

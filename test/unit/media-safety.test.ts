@@ -1,0 +1,249 @@
+// Who is heard and who is not: floods, replays, wrong keys, wrong sources, and peers that a NAT moves. Each asserts what the party hears.
+import type { Test } from 'tap';
+import t from 'tap';
+import { noCounts } from '../../src/engine/media-server/audio/counters.ts';
+import { InboundAudio } from '../../src/engine/media-server/audio/inbound.ts';
+import { pcmu } from '../../src/protocol/rtp/g711.ts';
+import { writeRtpHeader } from '../../src/protocol/rtp/packet.ts';
+import { SrtpSender } from '../../src/protocol/rtp/srtp.ts';
+import type { SrtpSuite } from '../../src/protocol/rtp/suite.ts';
+import { masterBytes, SUITES } from '../../src/protocol/rtp/suite.ts';
+import { steadyTone, ToneGenerator } from '../../src/protocol/rtp/tone.ts';
+import type { NegotiatedAudio } from '../../src/protocol/sdp/audio.ts';
+import { dominantFrequency } from '../support/listen.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+import { seeded } from '../support/seeded.ts';
+
+const HEADER_BYTES = 12;
+const TICK_SAMPLES = 160;
+const HZ = 440;
+const PEER = { host: '192.0.2.1', port: 4000 };
+const MOVED = { host: '198.51.100.7', port: 9000 };
+const ALL = Object.keys(SUITES) as SrtpSuite[];
+type Place = typeof PEER;
+
+/** A phone that says a tone, a packet at a time. */
+class Talker {
+  readonly #sender: SrtpSender | undefined;
+  readonly #tone = new ToneGenerator(steadyTone([HZ], -12));
+  readonly #ssrc: number;
+  #sent = 0;
+
+  constructor(suite?: SrtpSuite, fill = 1, ssrc = 0x5eed) {
+    this.#sender = suite === undefined ? undefined : new SrtpSender(suite, masterOf(suite, fill));
+    this.#ssrc = ssrc;
+  }
+
+  next(): Buffer {
+    const packet = Buffer.alloc(HEADER_BYTES + TICK_SAMPLES + 16);
+    writeRtpHeader(packet, this.#sent === 0, 0, this.#sent & 0xffff, this.#sent * TICK_SAMPLES, this.#ssrc);
+    const samples = new Int16Array(TICK_SAMPLES);
+    this.#tone.read(samples);
+    pcmu.encode(samples, TICK_SAMPLES, packet, HEADER_BYTES);
+    this.#sent++;
+    const length = this.#sender?.protect(packet, HEADER_BYTES + TICK_SAMPLES) ?? HEADER_BYTES + TICK_SAMPLES;
+    return packet.subarray(0, length);
+  }
+}
+
+function masterOf(suite: SrtpSuite, fill: number): Uint8Array {
+  return new Uint8Array(masterBytes(suite)).fill(fill);
+}
+
+function ear(suite?: SrtpSuite, { mayLatch = true, ...more }: Partial<NegotiatedAudio> & { mayLatch?: boolean } = {}) {
+  const clock = new ManualClock();
+  const counters = noCounts();
+  const inbound = new InboundAudio(clock, counters, mayLatch, () => undefined);
+  const key = (fill: number, of: SrtpSuite) => ({ master: masterOf(of, fill), mkiBytes: 0 });
+  inbound.configure({
+    remote: PEER,
+    codec: 'PCMU',
+    payloadTypes: { send: 0, receive: 0 },
+    telephoneEvent: undefined,
+    direction: 'sendrecv',
+    srtp: suite === undefined ? undefined : { suite, local: key(2, suite), remote: key(1, suite) },
+    ...more,
+  });
+  const accept = (packet: Uint8Array, { host, port }: Place) => inbound.accept(packet, host, port);
+  /** What is heard in `ticks`, each begun by `each`. */
+  const hear = (ticks: number, each: () => void = () => undefined): number | undefined => {
+    const heard = new Int16Array(ticks * TICK_SAMPLES);
+    for (let tick = 0; tick < ticks; tick++) {
+      clock.advance(20);
+      each();
+      heard.set(inbound.read(), tick * TICK_SAMPLES);
+    }
+    return dominantFrequency(heard.subarray(heard.length / 2), 8000);
+  };
+  return { inbound, counters, accept, hear };
+}
+
+function hearsTone(t: Test, hz: number | undefined, message: string): void {
+  t.ok(hz !== undefined && Math.abs(hz - HZ) < 3, `${message}: ${hz} Hz`);
+}
+
+for (const suite of ALL) {
+  t.test(`${suite}: the right key is heard; a wrong key, no key at all and a replay yield no audio`, (t) => {
+    const talker = new Talker(suite);
+    const good = ear(suite);
+    const kept: Buffer[] = [];
+    const say = () => {
+      const packet = talker.next();
+      kept.push(Buffer.from(packet));
+      good.accept(packet, PEER);
+    };
+    hearsTone(t, good.hear(40, say), 'the right key');
+    good.hear(20);
+    const taken = good.counters.packetsReceived;
+    t.equal(
+      good.hear(40, () => good.accept(Buffer.from(kept.shift() ?? []), PEER)),
+      undefined,
+      'all of it once more',
+    );
+    t.equal(good.counters.packetsReceived, taken);
+    t.equal(good.counters.replays, 40);
+
+    for (const wrong of [new Talker(suite, 9), new Talker()]) {
+      const { counters, accept, hear } = ear(suite);
+      t.equal(
+        hear(40, () => accept(wrong.next(), PEER)),
+        undefined,
+      );
+      t.equal(counters.packetsReceived, 0);
+    }
+    t.end();
+  });
+}
+
+t.test('a flood is cut before it costs a decryption, and the audio in it goes on', (t) => {
+  for (const suite of [undefined, ...ALL]) {
+    const { counters, accept, hear } = ear(suite);
+    const talker = new Talker(suite);
+    hearsTone(
+      t,
+      hear(40, () => accept(talker.next(), PEER)),
+      'before',
+    );
+    const junk = suite === undefined ? Buffer.of(1, 2, 3) : new Talker(suite, 9).next();
+    const flood = () => {
+      for (let i = 0; i < 1_000; i++) accept(junk, PEER);
+    };
+    hear(20, flood);
+    const lookedAt = counters.authFailures + counters.malformed + counters.replays;
+    t.ok(lookedAt <= 500, `${lookedAt} of 20,000 were looked at`);
+    t.equal(counters.flooded + lookedAt, 20_000);
+    hear(20);
+    hearsTone(
+      t,
+      hear(40, () => accept(talker.next(), PEER)),
+      'after',
+    );
+  }
+  t.end();
+});
+
+t.test('a flood from elsewhere takes nothing from the party that is heard', (t) => {
+  for (const suite of [undefined, 'AEAD_AES_256_GCM' as const]) {
+    const { counters, accept, hear } = ear(suite);
+    const [talker, junk] = [new Talker(suite), new Talker(suite, 9)];
+    accept(talker.next(), PEER);
+    const noise = junk.next();
+    const both = () => {
+      for (let i = 0; i < 200; i++) accept(noise, MOVED);
+      accept(talker.next(), PEER);
+    };
+    hearsTone(t, hear(40, both), 'within the flood');
+    t.equal(counters.wrongSource, 8_000);
+    t.equal(counters.flooded, 0);
+  }
+  t.end();
+});
+
+t.test('a party that a NAT moves is heard from its new place once the old one is silent, if its key proves it', (t) => {
+  const suite = 'AES_CM_128_HMAC_SHA1_80';
+  const { inbound, counters, accept, hear } = ear(suite);
+  const talker = new Talker(suite);
+  const kept: Buffer[] = [];
+  hear(40, () => {
+    const packet = talker.next();
+    kept.push(Buffer.from(packet));
+    accept(packet, PEER);
+  });
+  accept(talker.next(), MOVED);
+  t.match(inbound.source, PEER, 'not while the old place talks: somebody may only have been quicker with a copy');
+  hear(20);
+  const thief = new Talker(suite, 9);
+  hear(5, () => accept(thief.next(), MOVED));
+  hear(5, () => accept(Buffer.from(kept.shift() ?? []), MOVED));
+  t.match(inbound.source, PEER, 'neither another key nor a replay moves it');
+  t.equal(counters.packetsReceived, 40);
+  hearsTone(
+    t,
+    hear(40, () => accept(talker.next(), MOVED)),
+    'from the new place',
+  );
+  t.match(inbound.source, MOVED);
+  t.end();
+});
+
+t.test('plain RTP never moves; and where the policy fixes the address, nothing but that address is heard', (t) => {
+  const plain = ear();
+  const talker = new Talker();
+  hearsTone(
+    t,
+    plain.hear(40, () => plain.accept(talker.next(), PEER)),
+    'from its place',
+  );
+  plain.hear(40);
+  t.equal(
+    plain.hear(40, () => plain.accept(talker.next(), MOVED)),
+    undefined,
+  );
+  t.equal(
+    plain.hear(40, () => plain.accept(talker.next(), { ...PEER, port: 4001 })),
+    undefined,
+    'nor to another port',
+  );
+
+  for (const more of [{ mayLatch: false }, { isAddressFixed: true }]) {
+    for (const suite of [undefined, 'AEAD_AES_128_GCM' as const]) {
+      const { counters, accept, hear } = ear(suite, more);
+      const fixed = new Talker(suite);
+      t.equal(
+        hear(20, () => accept(fixed.next(), MOVED)),
+        undefined,
+      );
+      t.equal(
+        hear(20, () => accept(fixed.next(), { ...PEER, port: 4001 })),
+        undefined,
+      );
+      t.equal(counters.wrongSource, 40);
+      hearsTone(
+        t,
+        hear(40, () => accept(fixed.next(), PEER)),
+        'its own address',
+      );
+    }
+  }
+  t.end();
+});
+
+t.test('no bytes from the right place throw, whatever the keys; the good packet among them is heard', (t) => {
+  const random = seeded();
+  t.comment(`seed ${random.seed}`);
+  for (const suite of [undefined, ...ALL]) {
+    const { accept, hear } = ear(suite);
+    const talker = new Talker(suite);
+    const noise = () => {
+      for (let i = 0; i < 5; i++) {
+        const packet = Buffer.from(random.bytes(random.below(300)));
+        // Without keys whoever is at the right address is believed; then only what cannot be audio of the stream may be thrown in.
+        if (packet.length > 0) packet[0] = suite === undefined ? random.below(128) : 0x80 | random.below(64);
+        accept(packet, PEER);
+      }
+      accept(talker.next(), PEER);
+    };
+    hearsTone(t, hear(50, noise), suite ?? 'plain');
+  }
+  t.end();
+});
