@@ -41,6 +41,6 @@ t.test(
       t.same({ dialogs, pendingIn, pendingOut }, { dialogs: 0, pendingIn: 0, pendingOut: 0 });
       t.same(counters.faults, {});
     }
-    t.equal(bench.edge.status().counters.serverTransactions >= 4 * CALLS, true);
+    if (!bench.has('inside-unseen')) t.ok(bench.edge.status().counters.serverTransactions >= 4 * CALLS);
   },
 );

@@ -7,6 +7,7 @@ import { createEdge, type Edge, type EdgeOptions } from '../../src/engine/edge/e
 import { type Clock, systemClock } from '../../src/kernel/clock.ts';
 import type { SrfConnection } from '../../src/pbx/leg/srf-types.ts';
 import { FrameReader } from '../../src/protocol/drachtio-wire/frame.ts';
+import type { Fault } from './drachtio-faults.ts';
 import { namedEdge } from './named-edge.ts';
 import { namedServer } from './named-server.ts';
 
@@ -19,6 +20,8 @@ export const SECRET = NAMED?.secret ?? 'cymru';
 
 export interface EdgeBench extends AsyncDisposable {
   readonly edge: Edge;
+  /** Whether the server that is driven does otherwise here: true of a drachtio-server for what it is known for. */
+  has(fault: Fault): boolean;
   /** Ports by `name/transport`. */
   port(name: string): number;
   /** drachtio-srf, connected and authenticated. */
@@ -54,6 +57,7 @@ function benchOf(edge: Edge, isNamed: boolean): EdgeBench {
   const opened: Array<() => void> = [];
   return {
     edge,
+    has: () => isNamed,
     port(name) {
       const listener = edge.listeners.find((each) => `${each.name}/${each.transport}` === name);
       if (listener === undefined) throw new Error(`There is no listener ${name}.`);

@@ -158,7 +158,7 @@ export class Proxies {
   ): void {
     const callId = request.headers.get('call-id') ?? '';
     const pin = this.#pins.get(callId);
-    const isPinned = pin !== undefined && pin.untilMs > this.#context.clock.now();
+    const isPinned = pin !== undefined && pin.untilMs > this.#context.clock.now() && hasCredentials(request);
     const { staysInDialog } = message.options;
     const { place } = this.#context.targets.byFlow(transaction.arrival.flow);
     const proxied = new ProxiedRequest({
@@ -331,6 +331,10 @@ export class Proxies {
       this.#branches.delete(transaction);
     });
   }
+}
+
+function hasCredentials({ headers }: SipRequest): boolean {
+  return headers.has('authorization') || headers.has('proxy-authorization');
 }
 
 type Onward = ReturnType<typeof withoutOwnRoutes>;
