@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { EdgeCounters } from '../../src/engine/edge/counters.ts';
-import type { Edge, EdgeListenerOptions } from '../../src/engine/edge/edge.ts';
+import type { Edge, EdgeListenerOptions, EdgeStatus } from '../../src/engine/edge/edge.ts';
 import type { SipTransport } from '../../src/engine/runtime/sip-stack.ts';
 import { FrameReader } from '../../src/protocol/drachtio-wire/frame.ts';
 import type { NamedServer } from './named-server.ts';
@@ -11,17 +11,18 @@ import type { NamedServer } from './named-server.ts';
 export async function namedEdge(server: NamedServer): Promise<Edge> {
   const { host, port } = server;
   const listeners = namesOf(await askListeners(server));
-  const none = { applications: 0, routes: {}, dialogs: 0, pendingIn: 0, pendingOut: 0, registeredConnections: 0 };
-  const status = {
+  const status: EdgeStatus = {
     admin: { host, port },
     listeners,
-    ...none,
+    routes: {},
+    ...{ applications: 0, dialogs: 0, pendingIn: 0, pendingOut: 0, registeredConnections: 0, banned: 0 },
+    ...{ connections: 0, handshakes: 0, waitingConnections: 0 },
     isDraining: false,
-    banned: 0,
     counters: new EdgeCounters().snapshot(),
   };
   return {
     admin: status.admin,
+    adminTls: undefined,
     listeners,
     status: () => status,
     drain: () => {},
