@@ -44,6 +44,23 @@ if (needs(t, 'baresip')) {
     t.match(cdr, { direction: 'internal', from: '1001', to: '1002', outcome: { ended: 'answered', by: 'caller' } });
   });
 
+  t.test('a baresip that speaks Opus alone and one that speaks G.722 alone hear each other', async (t) => {
+    await using alice = Baresip.start({ ...(await appliance.phone('1001')), hz: ALICE_HZ, codec: 'opus' });
+    await using bob = Baresip.start({ ...(await appliance.phone('1002')), hz: BOB_HZ, codec: 'g722' });
+    t.ok(await alice.registers());
+    t.ok(await bob.registers());
+    alice.type('/dial 1002');
+    t.ok(await alice.prints(talksFor(TALK_SECONDS), DEADLINE_MS), 'Alice talks');
+    t.ok(await bob.prints(talksFor(TALK_SECONDS), DEADLINE_MS), 'Bob talks');
+    alice.type('/hangup');
+    t.ok(await bob.prints(/Call with .* terminated/));
+    await Promise.all([alice.quit(), bob.quit()]);
+    t.match(alice.output, /opus/i);
+    t.match(bob.output, /G722/i);
+    hears(t, 'Bob', bob.heard(), ALICE_HZ, BOB_HZ);
+    hears(t, 'Alice', alice.heard(), BOB_HZ, ALICE_HZ);
+  });
+
   t.test('the account line that the command line prints registers a baresip as it stands', async (t) => {
     const { stdout } = appliance.cli(['extension', 'phone', '1004']);
     // Here the kernel chose the port, which the bootstrap file does not know.

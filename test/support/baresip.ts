@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { decodeWave } from '../../src/ops/wave.ts';
+import { resample } from '../../src/protocol/rtp/resample.ts';
 import { clientFolder, Program } from './clients.ts';
 import { wav } from './wav.ts';
 
@@ -19,9 +20,11 @@ export interface BaresipAccount {
   readonly transport?: 'tls' | 'udp' | 'tcp';
   /** `srtp-mand` unless told otherwise; `none` is a phone that speaks plain RTP. */
   readonly encryption?: 'srtp-mand' | 'none';
+  /** The only codec that it speaks; G.711 µ-law unless told otherwise. */
+  readonly codec?: 'pcmu' | 'g722' | 'opus';
 }
 
-const MODULES = ['stdio', 'g711', 'aufile', 'sndfile', 'srtp'];
+const MODULES = ['stdio', 'g711', 'g722', 'opus', 'aufile', 'sndfile', 'srtp'];
 const APPLICATIONS = ['account', 'menu', 'mwi'];
 const TONE_MS = 60_000;
 /** It leaves by itself after this, should nobody be left to end it. */
@@ -80,7 +83,14 @@ export class Baresip implements AsyncDisposable {
     const file = readdirSync(folder).find((name) => /^dump-.*-dec\.wav$/.test(name));
     if (file === undefined) return undefined;
     const sound = decodeWave(readFileSync(join(folder, file)));
-    return sound && Int16Array.from(sound.samples, (sample) => Math.round(sample * 32_767));
+    return (
+      sound &&
+      resample(
+        Int16Array.from(sound.samples, (sample) => Math.round(sample * 32_767)),
+        sound.rate,
+        8000,
+      )
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -100,13 +110,17 @@ function configOf(folder: string): string {
     `audio_alert aufile,${join(folder, 'alert.wav')}`,
     'ausrc_srate 8000',
     'auplay_srate 8000',
+    'opus_stereo no',
+    'opus_sprop_stereo no',
+    'opus_inbandfec yes',
     `snd_path ${folder}`,
     '',
   ].join('\n');
 }
 
 /** Without `outbound` it would send its SUBSCRIBE over UDP, whatever the account's transport is. */
-function accountOf({ username, password, port, transport = 'tls', encryption = 'srtp-mand' }: BaresipAccount): string {
+function accountOf(account: BaresipAccount): string {
+  const { username, password, port, transport = 'tls', encryption = 'srtp-mand', codec = 'pcmu' } = account;
   const server = `127.0.0.1:${port};transport=${transport}`;
   return [
     `<sip:${username}@${server}>`,
@@ -114,6 +128,6 @@ function accountOf({ username, password, port, transport = 'tls', encryption = '
     `auth_user=${username}`,
     `auth_pass=${password}`,
     ...(encryption === 'none' ? [] : [`mediaenc=${encryption}`]),
-    'audio_codecs=pcmu',
+    `audio_codecs=${codec}`,
   ].join(';');
 }

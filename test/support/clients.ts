@@ -16,6 +16,9 @@ const PACKAGES = {
   linphonec: 'linphone-cli',
   svmap: 'sipvicious',
   svwar: 'sipvicious',
+  opusenc: 'opus-tools',
+  opusdec: 'opus-tools',
+  ffmpeg: 'ffmpeg',
 } as const;
 
 export type Client = keyof typeof PACKAGES;
