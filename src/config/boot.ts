@@ -34,7 +34,11 @@ export interface VaultBoot extends BootBase {
 
 export interface EdgeListener extends Address {
   readonly name: 'phones' | 'carrier' | 'inner';
-  readonly transport: 'udp' | 'tcp' | 'tls';
+  readonly transport: 'udp' | 'tcp' | 'tls' | 'wss';
+  /** For `wss`: host names of pages that may connect. */
+  readonly origins?: readonly string[];
+  /** For `tls` and `wss`: whether phones are to show certificates, and whose (PEM). */
+  readonly clients?: { readonly mode: 'request' | 'require'; readonly ca: string };
 }
 
 export interface EdgeBoot extends BootBase {
@@ -42,7 +46,7 @@ export interface EdgeBoot extends BootBase {
   readonly admin: Address;
   readonly adminSecret: string;
   readonly listeners: readonly EdgeListener[];
-  /** PEM, for the TLS listeners. */
+  /** PEM, for the TLS and WSS listeners. */
   readonly tls: { readonly certificate: string; readonly key: string };
 }
 

@@ -13,11 +13,19 @@ import type { Environment } from './env.ts';
 const Port = Type.Integer({ minimum: 0, maximum: 65535 });
 const Host = Type.String({ minLength: 1 });
 
+const ClientCertificates = Type.Object(
+  { mode: Type.Union([Type.Literal('request'), Type.Literal('require')]), ca: Type.String({ minLength: 1 }) },
+  { additionalProperties: false },
+);
+
 const Schema = Type.Object(
   {
     'host-name': Type.String({ pattern: '^[A-Za-z0-9.-]+$' }),
     address: Host,
-    phones: Type.Object({ tls: Port }, { additionalProperties: false }),
+    phones: Type.Object(
+      { tls: Port, wss: Type.Optional(Port), 'client-certificates': Type.Optional(ClientCertificates) },
+      { additionalProperties: false },
+    ),
     carriers: Type.Object({ udp: Port, tcp: Port }, { additionalProperties: false }),
     audio: Type.Object({ 'first-port': Port, 'last-port': Port }, { additionalProperties: false }),
     console: Type.Object({ host: Host, port: Port }, { additionalProperties: false }),
@@ -67,7 +75,10 @@ host-name: ${firstHostName ?? 'localhost'}
 # put the clinic network's address here to serve its phones.
 address: ${firstAddress ?? '127.0.0.1'}
 
-phones: { tls: 5061 }               # SIP over TLS; phones get nothing else
+# SIP over TLS; phones get nothing else. wss: 7443 beside it serves phones in browsers (SIP over WebSocket), on pages of this
+# appliance's own addresses. client-certificates: { mode: require, ca: phones-ca.pem } lets in phones alone that show a
+# certificate of that CA, beside their password; with mode: request it is checked when there is one.
+phones: { tls: 5061 }
 carriers: { udp: 5060, tcp: 5060 }  # trunks, checked by source address
 audio: { first-port: 20000, last-port: 20999 }
 console: { host: 127.0.0.1, port: 8443 }
@@ -157,6 +168,8 @@ const REMEDIES: Readonly<Record<string, string>> = {
   'roles.edge': "must be 'embedded'; this version has no other",
   'roles.media': "must be 'embedded'; this version has no other",
   'log-level': 'must be error, warn, info or debug',
+  'phones.client-certificates': 'must be { mode: request, ca: FILE } or { mode: require, ca: FILE }',
+  'phones.client-certificates.mode': 'must be request or require',
 };
 
 function faultIn(value: unknown): string {
@@ -173,6 +186,30 @@ function unknownKeyIn(value: unknown): string | undefined {
   return Object.keys(value).find((key) => !(key in Schema.properties));
 }
 
+function phoneListeners(
+  { phones, address: host, console, 'host-name': hostName }: Static<typeof Schema>,
+  pathOf: (name: string) => string,
+): EdgeListener[] {
+  const asked = phones['client-certificates'];
+  const clients = asked === undefined ? {} : { clients: { mode: asked.mode, ca: readCa(pathOf(asked.ca)) } };
+  const tls: EdgeListener = { name: 'phones', transport: 'tls', host, port: phones.tls, ...clients };
+  if (phones.wss === undefined) return [tls];
+  const origins = [...new Set([hostName, host, console.host])];
+  return [tls, { name: 'phones', transport: 'wss', host, port: phones.wss, origins, ...clients }];
+}
+
+function readCa(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new WardlineError(
+      'bootstrap-invalid',
+      `${path} cannot be read (${codeOf(cause)}); name the PEM file of the CA that signed the phones' certificates.`,
+      { cause },
+    );
+  }
+}
+
 function toBootstrap(file: string, value: Static<typeof Schema>, { credentialsFolder }: Environment): Bootstrap {
   const folder = (name: string) => resolve(dirname(file), name);
   const keys = folder(value.folders.keys);
@@ -182,7 +219,7 @@ function toBootstrap(file: string, value: Static<typeof Schema>, { credentialsFo
     hostName: value['host-name'],
     address: host,
     listeners: [
-      { name: 'phones', transport: 'tls', host, port: value.phones.tls },
+      ...phoneListeners(value, folder),
       { name: 'carrier', transport: 'udp', host, port: value.carriers.udp },
       { name: 'carrier', transport: 'tcp', host, port: value.carriers.tcp },
       { name: 'inner', transport: 'udp', host: '127.0.0.1', port: 0 },

@@ -15,5 +15,5 @@ export interface ContactBinding {
   /** 0 to 1 (RFC 3261 §10.2.1.2). */
   readonly q: number;
   readonly userAgent: string;
-  readonly source: { readonly transport: 'udp' | 'tcp' | 'tls'; readonly host: string; readonly port: number };
+  readonly source: { readonly transport: 'udp' | 'tcp' | 'tls' | 'wss'; readonly host: string; readonly port: number };
 }

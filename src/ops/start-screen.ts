@@ -23,6 +23,9 @@ export function startScreen({ bootstrap, running: { listeners, consoleUrl }, war
     '',
     `  Console    ${consoleUrl}`,
     `  Phones     SIP over TLS, ${bootstrap.hostName}:${at('phones', 'tls')} (audio encrypted, SRTP required)`,
+    ...(at('phones', 'wss') === undefined
+      ? []
+      : [`  Browsers   SIP over WebSocket, wss://${bootstrap.hostName}:${at('phones', 'wss')}`]),
     `  Carriers   UDP ${bootstrap.address}:${at('carrier', 'udp')}, TCP ${bootstrap.address}:${at('carrier', 'tcp')} (from a trunk's own addresses alone)`,
     `  Data       ${bootstrap.dataFolder}`,
     `  Key        ${bootstrap.keyFile}`,

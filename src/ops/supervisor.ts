@@ -159,7 +159,11 @@ export class Supervisor {
     return {
       admin: previous?.admin ?? LOOPBACK,
       adminSecret: secrets.adminSecret,
-      listeners: previous?.listeners ?? bootstrap.listeners,
+      // The ports of the first start stay.
+      listeners: bootstrap.listeners.map((each, index) => ({
+        ...each,
+        port: previous?.listeners[index]?.port ?? each.port,
+      })),
       tls: { certificate, key },
     };
   }

@@ -20,13 +20,20 @@ export class WebPhone implements AsyncDisposable {
   readonly #invited = Promise.withResolvers<Invitation>();
   readonly #sessions: Session[] = [];
 
-  /** `server` is the `ws:` or `wss:` address; `ca` is PEM. */
-  constructor(server: string, user: string, ca?: string) {
+  /** `server` is the `ws:` or `wss:` address; `ca` is PEM; `domain` is the clinic's. */
+  constructor(
+    server: string,
+    user: string,
+    ca?: string,
+    login: { readonly password?: string; readonly domain?: string } = {},
+  ) {
+    const { password, domain = 'clinic.example' } = login;
     // SIP.js takes the browser's.
     globalThis.WebSocket = trusting(ca) as unknown as typeof globalThis.WebSocket;
     this.#agent = new UserAgent({
-      uri: UserAgent.makeURI(`sip:${user}@clinic.example`) ?? raise(),
+      uri: UserAgent.makeURI(`sip:${user}@${domain}`) ?? raise(),
       transportOptions: { server, traceSip: false },
+      ...(password !== undefined && { authorizationUsername: user, authorizationPassword: password }),
       logBuiltinEnabled: false,
       sessionDescriptionHandlerFactory: () => new FixedDescription(),
       delegate: { onInvite: (invitation) => this.#invited.resolve(invitation) },

@@ -41,8 +41,9 @@ t.test('a phone that answers is offered both every time', async (t) => {
   }
 });
 
-t.test('baresip before 3.12 gives up at SHA-256 and gets MD5 alone at once', async (t) => {
+t.test('baresip before 3.12, and browsers on SIP.js, give up at SHA-256 and get MD5 alone at once', async (t) => {
   const algorithms = new ChallengeAlgorithms(new ManualClock());
+  t.same(algorithms.offerTo(asking('1001', '192.0.2.11', 'SIP.js/0.21.2')), ['MD5']);
   const offeredTo = (version: string) =>
     algorithms.offerTo(asking(version, version, `baresip v${version} (x86_64/Linux)`));
   for (const version of ['1.0.0', '2.12.0', '3.0.0', '3.9.1', '3.11.0']) t.same(offeredTo(version), ['MD5'], version);

@@ -4,9 +4,9 @@ import { formatHostPort } from '../../protocol/sip/uri.ts';
 import type { CallTarget } from './called-leg.ts';
 import type { SecureMedia } from './sdp-guard.ts';
 
-/** Phones that sign in over TLS speak SRTP or not at all; others may. */
+/** Phones that sign in over TLS, WebSockets included, speak SRTP or not at all; others may. */
 export function secureMediaOf(transport: ContactBinding['source']['transport']): SecureMedia {
-  return transport === 'tls' ? 'required' : 'optional';
+  return transport === 'tls' || transport === 'wss' ? 'required' : 'optional';
 }
 
 /** The next hop is always named, so that a lost TLS connection is never replaced by a clear one. */

@@ -6,7 +6,7 @@ import type { SipHeaderMap, SrfRequest, SrfResponse } from './srf-types.ts';
 /** A SIP listener of the edge. What came by it is decided by its address alone, never by what a message says. */
 export interface Listener {
   readonly name: 'phones' | 'carrier' | 'inner';
-  readonly transport: 'udp' | 'tcp' | 'tls';
+  readonly transport: 'udp' | 'tcp' | 'tls' | 'wss';
   readonly host: string;
   readonly port: number;
 }

@@ -9,8 +9,8 @@ const MAX_REMEMBERED = 10_000;
 /** A phone that starts sends several requests at once: only one that has had time to answer has given up. */
 const TIME_TO_ANSWER_MS = 3_000;
 
-/** baresip learned SHA-256 with 3.12; before, any challenge but MD5 makes it give up (baresip issue 3006). */
-const KNOWS_MD5_ALONE = /^baresip v(?:[0-2]\.|3\.(?:\d|1[01])\.)/;
+/** baresip learned SHA-256 with 3.12; before, any challenge but MD5 makes it give up (baresip issue 3006), as it does SIP.js. */
+const KNOWS_MD5_ALONE = /^(?:baresip v(?:[0-2]\.|3\.(?:\d|1[01])\.)|SIP\.js\/)/;
 
 /** What tells phones apart. */
 type Asking = Pick<SipArrival, 'source' | 'from' | 'header'>;
