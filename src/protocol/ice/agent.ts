@@ -9,9 +9,10 @@ import { CHECK_PRIORITY } from './candidate.ts';
 
 /** RFC 8445 §14.2: one new check at a time, this far apart. */
 const PACE_MS = 50;
-/** §14.3: first wait for an answer, doubled each time. */
+/** §14.3: first wait for an answer, doubled up to the longest: somebody waits for the call. */
 const FIRST_WAIT_MS = 500;
-const MAX_TRIES = 7;
+const LONGEST_WAIT_MS = 2_000;
+const MAX_TRIES = 14;
 /** RFC 7675 §5.1: about each 5 s, between 0.8 and 1.2 of it; without an answer for 30 s there is no consent. */
 const CONSENT_MS = 5_000;
 const CONSENT_LOST_MS = 30_000;
@@ -42,8 +43,17 @@ interface Pair extends MediaAddress {
   state: 'waiting' | 'asked' | 'good' | 'failed';
   tries: number;
   askedAt: number;
-  /** The peer has chosen it, before our own check of it was answered. */
-  isWanted: boolean;
+  /** A check of ours was answered, now or before. */
+  isValid: boolean;
+  /** The controlling side has chosen it; the other side's word may come before our own check of it is answered. */
+  isChosen: boolean;
+}
+
+/** A check that an answer may come to. */
+interface Question {
+  readonly pair: Pair;
+  /** It told the peer that the pair is chosen. */
+  readonly hasChoice: boolean;
 }
 
 export class IceAgent {
@@ -53,7 +63,7 @@ export class IceAgent {
   readonly #pairs: Pair[];
   #isControlling: boolean;
   readonly #tieBreaker: Buffer;
-  readonly #open = new Map<string, Pair>();
+  readonly #open = new Map<string, Question>();
   #pacedAt = Number.NEGATIVE_INFINITY;
   #consentAt = Number.NEGATIVE_INFINITY;
   #consentWaitMs = CONSENT_MS;
@@ -75,12 +85,12 @@ export class IceAgent {
   /** Whether the peer has shown at this address that it knows our password or its own. */
   knows({ host, port }: MediaAddress): boolean {
     const pair = this.#find(host, port);
-    return pair !== undefined && (pair.state === 'good' || pair.isWanted);
+    return pair !== undefined && (pair.isValid || pair.isChosen);
   }
 
   step(now: number): void {
     for (const pair of this.#pairs) {
-      const waitMs = FIRST_WAIT_MS * 2 ** (pair.tries - 1);
+      const waitMs = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (pair.tries - 1));
       if (pair.state !== 'asked' || now - pair.askedAt < waitMs) continue;
       if (pair.tries >= MAX_TRIES) pair.state = 'failed';
       else this.#ask(pair, now);
@@ -119,8 +129,8 @@ export class IceAgent {
       this.#ask(pair, now);
     }
     if (this.#isControlling || !message.attributes.has(StunAttribute.useCandidate)) return;
-    pair.isWanted = true;
-    if (pair.state === 'good') this.#select(pair, now);
+    pair.isChosen = true;
+    if (pair.isValid) this.#select(pair, now);
   }
 
   /** §7.3.1.1: both believe that they choose, or that the other does; the larger number wins. True: they were told to change. */
@@ -165,34 +175,42 @@ export class IceAgent {
 
   /** §7.2.5.3: an answer counts from where the question went. */
   #takeSuccess(datagram: Uint8Array, message: StunMessage, from: MediaAddress, now: number): void {
-    const pair = this.#closed(datagram, message);
-    if (pair === undefined || pair.host !== from.host || pair.port !== from.port) return;
-    if (pair.state !== 'good') {
-      pair.state = 'good';
-      // §8.1.1: aggressive or not, the first good pair of one host candidate is the one; the peer is told by asking again.
-      if (this.#isControlling && this.selected === undefined) this.#ask(pair, now, true);
-    }
-    if (pair.isWanted || this.#isControlling) this.#select(pair, now);
+    const question = this.#closed(datagram, message);
+    if (question === undefined) return;
+    const { pair, hasChoice } = question;
+    if (pair.host !== from.host || pair.port !== from.port) return;
+    pair.state = 'good';
+    pair.isValid = true;
+    if (this.#isControlling ? hasChoice : pair.isChosen) this.#select(pair, now);
+    else if (this.#isControlling) this.#choose(pair, now);
     if (this.#isSelected(pair)) this.#heardAt = now;
   }
 
+  /** §8.1.1: of one host candidate the first pair that works is the one; the peer is told, and told again until it answers. */
+  #choose(pair: Pair, now: number): void {
+    if (this.#pairs.some(({ isChosen, state }) => isChosen && state !== 'failed')) return;
+    pair.isChosen = true;
+    pair.tries = 0;
+    this.#ask(pair, now);
+  }
+
   #takeError(datagram: Uint8Array, message: StunMessage, now: number): void {
-    const pair = this.#closed(datagram, message);
-    if (pair === undefined) return;
+    const question = this.#closed(datagram, message);
+    if (question === undefined) return;
     const code = message.attributes.get(StunAttribute.errorCode);
     // §7.2.5.1: they choose, or we do, the other way than we thought.
     if (code?.[2] !== 4 || code[3] !== 87) return;
     this.#isControlling = !this.#isControlling;
-    this.#ask(pair, now);
+    this.#ask(question.pair, now);
   }
 
-  /** The pair that an authentic answer belongs to. */
-  #closed(datagram: Uint8Array, message: StunMessage): Pair | undefined {
+  /** What an authentic answer is the answer to. */
+  #closed(datagram: Uint8Array, message: StunMessage): Question | undefined {
     const key = message.transactionId.toString('latin1');
-    const pair = this.#open.get(key);
-    if (pair === undefined || !isAuthentic(datagram, message, this.#options.remote.password)) return undefined;
+    const question = this.#open.get(key);
+    if (question === undefined || !isAuthentic(datagram, message, this.#options.remote.password)) return undefined;
     this.#open.delete(key);
-    return pair;
+    return question;
   }
 
   /** The controlled side follows the other's last choice (§8.1.1); the controlling side keeps its own while it holds. */
@@ -213,17 +231,18 @@ export class IceAgent {
     const [dice = 0] = this.#options.random(1);
     this.#consentWaitMs = CONSENT_MS * (0.8 + (0.4 * dice) / 255);
     this.#consentAt = now;
-    this.#request(pair, this.#isControlling);
+    this.#request(pair);
   }
 
-  #ask(pair: Pair, now: number, isChosen = false): void {
-    if (pair.state !== 'good') pair.state = 'asked';
+  #ask(pair: Pair, now: number): void {
+    pair.state = 'asked';
     pair.tries++;
     pair.askedAt = now;
-    this.#request(pair, isChosen);
+    this.#request(pair);
   }
 
-  #request(pair: Pair, isChosen: boolean): void {
+  #request(pair: Pair): void {
+    const hasChoice = this.#isControlling && pair.isChosen;
     const { local, remote, random, send } = this.#options;
     const transactionId = Buffer.from(random(TRANSACTION_BYTES));
     const priority = Buffer.alloc(4);
@@ -233,9 +252,9 @@ export class IceAgent {
       [StunAttribute.priority, priority],
       [this.#isControlling ? StunAttribute.iceControlling : StunAttribute.iceControlled, this.#tieBreaker],
     ];
-    if (isChosen) attributes.push([StunAttribute.useCandidate, Buffer.alloc(0)]);
+    if (hasChoice) attributes.push([StunAttribute.useCandidate, Buffer.alloc(0)]);
     if (this.#open.size >= MAX_OPEN) this.#open.delete(this.#open.keys().next().value ?? '');
-    this.#open.set(transactionId.toString('latin1'), pair);
+    this.#open.set(transactionId.toString('latin1'), { pair, hasChoice });
     send(
       formatStun(StunType.request, transactionId, attributes, { password: remote.password, hasFingerprint: true }),
       pair,
@@ -252,5 +271,5 @@ export class IceAgent {
 }
 
 function newPair({ host, port }: MediaAddress, priority: number): Pair {
-  return { host, port, priority, state: 'waiting', tries: 0, askedAt: 0, isWanted: false };
+  return { host, port, priority, state: 'waiting', tries: 0, askedAt: 0, isValid: false, isChosen: false };
 }

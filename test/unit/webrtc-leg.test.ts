@@ -1,0 +1,179 @@
+// A leg whose keys come by ICE and DTLS, over loopback with a clock that is moved: tones, keys of each suite, re-offers, and who is not heard.
+import { randomBytes } from 'node:crypto';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import type { Test } from 'tap';
+import t from 'tap';
+import type { AudioLeg } from '../../src/engine/media-server/audio/leg.ts';
+import { openAudioLeg } from '../../src/engine/media-server/audio/leg.ts';
+import { createMediaPorts } from '../../src/engine/runtime/media-socket.ts';
+import { steadyTone, ToneGenerator } from '../../src/protocol/rtp/tone.ts';
+import type { NegotiatedAudio, SdpRefusal } from '../../src/protocol/sdp/audio.ts';
+import type { KeyPolicy } from '../../src/protocol/sdp/key-policy.ts';
+import { DEFAULT_POLICY } from '../../src/protocol/sdp/key-policy.ts';
+import type { AudioNegotiation, Negotiated } from '../../src/protocol/sdp/negotiation.ts';
+import { createAudioNegotiation } from '../../src/protocol/sdp/negotiation.ts';
+import { ALICE, BOB, newIdentity } from '../support/dtls-pair.ts';
+import { dominantFrequency } from '../support/listen.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+
+const HOST = '127.0.0.1';
+const TICK_SAMPLES = 160;
+const HEARD_SAMPLES = 20 * TICK_SAMPLES;
+
+interface Party {
+  readonly leg: AudioLeg;
+  readonly negotiation: AudioNegotiation;
+}
+
+async function twoParties(t: Test) {
+  const clock = new ManualClock();
+  const ports = createMediaPorts({ address: HOST, first: 0, last: 0, clock });
+  t.teardown(() => ports[Symbol.asyncDispose]());
+  const party = async (identity: typeof ALICE): Promise<Party> => {
+    const leg = await openAudioLeg({ ports, clock, random: randomBytes, nat: 'latch' });
+    const more = { local: leg.local, sessionId: 1, secure: 'optional', random: randomBytes } as const;
+    return { leg, negotiation: createAudioNegotiation({ ...more, identity }) };
+  };
+  const [a, b] = [await party(ALICE), await party(BOB)];
+  /** Runs `ticks` of 20 ms, each saying its tone; what each heard at the end. */
+  const converse = async (ticks: number): Promise<[number | undefined, number | undefined]> => {
+    const says = [440, 1000].map((hz) => new ToneGenerator(steadyTone([hz], -20)));
+    const heard = [a, b].map(() => new Int16Array(ticks * TICK_SAMPLES));
+    const frame = new Int16Array(TICK_SAMPLES);
+    for (let tick = 0; tick < ticks; tick++) {
+      clock.advance(20);
+      for (const [i, { leg }] of [a, b].entries()) {
+        heard[i]?.set(leg.read(), tick * TICK_SAMPLES);
+        says[i]?.read(frame);
+        leg.write(frame);
+      }
+      for (let turn = 0; turn < 4; turn++) await new Promise(setImmediate);
+    }
+    const [ofA, ofB] = heard.map((all) => dominantFrequency(all.subarray(-HEARD_SAMPLES), 8000));
+    return [ofA, ofB];
+  };
+  return { a, b, clock, ports, converse };
+}
+
+function agreed(result: Negotiated): { sdp: string; audio: NegotiatedAudio } {
+  if ('refused' in result) throw new Error(result.refused);
+  return result;
+}
+
+/** `offers` offers, `answers` answers, both legs are told; `onWay` changes a description on its way. */
+function agree(offers: Party, answers: Party, onWay = (sdp: string) => sdp, isWebRtc = true): string {
+  const offer = offers.negotiation.makeOffer({ isWebRtc });
+  const answer = agreed(answers.negotiation.answerOffer(onWay(offer)));
+  answers.leg.configure(answer.audio);
+  offers.leg.configure(agreed(offers.negotiation.acceptAnswer(onWay(answer.sdp))).audio);
+  return answer.sdp;
+}
+
+const isNear = (heard: number | undefined, hz: number) => heard !== undefined && Math.abs(heard - hz) < 4;
+
+t.test('each suite that DTLS-SRTP has: tones both ways, and RTCP on the same port', async (t) => {
+  for (const suite of ['AEAD_AES_256_GCM', 'AEAD_AES_128_GCM', 'AES_CM_128_HMAC_SHA1_80'] as const) {
+    const { a, b, converse } = await twoParties(t);
+    for (const { negotiation } of [a, b]) negotiation.policy = { ...DEFAULT_POLICY, suites: [suite] };
+    const answer = agree(a, b);
+    t.match(answer, /a=setup:active\r\n/);
+    const [ofA, ofB] = await converse(400);
+    t.ok(isNear(ofA, 1000) && isNear(ofB, 440), `${suite}: ${ofA} and ${ofB} Hz`);
+    t.ok(a.leg.stats.reportsReceived > 0);
+    t.match(a.leg.stats, { authFailures: 0, replays: 0, malformed: 0, wrongSource: 0 });
+  }
+});
+
+t.test('a re-offer goes on where it was; new credentials start ICE anew, and the keys stay', async (t) => {
+  const { a, b, converse } = await twoParties(t);
+  agree(a, b);
+  await converse(60);
+  const first = a.negotiation.audio?.dtls;
+  agree(b, a);
+  t.equal(a.negotiation.audio?.dtls?.role, first?.role, 'RFC 8842 §5.3: the roles stay');
+  const [ofA, ofB] = await converse(80);
+  t.ok(isNear(ofA, 1000) && isNear(ofB, 440), `${ofA} and ${ofB} Hz`);
+  t.match([a.leg.stats.authFailures, b.leg.stats.authFailures], [0, 0], 'the same keys, the same roll-over counter');
+});
+
+t.test(
+  'a party with another certificate takes over: other keys; one that leaves DTLS for plain RTP is followed',
+  async (t) => {
+    const { a, b, converse } = await twoParties(t);
+    agree(a, b);
+    await converse(60);
+    const other = createAudioNegotiation({
+      local: b.leg.local,
+      sessionId: 2,
+      secure: 'optional',
+      random: randomBytes,
+      identity: newIdentity(),
+    });
+    agree({ leg: b.leg, negotiation: other }, a);
+    const [ofA, ofB] = await converse(120);
+    t.ok(isNear(ofA, 1000) && isNear(ofB, 440), `${ofA} and ${ofB} Hz`);
+    agree(b, a, undefined, false);
+    const [plainA, plainB] = await converse(80);
+    t.ok(isNear(plainA, 1000) && isNear(plainB, 440), `${plainA} and ${plainB} Hz`);
+  },
+);
+
+t.test('a wrong fingerprint: nothing is sent, nothing is heard, however long', async (t) => {
+  const { a, b, converse } = await twoParties(t);
+  agree(a, b, (sdp) =>
+    sdp.replace(/(a=fingerprint:sha-256 )../, (_, name) => `${name}${sdp.includes(`${name}00`) ? '01' : '00'}`),
+  );
+  t.same(await converse(200), [undefined, undefined]);
+  t.match([a.leg.stats.packetsSent, b.leg.stats.packetsSent], [0, 0], 'not a packet left');
+});
+
+t.test('without ICE, without RTCP on the same port, with SHA-1 alone, or by policy: refused', async (t) => {
+  const { a, b } = await twoParties(t);
+  const offer = a.negotiation.makeOffer({ isWebRtc: true });
+  const refusal = (sdp: string, policy: Partial<KeyPolicy> = {}): SdpRefusal | undefined => {
+    b.negotiation.policy = { ...DEFAULT_POLICY, ...policy };
+    const result = b.negotiation.answerOffer(sdp);
+    return 'refused' in result ? result.refused : undefined;
+  };
+  const without = (start: string) =>
+    offer
+      .split('\r\n')
+      .filter((line) => !line.startsWith(start))
+      .join('\r\n');
+  for (const line of ['a=ice-pwd', 'a=ice-ufrag', 'a=rtcp-mux', 'a=fingerprint']) {
+    t.equal(refusal(without(line)), 'no-usable-dtls', line);
+  }
+  t.equal(refusal(offer.replace('sha-256', 'sha-1')), 'no-usable-dtls');
+  t.equal(refusal(offer.replace('setup:actpass', 'setup:holdconn')), 'no-usable-dtls');
+  t.equal(refusal(offer, { suites: ['AES_256_CM_HMAC_SHA1_80'] }), 'no-usable-dtls', 'DTLS-SRTP has no number for it');
+  t.equal(refusal(offer, { secure: 'forbidden' }), 'secure-forbidden');
+  t.equal(refusal(offer, { secure: 'required' }), undefined);
+  t.match(b.negotiation.localSdp, /a=group:BUNDLE 0\r\n/);
+});
+
+t.test('noise on the port is survived, costs little, and leaves the way to keys open', async (t) => {
+  const { a, b, converse } = await twoParties(t);
+  const noise = createSocket('udp4').bind(0, HOST);
+  t.teardown(() => noise.close());
+  await once(noise, 'listening');
+  agree(a, b);
+  for (let n = 0; n < 500; n++) {
+    const packet = randomBytes(1 + (n % 200));
+    packet[0] = n % 3 === 0 ? 0 : n % 3 === 1 ? 22 : 128;
+    noise.send(packet, a.leg.local.port, HOST);
+  }
+  const [ofA, ofB] = await converse(150);
+  t.ok(isNear(ofA, 1000) && isNear(ofB, 440), `${ofA} and ${ofB} Hz`);
+});
+
+t.test('closing tells the browser, and a browser that closes is sent nothing more', async (t) => {
+  const { a, b, converse } = await twoParties(t);
+  agree(a, b);
+  await converse(60);
+  b.leg[Symbol.dispose]();
+  await converse(10);
+  const { packetsSent } = a.leg.stats;
+  await converse(20);
+  t.equal(a.leg.stats.packetsSent, packetsSent);
+});
