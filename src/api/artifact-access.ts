@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import { WardlineError } from '../kernel/errors.ts';
 import type { ArtifactId } from '../kernel/id.ts';
 import { parseId } from '../kernel/id.ts';
-import type { ArtifactSummary } from '../vault/contract.ts';
+import type { ArtifactDetails } from '../vault/contract.ts';
 import type { Hearing } from './audio/hearings.ts';
 import type { ApiContext } from './context.ts';
 import type { Visit } from './guard.ts';
@@ -31,14 +31,14 @@ export async function getHearable(context: ApiContext, request: FastifyRequest):
 }
 
 /** What the vault says of it right now, to be shown; each time an entry. */
-export async function getDetails(context: ApiContext, request: FastifyRequest): Promise<ArtifactSummary> {
+export async function getDetails(context: ApiContext, request: FastifyRequest): Promise<ArtifactDetails> {
   const visit = visitOf(request);
   const artifact = await lookUp(context, visit, idOf(request));
   if (!mayHear(visit.user, artifact)) throw gone();
   return artifact;
 }
 
-function lookUp({ vault }: ApiContext, { caller, user }: Visit, artifactId: ArtifactId): Promise<ArtifactSummary> {
+function lookUp({ vault }: ApiContext, { caller, user }: Visit, artifactId: ArtifactId): Promise<ArtifactDetails> {
   const within = user.roles.includes('admin') ? {} : { within: user.mailboxes };
   return vault.ask('artifact.get', { caller, artifactId, ...within });
 }

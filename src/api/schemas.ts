@@ -99,6 +99,19 @@ export const CallView = Type.Object({
   /** Where the call went, in order: kind and name. */
   path: Type.Array(Type.Object({ kind: Type.String(), name: Type.String() })),
   hasVoicemail: Type.Boolean(),
+  /** How each party's audio came in; absent when nothing is known. */
+  quality: Type.Optional(
+    Type.Array(
+      Type.Object({
+        leg: Type.Union([Type.Literal('caller'), Type.Literal('callee')]),
+        mos: Type.Number(),
+        lossPercent: Type.Number(),
+        jitterMs: Type.Optional(Type.Number()),
+        roundTripMs: Type.Optional(Type.Number()),
+        heardMos: Type.Optional(Type.Number()),
+      }),
+    ),
+  ),
 });
 export type CallView = Static<typeof CallView>;
 
@@ -129,6 +142,23 @@ export const ArtifactView = Type.Object({
   ]),
 });
 export type ArtifactView = Static<typeof ArtifactView>;
+
+/** One message or recording, with what was done to it while it ran. */
+export const ArtifactDetailsView = Type.Object({
+  ...ArtifactView.properties,
+  marks: Type.Array(
+    Type.Object({
+      mark: Type.Union([
+        Type.Literal('notice-played'),
+        Type.Literal('masked'),
+        Type.Literal('unmasked'),
+        Type.Literal('paused'),
+        Type.Literal('resumed'),
+      ]),
+      atMs: Type.Integer(),
+    }),
+  ),
+});
 
 export const ArtifactsPage = Type.Object({ rows: Type.Array(ArtifactView), next: Type.Optional(Type.String()) });
 export type ArtifactsPage = Static<typeof ArtifactsPage>;

@@ -11,7 +11,7 @@ export function pageRequest({ limit, after }: { limit: number; after?: string })
 }
 
 export function callView(cdr: Cdr): CallView {
-  const { callId, direction, from, fromName, to, startedAt, endedAt, answeredAt, outcome, steps } = cdr;
+  const { callId, direction, from, fromName, to, startedAt, endedAt, answeredAt, outcome, steps, quality } = cdr;
   return {
     callId,
     direction,
@@ -24,6 +24,7 @@ export function callView(cdr: Cdr): CallView {
     outcome: outcome.ended === 'unanswered' ? outcome.reason : outcome.ended,
     path: steps.map(({ kind, name }) => ({ kind, name })),
     hasVoicemail: cdr.artifacts.length > 0 && steps.some((step) => step.kind === 'mailbox'),
+    ...(quality !== undefined && { quality: [...quality] }),
   };
 }
 

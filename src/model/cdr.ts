@@ -21,6 +21,19 @@ export interface CallStep {
   readonly name: string;
 }
 
+/** How one party's audio came in, over the whole call. */
+export interface LegQuality {
+  readonly leg: 'caller' | 'callee';
+  /** Mean opinion score by the E-model (ITU-T G.107), 1 to 4.5, of what reached us from the party. */
+  readonly mos: number;
+  readonly lossPercent: number;
+  readonly jitterMs?: number;
+  /** To the party and back, by its RTCP reports (RFC 3550 §6.4.1). */
+  readonly roundTripMs?: number;
+  /** The score of what reached the party from us, by its reports. */
+  readonly heardMos?: number;
+}
+
 export interface Cdr {
   readonly callId: CallId;
   readonly direction: CallDirection;
@@ -36,4 +49,6 @@ export interface Cdr {
   readonly outcome: CallOutcome;
   /** Recordings and voicemail made during the call. */
   readonly artifacts: readonly ArtifactId[];
+  /** Of each party that was spoken to; absent when nothing is known. */
+  readonly quality?: readonly LegQuality[];
 }

@@ -145,6 +145,12 @@ export type Prompt = { readonly text: string } | { readonly file: string };
 export interface RecordingPolicy {
   /** Said to both sides before a recording begins. */
   readonly notice: Prompt;
+  /** What one of our phones presses in a recorded call to silence the recording, and again to let it hear. */
+  readonly maskCode?: string;
+  /** The same for leaving a time out of it. */
+  readonly pauseCode?: string;
+  /** Digits that sound in the audio itself are silenced in recordings; those of RFC 4733 never are in them. */
+  readonly blanksDigits?: boolean;
 }
 
 export type Destination =

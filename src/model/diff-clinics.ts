@@ -64,6 +64,9 @@ function clinicSettings(clinic: Clinic): Record<string, Value> {
     'the emergency callback number': clinic.emergency.callbackNumber,
     'who is told of emergency calls': clinic.emergency.notify,
     'the recording notice': clinic.recording.notice,
+    'the code that masks a recording': clinic.recording.maskCode,
+    'the code that pauses a recording': clinic.recording.pauseCode,
+    'digits in recordings': clinic.recording.blanksDigits,
     ...Object.fromEntries(numbers),
   };
 }

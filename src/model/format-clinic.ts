@@ -31,7 +31,12 @@ function clinicMap(clinic: Clinic): Map<string, Yaml> {
       'callback-number': clinic.emergency.callbackNumber,
       notify: clinic.emergency.notify,
     }),
-    recording: settings({ notice: promptYaml(clinic.recording.notice) }),
+    recording: settings({
+      notice: promptYaml(clinic.recording.notice),
+      'mask-code': clinic.recording.maskCode,
+      'pause-code': clinic.recording.pauseCode,
+      'blank-digits': clinic.recording.blanksDigits,
+    }),
     extensions: section(clinic.extensions, ({ number }) => number, extensionSettings),
     phones: section(
       clinic.phones,

@@ -1,7 +1,7 @@
 // The clinic in YAML, parsed and validated as a whole: either a valid `Clinic`, or every problem at its line.
 import { isScalar, LineCounter, type Node, parseDocument, visit } from 'yaml';
 import { checkClinic } from './check-clinic.ts';
-import type { Clinic, Prompt } from './clinic.ts';
+import type { Clinic, Prompt, RecordingPolicy } from './clinic.ts';
 import { isCountryCode } from './phone-number.ts';
 import { type ReadContext, readDestinationField, readPrompt } from './read-destination.ts';
 import { readExtension, readHuntGroup, readMailbox, readPhone, type Secret } from './read-people.ts';
@@ -87,7 +87,7 @@ function readClinic(context: ReadContext, root: Node, secrets: Secret[]): Clinic
     huntGroups: section('hunt-groups').map((entry) => readHuntGroup(context, entry)),
     menus: section('menus').map((entry) => readMenu(context, entry)),
     schedules: section('schedules').map((entry) => readSchedule(context, entry)),
-    recording: { notice: readNotice(context, fields) },
+    recording: readRecording(context, fields),
     voicemailNumber: readVoicemailNumber(fields),
   };
 }
@@ -132,12 +132,32 @@ function isTimeZone(zone: string): boolean {
   }
 }
 
-function readNotice(context: ReadContext, fields: Fields): Prompt {
-  if (!fields.has('recording')) return RECORDING_NOTICE;
-  const recording = subFields(context, fields, 'recording', ['notice']);
-  return recording.has('notice')
+function readRecording(context: ReadContext, fields: Fields): RecordingPolicy {
+  if (!fields.has('recording')) return { notice: RECORDING_NOTICE };
+  const recording = subFields(context, fields, 'recording', ['notice', 'mask-code', 'pause-code', 'blank-digits']);
+  const notice = recording.has('notice')
     ? readPrompt(context, recording.node('notice'), '"notice" of recording', recording.at)
     : RECORDING_NOTICE;
+  const maskCode = readCallCode(recording, 'mask-code');
+  const pauseCode = readCallCode(recording, 'pause-code');
+  if (maskCode !== undefined && maskCode === pauseCode) {
+    recording.complain('pause-code', '"mask-code" and "pause-code" are the same; give one of them another.');
+  }
+  return {
+    notice,
+    ...(maskCode !== undefined && { maskCode }),
+    ...(pauseCode !== undefined && { pauseCode }),
+    ...(recording.flag('blank-digits', false) && { blanksDigits: true }),
+  };
+}
+
+/** Pressed in a call: a star, so that nobody presses it by chance, and digits. */
+function readCallCode(fields: Fields, key: string): string | undefined {
+  if (!fields.has(key)) return undefined;
+  const code = fields.text(key);
+  if (/^\*\d{1,4}$/.test(code)) return code;
+  fields.complain(key, `"${code}" cannot be pressed in a call; write a star and one to four digits, such as "*91".`);
+  return undefined;
 }
 
 function readVoicemailNumber(fields: Fields): string {

@@ -182,7 +182,7 @@ class PbxParts implements Pbx {
 
   async #settled(calls: readonly Call[]): Promise<void> {
     const { clock } = this.#options;
-    const all = Promise.all(calls.map((call) => call.ending.wait()));
+    const all = Promise.all(calls.map((call) => call.recorded()));
     await within(all, { clock, ms: SETTLE_MS, what: 'ending calls' }).catch(() => {});
   }
 

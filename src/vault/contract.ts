@@ -96,6 +96,16 @@ export interface ArtifactSummary extends ArtifactHeader {
   readonly isRead: boolean;
 }
 
+/** What happened to a recording, and when: milliseconds of its audio from its start. */
+export interface ArtifactMark {
+  readonly mark: 'notice-played' | 'masked' | 'unmasked' | 'paused' | 'resumed';
+  readonly atMs: number;
+}
+
+export interface ArtifactDetails extends ArtifactSummary {
+  readonly marks: readonly ArtifactMark[];
+}
+
 export interface Page<Row> {
   readonly rows: readonly Row[];
   /** Pass it to get the next page; absent on the last. */
@@ -221,7 +231,7 @@ export interface VaultOperations {
   // Captured artifacts: write side, works with records locked.
   'artifact.open': { ask: { header: ArtifactHeader }; answer: { artifactId: ArtifactId } };
   'artifact.mark': {
-    ask: { artifactId: ArtifactId; mark: 'notice-played' | 'masked' | 'unmasked' | 'paused' | 'resumed'; atMs: number };
+    ask: { artifactId: ArtifactId } & ArtifactMark;
     answer: Record<string, never>;
   };
   /** Called by the controller when its part is over. `keep: false` disposes of what was captured (a message too short to be one). */
@@ -244,7 +254,7 @@ export interface VaultOperations {
   /** `within`: mailboxes whose messages alone the asker may see; another artifact is refused, in the trail too, as if it did not exist. */
   'artifact.get': {
     ask: { caller: Caller; artifactId: ArtifactId; within?: readonly string[] };
-    answer: ArtifactSummary;
+    answer: ArtifactDetails;
   };
   /** Raw audio in the body, from `fromSample` (per channel), at most `samples` of them; `play: true` audits a hearing, once per request. */
   'artifact.audio': {

@@ -3,7 +3,8 @@ import { sampleRate } from '../seal/intake.ts';
 import type { ArtifactRow } from './artifact-rows.ts';
 import { type Artifacts, artifactUnknown } from './artifacts.ts';
 import { AudioReader, tampered } from './audio.ts';
-import type { ArtifactHeader, ArtifactSummary } from './contract.ts';
+import type { CapturedRow, ClearColumns } from './captured-table.ts';
+import type { ArtifactHeader, ArtifactMark, ArtifactSummary } from './contract.ts';
 import { fence, type InnerCore } from './engine.ts';
 import { mustBeGenuine } from './genuine.ts';
 import { recordsLocked } from './keyring.ts';
@@ -66,6 +67,7 @@ function listHandlers(core: InnerCore, artifacts: Artifacts): Pick<Handlers, 'ar
   const ofMailbox = core.db.prepare(
     'SELECT * FROM artifacts WHERE mailbox = ? AND kind = ? AND seq < ? ORDER BY seq DESC LIMIT ?',
   );
+  const marksOf = core.db.prepare('SELECT * FROM artifact_marks WHERE artifact = ? ORDER BY seq');
   return {
     'artifacts.page': ({ caller, kind, mailbox, page }) => {
       mustBeUnlocked(core);
@@ -91,7 +93,8 @@ function listHandlers(core: InnerCore, artifacts: Artifacts): Pick<Handlers, 'ar
       const outcome = isTheirs ? 'ok' : 'refused';
       core.record({ action: 'artifact-read', ...caller, outcome, subject: artifactId });
       if (!isTheirs) throw artifactUnknown();
-      return summary;
+      const marks = (marksOf.all(artifactId) as MarkRow[]).map((row) => openMark(core, row));
+      return { ...summary, marks };
     },
   };
 }
@@ -156,6 +159,14 @@ function summarise(core: InnerCore, artifacts: Artifacts, row: ArtifactRow): Art
     durationMs: closing?.duration_ms ?? Math.round((samples * 1000) / sampleRate(row.encoding)),
     isRead: artifacts.rows.isRead(row.row),
   };
+}
+
+type MarkRow = CapturedRow & ClearColumns;
+
+function openMark(core: InnerCore, row: MarkRow): ArtifactMark {
+  mustBeGenuine(core, 'artifact_marks', row.row, core.marks.hashOf(row), row.entry);
+  const { mark, atMs } = core.marks.open<ArtifactMark>(row);
+  return { mark, atMs };
 }
 
 function mustBeUnlocked(core: InnerCore): void {

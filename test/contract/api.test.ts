@@ -80,6 +80,7 @@ t.test(
     t.equal(beyond.status, 416);
     t.equal(beyond.headers['content-range'], `bytes */${whole.bytes.length}`);
 
+    t.match((await ada.get(`/api/artifacts/${id}`)).json, { id, marks: [] }, 'nothing was done to it while it ran');
     t.equal((await ada.post(`/api/artifacts/${id}/read`)).status, 200);
     t.equal((await ada.get('/api/session')).json.unread, 0);
     t.equal((await ada.get('/api/voicemails')).json.rows[0].isRead, true);

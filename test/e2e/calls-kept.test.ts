@@ -68,6 +68,55 @@ t.test('a recorded call: both hear the notice first, and both voices are kept on
   t.same(cdr.artifacts, [recording.id]);
 });
 
+t.test(
+  'a recorded call is masked and paused by keys of our phones: the record says when, and how the audio was',
+  async (t) => {
+    const recording = { notice: { file: 'call/recording-notice' }, maskCode: '*91', pauseCode: '*92' };
+    await using bench = await ClinicBench.start(testClinic({ recording }));
+    const alice = await bench.registered('1001');
+    const carol = await bench.registered('1003');
+    const incoming = carol.nextCall();
+    const call = await alice.call('1003');
+    const answered = await incoming;
+    t.ok(await hearsPrompt(call, 'call/recording-notice'));
+    answered.say(620);
+    t.ok(await hears(call, 620), 'they are connected');
+    const dial = async (from: typeof call, code: string, tone: number) => {
+      for (const key of code) from.press(key);
+      return await from.until(() => from.level(tone, 100) > LOUD);
+    };
+    t.ok(await dial(call, '*91', 880), 'masked: a high tone to who pressed it');
+    call.say(440);
+    t.ok(await hears(answered, 440), 'they go on talking');
+    call.say(undefined);
+    t.ok(await dial(answered, '*91', 440), 'unmasked by the other phone: a low tone');
+    t.ok(await dial(call, '*92', 880));
+    await talk(call, 400);
+    t.ok(await dial(call, '*92', 440));
+    call.say(700);
+    t.ok(await hears(answered, 700));
+    await call.hangUp();
+    const cdr = await bench.onlyCall();
+    const [kept] = await bench.vault.artifacts('recording');
+    if (kept === undefined) throw new Error('nothing was recorded');
+    const { marks } = await bench.vault.ask('artifact.get', { caller: CALLER, artifactId: kept.id });
+    const names = marks.map(({ mark }) => mark);
+    t.same(names, ['notice-played', 'masked', 'unmasked', 'paused', 'resumed']);
+    const at = marks.map(({ atMs }) => atMs);
+    t.same(
+      at.toSorted((a, b) => a - b),
+      at,
+      'in order',
+    );
+    t.equal(at[3], at[4], 'a pause takes no time of the audio');
+    const left = await bench.vault.audioOf(kept.id, 0);
+    t.ok(toneLevel(left, 8000, 440) < -50, 'what was said while it was masked is not in it');
+    t.ok(toneLevel(left.subarray(-4_000), 8000, 700) > LOUD, 'what was said afterwards is');
+    t.match(cdr.quality, [{ leg: 'caller' }, { leg: 'callee' }]);
+    for (const { mos, lossPercent } of cdr.quality ?? []) t.ok(mos > 1 && mos <= 4.5 && lossPercent >= 0);
+  },
+);
+
 t.test('one’s own mailbox: counts, the message itself, deletion', async (t) => {
   await using bench = await ClinicBench.start(testClinic());
   const bob = await bench.registered('1002');

@@ -105,6 +105,9 @@ function scrambled(random: Seeded): Clinic {
       onFailure: { to: 'hang-up' },
       choices: { 1: destination(), '*7': destination(), '#': destination() },
     })),
-    recording: { notice: prompt() },
+    recording: {
+      notice: prompt(),
+      ...(random.below(2) === 0 && { maskCode: '*91', pauseCode: '*92', blanksDigits: true }),
+    },
   };
 }

@@ -236,3 +236,13 @@ t.test('a prompt file that there is not is told of when the files are known', as
   const parsed = parseClinicYaml(SAMPLE, { promptFiles });
   t.match('problems' in parsed ? parsed.problems[0]?.message : '', /there is no prompt "sample\/after-hours"/);
 });
+
+t.test('codes of recordings begin with a star and differ', async (t) => {
+  const notice = 'notice: { file: call/recording-notice }';
+  const { clinic } = valid(SAMPLE.replace(notice, `${notice}\n  mask-code: "*91"\n  blank-digits: true`));
+  t.match(clinic.recording, { maskCode: '*91', blanksDigits: true });
+  t.notOk('pauseCode' in clinic.recording);
+  t.match(spoiled(notice, `${notice}\n  mask-code: "91"`).problems, [{ message: /"91" cannot be pressed in a call/ }]);
+  const same = spoiled(notice, `${notice}\n  mask-code: "*91"\n  pause-code: "*91"`);
+  t.match(same.problems, [{ message: /are the same/ }]);
+});

@@ -2,10 +2,13 @@
 import type { App } from '../app.ts';
 import { getDetails } from '../artifact-access.ts';
 import type { ApiContext } from '../context.ts';
-import { ArtifactParams, ArtifactView } from '../schemas.ts';
+import { ArtifactDetailsView, ArtifactParams } from '../schemas.ts';
 import { artifactView } from '../views.ts';
 
 export function addArtifact(app: App, context: ApiContext): void {
-  const schema = { params: ArtifactParams, response: { 200: ArtifactView } };
-  app.get('/api/artifacts/:id', { schema }, async (request) => artifactView(await getDetails(context, request)));
+  const schema = { params: ArtifactParams, response: { 200: ArtifactDetailsView } };
+  app.get('/api/artifacts/:id', { schema }, async (request) => {
+    const details = await getDetails(context, request);
+    return { ...artifactView(details), marks: [...details.marks] };
+  });
 }

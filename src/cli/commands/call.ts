@@ -1,6 +1,6 @@
 // `wardline call list`: the newest calls; asks for a person's password and code, since it shows who called whom.
 import type { Command } from 'commander';
-import type { CallOutcome } from '../../model/cdr.ts';
+import type { CallOutcome, LegQuality } from '../../model/cdr.ts';
 import { openContext, openVault } from '../context.ts';
 import { asPerson, mustBeAllowed } from '../person.ts';
 import { duration, localTime, rowLimit, show, table } from '../print.ts';
@@ -44,9 +44,15 @@ async function list(options: Options): Promise<void> {
       { title: 'From', value: (cdr) => `${cdr.from} ${cdr.fromName}`.trim() || 'withheld', shrinks: true },
       { title: 'To', value: (cdr) => cdr.to },
       { title: 'Outcome', value: (cdr) => outcomeText(cdr.outcome) },
+      { title: 'Audio', value: (cdr) => audioText(cdr.quality) },
       { title: 'Length', value: (cdr) => (cdr.answeredAt === undefined ? '' : duration(cdr.endedAt - cdr.answeredAt)) },
     ]),
   );
+}
+
+/** The worst party's mean opinion score: 4.4 is as good as the telephone gets, below 3.6 people complain. */
+function audioText(quality: readonly LegQuality[] = []): string {
+  return quality.length === 0 ? '' : Math.min(...quality.map(({ mos }) => mos)).toFixed(1);
 }
 
 function outcomeText(outcome: CallOutcome): string {

@@ -27,6 +27,7 @@ export function mediaStatistics(stats: AudioStats): Readonly<Record<string, stri
     rtp_audio_in_flaw_total: lost + late,
     rtp_audio_in_quality_percentage: Math.max(0, 100 - lossRate).toFixed(2),
     rtp_audio_in_mos: stats.mos.toFixed(2),
+    rtp_audio_in_jitter_ms: stats.jitterMs.toFixed(2),
     rtp_audio_out_raw_bytes: bytesSent,
     rtp_audio_out_media_bytes: Math.max(0, bytesSent - packetsSent * RTP_HEADER_BYTES),
     rtp_audio_out_packet_count: packetsSent,

@@ -2,7 +2,7 @@
 import type { UtcMs } from '../../kernel/clock.ts';
 import type { ArtifactId, CallId } from '../../kernel/id.ts';
 import { newId } from '../../kernel/id.ts';
-import type { CallDirection, CallOutcome, CallStep } from '../../model/cdr.ts';
+import type { CallDirection, CallOutcome, CallStep, Cdr, LegQuality } from '../../model/cdr.ts';
 import type { Phone } from '../../model/clinic.ts';
 import type { CallerLeg } from '../leg/caller-leg.ts';
 import { Ending } from '../leg/ending.ts';
@@ -28,10 +28,13 @@ export class Call {
   readonly services: CallServices;
   readonly ending = new Ending<CallOutcome>();
   readonly artifacts: ArtifactId[] = [];
+  /** Who was connected with the caller, one after the other. */
+  readonly callees: Media[] = [];
   readonly #startedAt: UtcMs;
   readonly #steps: CallStep[] = [];
   #facts: CallFacts;
   #answeredAt: UtcMs | undefined;
+  #written: Promise<void> | undefined;
 
   constructor(caller: CallerLeg, facts: CallFacts, services: CallServices) {
     this.id = newId<'call'>(services.random(16));
@@ -69,7 +72,7 @@ export class Call {
   end(outcome: CallOutcome): void {
     if (!this.ending.end(outcome)) return;
     const { direction, from, fromName, to } = this.#facts;
-    this.services.putCdr({
+    this.#written = this.#write({
       callId: this.id,
       direction,
       from,
@@ -83,4 +86,26 @@ export class Call {
       artifacts: [...this.artifacts],
     });
   }
+
+  /** The call has ended and its record is handed over. */
+  async recorded(): Promise<void> {
+    await this.ending.wait();
+    await this.#written;
+  }
+
+  /** The media server is asked for the quality of each party's audio, which takes a moment at most. */
+  async #write(record: Cdr): Promise<void> {
+    const caller = this.caller.media;
+    const quality = await Promise.all([
+      ...(caller === undefined ? [] : [qualityOf('caller', caller)]),
+      ...this.callees.map((media) => qualityOf('callee', media)),
+    ]);
+    const known = quality.filter((each) => each !== undefined);
+    this.services.putCdr(known.length === 0 ? record : { ...record, quality: known });
+  }
+}
+
+async function qualityOf(leg: LegQuality['leg'], media: Media): Promise<LegQuality | undefined> {
+  const quality = await media.quality();
+  return quality === undefined ? undefined : { leg, ...quality };
 }

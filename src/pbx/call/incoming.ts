@@ -192,6 +192,7 @@ async function run(
   } finally {
     if (call.caller.isAnswered) await call.caller.hangUp();
     else call.caller.refuse('internal');
+    await call.recorded();
     calls.delete(call);
   }
 }

@@ -1,10 +1,15 @@
 // Recording of a whole call: the artifact first, the notice to both sides, then both directions on one file (architecture, "How audio reaches the vault").
 import { codeOf } from '../../kernel/errors.ts';
 import type { ArtifactId } from '../../kernel/id.ts';
-import type { Media } from '../leg/media.ts';
+import type { Media, RecordingChange } from '../leg/media.ts';
 import type { Call } from './call.ts';
+import { RecordingMarks } from './recording-marks.ts';
 
 export interface CallRecording {
+  /** Masks, pauses, or undoes it; the record says so. */
+  change(change: RecordingChange): Promise<void>;
+  /** Whether it is masked, or paused. */
+  isOn(change: RecordingChange): boolean;
   /** Ends the file; never rejects. */
   stop(): Promise<void>;
   /** Tells the vault that this is all of it; never rejects. */
@@ -17,14 +22,16 @@ export async function startRecording(call: Call, caller: Media, callee: Media): 
   if (opened === undefined) return undefined;
   const { clock, vault, logger } = call.services;
   try {
-    await caller.startRecordingCall(opened.path);
-    const startedAt = clock.monotonic();
-    const notice = call.services.promptPath(call.services.clinic().recording.notice);
+    const { notice: prompt, blanksDigits = false } = call.services.clinic().recording;
+    await caller.startRecordingCall(opened.path, { blanksDigits });
+    const marks = new RecordingMarks({ vault, clock, artifactId: opened.id });
+    const notice = call.services.promptPath(prompt);
     await Promise.all([caller.play([notice]), callee.play([notice])]);
-    const atMs = Math.round(clock.monotonic() - startedAt);
-    await vault.ask('artifact.mark', { artifactId: opened.id, mark: 'notice-played', atMs });
+    marks.put('notice-played');
+    // A call of which nobody could prove that it was announced is not kept.
+    await marks.write();
     call.artifacts.push(opened.id);
-    return { stop: () => stop(caller, opened), close: () => close(call, opened.id, true) };
+    return running(call, caller, opened, marks);
   } catch (error) {
     // Without the notice nothing of the call may be kept.
     await caller.stopRecordingCall(opened.path).catch(() => {});
@@ -34,6 +41,26 @@ export async function startRecording(call: Call, caller: Media, callee: Media): 
     await auditFailure(call);
     return undefined;
   }
+}
+
+function running(call: Call, caller: Media, opened: OpenArtifact, marks: RecordingMarks): CallRecording {
+  const on = new Set<RecordingChange>();
+  return {
+    async change(change) {
+      await caller.changeRecordingCall(opened.path, change);
+      if (change === 'mask' || change === 'pause') on.add(change);
+      else on.delete(change === 'unmask' ? 'mask' : 'pause');
+      marks.changed(change);
+    },
+    isOn: (change) => on.has(change),
+    stop: () => stop(caller, opened),
+    async close() {
+      await marks.write().catch((error: unknown) => {
+        call.services.logger.error({ code: codeOf(error), callId: call.id }, 'marks of a recording could not be kept');
+      });
+      await close(call, opened.id, true);
+    },
+  };
 }
 
 interface OpenArtifact {

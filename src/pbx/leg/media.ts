@@ -4,6 +4,8 @@ import type { Clock } from '../../kernel/clock.ts';
 import { WardlineError } from '../../kernel/errors.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import { Ending, isLegEnded, within } from './ending.ts';
+import type { MediaQuality } from './media-quality.ts';
+import { qualityOf } from './media-quality.ts';
 import { cleanSdp } from './sdp-guard.ts';
 
 /** `hung-up`: by us or the media server; `lost`: its connection broke. */
@@ -32,8 +34,11 @@ export interface Media {
   /** Records what this party says until `#`, silence, the limit, `stop` or its end. */
   record(path: string, limits: RecordLimits): Promise<void>;
   /** Records both directions, this party on the left; ends at hang-up or `stopRecordingCall`. */
-  startRecordingCall(path: string): Promise<void>;
+  startRecordingCall(path: string, options?: { readonly blanksDigits: boolean }): Promise<void>;
+  changeRecordingCall(path: string, change: RecordingChange): Promise<void>;
   stopRecordingCall(path: string): Promise<void>;
+  /** A short sound to this party alone, whatever it hears now. */
+  hint(source: string): Promise<void>;
   /** Connects this party's audio with another's. */
   bridge(other: Media): Promise<void>;
   unbridge(): Promise<void>;
@@ -41,12 +46,18 @@ export interface Media {
   modify(offer: string): Promise<string>;
   /** RTP packets that came from the party so far. */
   packetsHeard(): Promise<number>;
+  /** How the audio of this party came in; asked for once, at the end. Undefined when it is not known; never rejects. */
+  quality(): Promise<MediaQuality | undefined>;
   destroy(): Promise<void>;
 }
+
+/** `mask`: silent, its time goes on; `pause`: the time is left out. */
+export type RecordingChange = 'mask' | 'unmask' | 'pause' | 'resume';
 
 const COMMAND_MS = 5_000;
 const PLAY_MS = 15 * 60_000;
 const DESTROY_MS = 3_000;
+const QUALITY_MS = 1_000;
 const STOP_TRIES = 4;
 const STOP_RETRY_MS = 250;
 /** FreeSWITCH's measure of energy below which a frame is silence. */
@@ -69,6 +80,8 @@ export class EndpointMedia implements Media {
   readonly #digits = new Set<(digit: string) => void>();
   #generation = 0;
   #isPlaying = false;
+  #quality: Promise<MediaQuality | undefined> | undefined;
+  #destroying: Promise<void> | undefined;
 
   constructor(endpoint: Endpoint, options: EndpointMediaOptions) {
     this.#endpoint = endpoint;
@@ -134,13 +147,22 @@ export class EndpointMedia implements Media {
     }
   }
 
-  async startRecordingCall(path: string): Promise<void> {
-    await this.#set({ ...RECORDING_VARIABLES, RECORD_STEREO: 'true' });
+  async startRecordingCall(path: string, { blanksDigits } = { blanksDigits: false }): Promise<void> {
+    await this.#set({ ...RECORDING_VARIABLES, RECORD_STEREO: 'true', RECORD_BLANK_DIGITS: String(blanksDigits) });
     await this.#bounded(() => this.#endpoint.execute('record_session', safe(path)), 'starting a recording');
   }
 
   async stopRecordingCall(path: string): Promise<void> {
     await this.#bounded(() => this.#endpoint.execute('stop_record_session', safe(path)), 'stopping a recording');
+  }
+
+  async changeRecordingCall(path: string, change: RecordingChange): Promise<void> {
+    await this.#bounded(() => this.#endpoint.execute(`record_session_${change}`, safe(path)), 'changing a recording');
+  }
+
+  async hint(source: string): Promise<void> {
+    const argument = `${this.#endpoint.uuid} ${safe(source)} aleg`;
+    await this.#bounded(() => this.#endpoint.api('uuid_broadcast', argument), 'a tone');
   }
 
   async bridge(other: Media): Promise<void> {
@@ -170,10 +192,32 @@ export class EndpointMedia implements Media {
     return Number(variables.variable_rtp_audio_in_packet_count ?? -1);
   }
 
-  async destroy(): Promise<void> {
+  quality(): Promise<MediaQuality | undefined> {
+    this.#quality ??= this.#readQuality();
+    return this.#quality;
+  }
+
+  destroy(): Promise<void> {
+    this.#destroying ??= this.#destroy();
+    return this.#destroying;
+  }
+
+  async #readQuality(): Promise<MediaQuality | undefined> {
+    const endpoint = this.#endpoint;
+    if (!endpoint.connected) return undefined;
+    const read = async () => {
+      await endpoint.api('uuid_set_media_stats', endpoint.uuid);
+      return qualityOf((await endpoint.api('uuid_dump', `${endpoint.uuid} json`)).getBody());
+    };
+    const bounds = { clock: this.#options.clock, ms: QUALITY_MS, what: 'reading statistics' };
+    return await within(read(), bounds).catch(() => undefined);
+  }
+
+  async #destroy(): Promise<void> {
     const wasConnected = this.#endpoint.connected;
     this.ending.end('hung-up');
     if (!wasConnected) return;
+    await this.quality();
     try {
       await within(this.#endpoint.destroy(), { clock: this.#options.clock, ms: DESTROY_MS, what: 'hanging up' });
     } catch {
