@@ -43,6 +43,36 @@ t.test('RFC 5626 §3.5.1: a double CRLF is answered with one', async (t) => {
 });
 
 t.test(
+  'RFC 5626 §4.4.1: who was told to ping and does is cut when it falls silent; who never pings is left alone',
+  async (t) => {
+    const clock = new ManualClock();
+    await using server = recordingStack({ clock }, (transaction) => {
+      transaction.arrival.flow.expectPings?.(240_000);
+      transaction.respond(answer(transaction, 200));
+    });
+    const { port } = await server.stack.listen(TCP);
+    await using pings = await streamPeer(port);
+    await using never = await streamPeer(port);
+    for (const peer of [pings, never]) {
+      peer.write(requestText({ via: VIA.replace('test1', `${peer.socket.localPort}`), method: 'REGISTER' }));
+      await peer.nth(1);
+    }
+    for (let minutes = 0; minutes < 10; minutes += 2) {
+      const ponged = once(pings.socket, 'data');
+      pings.write('\r\n\r\n');
+      await ponged;
+      clock.advance(120_000);
+    }
+    t.strictSame(server.faults, []);
+    clock.advance(120_000);
+    await pings.closed;
+    t.strictSame(server.faults, ['flow-timer']);
+    never.write(requestText({ via: VIA.replace('test1', 'later') }));
+    t.match(await never.nth(2), { message: { status: 200 } });
+  },
+);
+
+t.test(
   'RFC 3261 §18.1.1: a second request goes by the connection that is open, and so does a request to who called',
   async (t) => {
     await using server = recordingStack({}, (transaction) => transaction.respond(answer(transaction, 200)));

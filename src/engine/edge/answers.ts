@@ -11,6 +11,7 @@ import { contactOf, cseqNumber, type Dialog, isBehindNat, keepLocalSdp, recordRo
 import { hangUp } from './hang-up.ts';
 import { findHeader } from './headers.ts';
 import { dialogIdFor, type Incoming, type IncomingTable } from './incoming.ts';
+import { withFlowTimer } from './outbound.ts';
 import { buildAppResponse, parseStatusLine, type ResponseParts, tagChosenByApp } from './responses.ts';
 import { sessionAnsweredByUs } from './session-refresh.ts';
 import { mayRefresh, sessionHeaders } from './session-timer.ts';
@@ -68,7 +69,10 @@ export class Answers {
         ? { session: sessionHeaders(request, findHeader(message.sip, 'session-expires'), incoming.dialog) }
         : {}),
     };
-    const response = buildAppResponse(parts);
+    const { flow } = transaction.arrival;
+    const isGuarded = this.#context.guard.isGuarded(flow);
+    const built = buildAppResponse(parts);
+    const response = isGuarded ? withFlowTimer(request, built, flow) : built;
     const sent = this.#incoming.send(transaction, response);
     if (sent === undefined) {
       this.#incoming.close(incoming);

@@ -13,6 +13,10 @@ export class ListenerGuard extends Guard {
     this.#profiles = profiles;
   }
 
+  isGuarded({ listener }: Pick<Flow, 'listener'>): boolean {
+    return this.#profiles.has(listener);
+  }
+
   standingOf(address: string, { listener, isReliable }: Pick<Flow, 'listener' | 'isReliable'>): Standing {
     return this.#profiles.has(listener) ? this.standing(address, isReliable) : 'unknown';
   }

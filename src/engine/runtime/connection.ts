@@ -44,6 +44,9 @@ export class Connection implements LiveFlow {
   #hadMessage = false;
   #faults = 0;
   #deadline: Disposable | undefined;
+  #silenceMs: number | undefined;
+  #heardAtMs = 0;
+  #silence: Disposable | undefined;
 
   /** Takes over a socket that is connected and, for TLS, secured, and what `wire` reads of it. */
   constructor(socket: Socket, wire: Wire, parts: ConnectionParts) {
@@ -88,6 +91,10 @@ export class Connection implements LiveFlow {
     this.#parts.onProven();
   }
 
+  expectPings(silenceMs: number): void {
+    this.#silenceMs = silenceMs;
+  }
+
   /** It is to go, and why. */
   cut(reason: string): void {
     if (this.#isOpen) this.#cut(reason);
@@ -107,6 +114,7 @@ export class Connection implements LiveFlow {
   }
 
   #receive(items: readonly StreamItem[], isMidMessage: boolean): void {
+    if (this.#silence !== undefined) this.#heardAtMs = this.#parts.clock.monotonic();
     for (const item of items) {
       if (!this.#isOpen) return;
       this.#take(item);
@@ -118,8 +126,10 @@ export class Connection implements LiveFlow {
 
   #take(item: StreamItem): void {
     if (item.item === 'fault') this.#refuse(item);
-    else if (item.item === 'ping') this.send(PONG);
-    else {
+    else if (item.item === 'ping') {
+      this.send(PONG);
+      this.#pinged();
+    } else {
       this.#hadMessage = true;
       this.#disarm();
       this.#parts.events.onMessage(item.message, this, item.bytes);
@@ -141,8 +151,24 @@ export class Connection implements LiveFlow {
     else this.#wire.end();
   }
 
+  #pinged(): void {
+    if (this.#silenceMs === undefined || this.#silence !== undefined) return;
+    this.#heardAtMs = this.#parts.clock.monotonic();
+    this.#awaitSilence(this.#silenceMs, this.#silenceMs);
+  }
+
+  /** One timer, looked at again when it fires: keep-alives are too many to set one each. */
+  #awaitSilence(silenceMs: number, inMs: number): void {
+    this.#silence = this.#parts.clock.after(inMs, () => {
+      const left = this.#heardAtMs + silenceMs - this.#parts.clock.monotonic();
+      if (left <= 0) this.#cut('flow-timer');
+      else this.#awaitSilence(silenceMs, left);
+    });
+  }
+
   #ended(): void {
     this.#isOpen = false;
+    this.#silence?.[Symbol.dispose]();
     this.#disarm();
     this.#parts.events.onClosed(this);
   }

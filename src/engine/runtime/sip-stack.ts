@@ -60,6 +60,11 @@ export interface Flow {
   readonly isOpen: boolean;
   /** The subject of the peer's certificate, as `CN=desk-1,O=Clinic`, when it showed one that was verified. */
   readonly clientSubject?: string | undefined;
+  /**
+   * RFC 5626 §4.4.1: the peer was told to ping. Once it has, it is cut with `flow-timer` when nothing comes for `silenceMs`;
+   * one that never pings is left alone.
+   */
+  expectPings?(silenceMs: number): void;
   close(): void;
 }
 
