@@ -108,6 +108,27 @@ t.test('twenty wrong passwords ban; the next bans last longer; time and an admin
   t.same(edge.edge.bans(), []);
 });
 
+t.test('401, 403, 404 and 407 that are relayed count against their source, and against no other', async (t) => {
+  const proxyNonce = NONCE.replace('WWW', 'Proxy');
+  for (const [status, header, nonce] of [
+    [401, NONCE, 'n1'],
+    [403, '', undefined],
+    [404, '', undefined],
+    [407, proxyNonce, 'n1'],
+  ] as const) {
+    const { app, peer, edge, banned } = await bench(t, 'phones');
+    const other = await SipPeer.tcp(edge.port('phones/tcp'));
+    t.teardown(() => other[Symbol.asyncDispose]());
+    // Its nonce comes with a first challenge; after that each answer is one more guess.
+    await register(app, peer, status, { header });
+    for (let guess = 0; guess < 20 && banned.length === 0; guess++) {
+      await register(app, peer, status, { header, ...(nonce !== undefined && { nonce }) });
+    }
+    t.match(banned, [{ address: '127.0.0.1', covers: 'udp' }], `${status} over UDP bans what comes by UDP`);
+    t.ok(await reaches(app, other), 'a connection from there has done nothing');
+  }
+});
+
 t.test(
   'thirty phones behind one address that re-register, with old nonces and one wrong password among them',
   async (t) => {
