@@ -38,7 +38,7 @@ t.test(
     for (const peer of peers) peer.send(peer.request('REGISTER'));
     // More than one may hold unproven, so some have had to wait.
     while (peers.some(({ seen }) => seen.length === 0)) await turn();
-  t.ok(peers.every(({ lines }) => lines[0] === '200 REGISTER'));
+    t.ok(peers.every(({ lines }) => lines[0] === '200 REGISTER'));
     const { connections, waitingConnections, counters } = edge.edge.status();
     t.same([connections, waitingConnections, counters.faults], [PHONES, 0, {}]);
   },
