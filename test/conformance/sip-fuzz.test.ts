@@ -1,13 +1,17 @@
-// A seeded sample of the SIP fuzzer: parser, stream framing, and the stack on loopback; `npm run prove:sip` runs it at length.
+// A seeded sample of the SIP fuzzer: parser, stream framing, the stack and the whole edge on loopback, its control socket; `npm run prove:sip` runs it at length.
 import t from 'tap';
 import { seeded } from '../support/seeded.ts';
 import { framingFault, loadCorpus, mutate, parserFault } from '../support/sip-fuzz.ts';
+import { fuzzedControl } from '../support/sip-fuzz-control.ts';
+import { fuzzedEdge } from '../support/sip-fuzz-edge.ts';
 import { fuzzedStack } from '../support/sip-fuzz-stack.ts';
 
 const corpus = loadCorpus();
 const PARSED = 20_000;
 const FRAMED = 150;
 const THROWN = 600;
+const THROWN_AT_EDGE = 500;
+const THROWN_AT_CONTROL = 200;
 const CALL_EVERY = 100;
 
 t.test('the kept corpus breaks no rule, as it is and split at each byte', async (t) => {
@@ -55,4 +59,30 @@ t.test('the stack lives through hostile bytes, the next call works, and nothing 
   }
   t.strictSame(fuzzed.thrown, [], 'no handler threw');
   t.equal(await fuzzed.leftOver(), undefined, 'no transaction, connection or timer is left');
+});
+
+t.test(
+  'the edge and its application live through hostile bytes in and out of calls, and nothing is left over',
+  async (t) => {
+    const random = seeded();
+    t.comment(`WARDLINE_SEED=${random.seed}`);
+    await using fuzzed = await fuzzedEdge(random);
+    for (let count = 1; count <= THROWN_AT_EDGE; count++) {
+      await fuzzed.throwOne(corpus);
+      if (count % CALL_EVERY === 0) await fuzzed.goodCall();
+    }
+    t.strictSame(fuzzed.thrown, [], 'no handler threw');
+    const { faults } = fuzzed.edge.status().counters;
+    t.equal(faults['handler-threw'] ?? 0, 0);
+    t.equal(faults['request-failed'] ?? 0, 0);
+    t.equal(await fuzzed.leftOver(), undefined, 'no application, dialog, transaction, connection or timer is left');
+  },
+);
+
+t.test('the control socket lives through garbage, and still tells its status', async (t) => {
+  const random = seeded();
+  t.comment(`WARDLINE_SEED=${random.seed}`);
+  await using fuzzed = await fuzzedControl(random);
+  for (let count = 0; count < THROWN_AT_CONTROL; count++) await fuzzed.throwOne();
+  t.equal(await fuzzed.fault(), undefined);
 });

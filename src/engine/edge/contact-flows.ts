@@ -20,6 +20,8 @@ export class ContactFlows {
   readonly #entries = new Map<string, Entry>();
   readonly #clock: Clock;
   readonly #limit: number;
+  /** Entries made since the last sweep. */
+  #added = 0;
 
   constructor(clock: Clock, limit: number) {
     this.#clock = clock;
@@ -78,7 +80,9 @@ export class ContactFlows {
   }
 
   #add(key: string, entry: Entry): void {
-    if (this.#entries.size >= this.#limit) this.#sweep();
+    this.#added += 1;
+    // As often as there are entries: phones that come back by new ports leave no more behind than there are of them.
+    if (this.#added > this.#entries.size || this.#entries.size >= this.#limit) this.#sweep();
     // Still full: the oldest entry goes, and its phone is reached by its address as long as that works.
     const oldest = this.#entries.keys().next().value;
     if (this.#entries.size >= this.#limit && oldest !== undefined) this.#entries.delete(oldest);
@@ -90,9 +94,10 @@ export class ContactFlows {
   }
 
   #sweep(): void {
+    this.#added = 0;
     const now = this.#clock.now();
-    for (const [key, { flow, expiresAtMs }] of this.#entries) {
-      if (!flow.isOpen || expiresAtMs <= now) this.#entries.delete(key);
+    for (const [key, { flow, expiresAtMs, isFlowOnly }] of this.#entries) {
+      if (expiresAtMs <= now || !(flow.isOpen || isFlowOnly)) this.#entries.delete(key);
     }
   }
 }

@@ -8,6 +8,7 @@ import { type EdgeContext, metaOfSentRequest } from './context.ts';
 import { type Dialog, keepLocalSdp, refreshTarget, requestInDialog } from './dialog.ts';
 import { hangUp } from './hang-up.ts';
 import { appHeaders, contentType, findHeader, type Place } from './headers.ts';
+import { TIMER_H_MS } from './limits.ts';
 import { parseRequestLine } from './new-requests.ts';
 import type { OnAnswer, OutgoingTable } from './outgoing.ts';
 import { sessionAnsweredByPeer } from './session-refresh.ts';
@@ -114,12 +115,20 @@ export class DialogRequests {
       }
       if (isSuccess && method === 'SUBSCRIBE') keepUntilExpiry(this.#context, dialog, response.headers.get('expires'));
       // A challenged BYE is sent again with credentials; any other answer ends the dialog (RFC 3261 §15.1.1).
-      if (method === 'BYE' && (status === 401 || status === 407)) dialog.state = 'confirmed';
+      if (method === 'BYE' && (status === 401 || status === 407)) this.#awaitCredentials(dialog);
       else if (method === 'BYE' || (method === 'NOTIFY' && endsSubscription(dialog, request))) {
         this.#context.dialogs.remove(dialog);
       }
       return true;
     };
+  }
+
+  /** An application that has no credentials says nothing more; the dialog does not wait for it for ever. */
+  #awaitCredentials(dialog: Dialog): void {
+    const { clock, dialogs } = this.#context;
+    dialog.state = 'confirmed';
+    dialog.expiry?.[Symbol.dispose]();
+    dialog.expiry = clock.after(TIMER_H_MS, () => dialogs.remove(dialog));
   }
 
   async #acknowledge({ sip, id }: AppSipMessage, app: AppConnection, dialog: Dialog): Promise<void> {
