@@ -135,7 +135,7 @@ interface Bombarded {
 }
 
 async function bombard(target: Bombarded, inputs: number): Promise<Broken | undefined> {
-  let input = Buffer.alloc(0);
+  let input: Buffer = Buffer.alloc(0);
   try {
     for (let count = 1; count <= inputs; count++) {
       input = await target.throwOne();
