@@ -58,6 +58,8 @@ export interface MediaBoot extends BootBase {
   /** The address that phones and carriers send audio to. */
   readonly rtpHost: string;
   readonly rtpPorts: { readonly first: number; readonly last: number };
+  /** Threads that carry audio; 0 keeps it on the main one. One fewer than there are cores when absent. */
+  readonly workers?: number;
   /** Codecs offered, in order; G.711 when absent. */
   readonly codecs?: readonly ('PCMU' | 'PCMA' | 'G722' | 'opus')[];
   /** Relative names in playback commands are under this folder. */

@@ -27,7 +27,10 @@ const Schema = Type.Object(
       { additionalProperties: false },
     ),
     carriers: Type.Object({ udp: Port, tcp: Port }, { additionalProperties: false }),
-    audio: Type.Object({ 'first-port': Port, 'last-port': Port }, { additionalProperties: false }),
+    audio: Type.Object(
+      { 'first-port': Port, 'last-port': Port, workers: Type.Optional(Type.Integer({ minimum: 0, maximum: 32 })) },
+      { additionalProperties: false },
+    ),
     console: Type.Object({ host: Host, port: Port }, { additionalProperties: false }),
     roles: Type.Object(
       { edge: Type.Literal('embedded'), media: Type.Literal('embedded') },
@@ -51,6 +54,8 @@ export interface Bootstrap {
   readonly listeners: readonly EdgeListener[];
   readonly console: Address;
   readonly rtpPorts: { readonly first: number; readonly last: number };
+  /** Threads that carry audio; one fewer than there are cores when undefined. */
+  readonly audioWorkers: number | undefined;
   readonly dataFolder: string;
   readonly keyFile: string;
   /** Of the systemd unit, when there is one. */
@@ -80,7 +85,7 @@ address: ${firstAddress ?? '127.0.0.1'}
 # certificate of that CA, beside their password; with mode: request it is checked when there is one.
 phones: { tls: 5061 }
 carriers: { udp: 5060, tcp: 5060 }  # trunks, checked by source address
-audio: { first-port: 20000, last-port: 20999 }
+audio: { first-port: 20000, last-port: 20999 }  # workers: 3 beside them puts audio on so many threads; else one fewer than there are cores
 console: { host: 127.0.0.1, port: 8443 }
 roles: { edge: embedded, media: embedded }
 
@@ -226,6 +231,7 @@ function toBootstrap(file: string, value: Static<typeof Schema>, { credentialsFo
     ],
     console: value.console,
     rtpPorts: { first: value.audio['first-port'], last: value.audio['last-port'] },
+    audioWorkers: value.audio.workers,
     dataFolder: folder(value.folders.data),
     keyFile: join(keys, 'wardline.key'),
     credentialsFolder,

@@ -176,6 +176,7 @@ export class Supervisor {
       sip: previous?.sip ?? LOOPBACK,
       rtpHost: bootstrap.address,
       rtpPorts: bootstrap.rtpPorts,
+      ...(bootstrap.audioWorkers !== undefined && { workers: bootstrap.audioWorkers }),
       soundsFolder,
       spoolFolder: this.#spoolFolder,
       sealSocket: join(runtimeFolder, 'vault.sock'),

@@ -7,12 +7,14 @@ import { readBoot, refuseToStart } from '../config/boot-line.ts';
 import type { MediaServer } from '../engine/media-server/media-server.ts';
 import { createMediaServer } from '../engine/media-server/media-server.ts';
 import { rehearse } from '../engine/media-server/rehearsal.ts';
+import { defaultWorkerCount, startLegWorkers } from '../engine/media-server/workers/leg-workers.ts';
 import type { Answer } from '../ipc/link.ts';
 import { LinkServer } from '../ipc/server.ts';
 import type { Json } from '../kernel/canonical.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { codeOf, WardlineError } from '../kernel/errors.ts';
 import { createLogger } from '../kernel/logger.ts';
+import { speakFor } from '../ops/speech.ts';
 import { connectIntake } from '../seal/intake-client.ts';
 
 /** How long calls may take to end, and captures to be sealed, when the process is told to stop. */
@@ -37,14 +39,19 @@ if (boot.rtpHost === '0.0.0.0' || boot.rtpHost === '::') {
 }
 mkdirSync(boot.runtimeFolder, { recursive: true, mode: 0o700 });
 const intake = connectIntake({ socket: boot.sealSocket, token: boot.sealToken, clock: systemClock });
+const { rtpHost, rtpPorts, workers: count = defaultWorkerCount() } = boot;
+const workers = { count, rtpHost, rtpPorts, clock: systemClock, logger };
+const legs = count === 0 ? undefined : startLegWorkers(workers).catch(refuseToStart);
 await rehearse({ clock: systemClock, random: randomBytes, logger });
 const server = await createMediaServer({
   eventSocket: boot.eventSocket,
   secret: boot.eventSocketSecret,
   sip: boot.sip,
-  rtpHost: boot.rtpHost,
-  rtpPorts: boot.rtpPorts,
+  rtpHost,
+  rtpPorts,
+  ...(legs === undefined ? {} : { legs: await legs }),
   soundsFolder: boot.soundsFolder,
+  speech: speakFor,
   spoolFolder: boot.spoolFolder,
   ...(boot.codecs === undefined ? {} : { codecs: boot.codecs }),
   intake,

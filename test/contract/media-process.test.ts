@@ -11,6 +11,8 @@ import { systemClock } from '../../src/kernel/clock.ts';
 
 const ENTRY = join(import.meta.dirname, '../../src/process/media.ts');
 const HOST = '127.0.0.1';
+/** A machine that does much else is slow to start a process. */
+const START_MS = 60_000;
 
 function boot(eventSocketPort: number, rtpHost = HOST) {
   const runtimeFolder = mkdtempSync(join(tmpdir(), 'media-'));
@@ -51,7 +53,7 @@ function boot(eventSocketPort: number, rtpHost = HOST) {
 
 t.test('it tells its bound ports, drains, refuses what it does not know, and ends when told to', async (t) => {
   const { exited, link } = boot(0);
-  const { payload } = await link.request('status');
+  const { payload } = await link.request('status', null, undefined, START_MS);
   t.match(payload, { sip: { host: HOST, port: Number }, eventSocket: { port: Number }, calls: 0, isDraining: false });
   t.match((await link.request('drain')).payload, { isDraining: true });
   await t.rejects(link.request('dance'), { code: 'unknown-request' });
@@ -61,7 +63,7 @@ t.test('it tells its bound ports, drains, refuses what it does not know, and end
 
 t.test('it ends when its supervisor does', async (t) => {
   const { child, exited, link } = boot(0);
-  await link.request('status');
+  await link.request('status', null, undefined, START_MS);
   child.stdin.end();
   t.same(await exited, [0, null]);
 });

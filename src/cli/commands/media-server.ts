@@ -4,10 +4,12 @@ import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { createMediaServer, type MediaServer } from '../../engine/media-server/media-server.ts';
+import { defaultWorkerCount, MAX_WORKERS, startLegWorkers } from '../../engine/media-server/workers/leg-workers.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { codeOf, WardlineError } from '../../kernel/errors.ts';
 import { isIP } from '../../kernel/ip.ts';
 import { createLogger } from '../../kernel/logger.ts';
+import { speakFor } from '../../ops/speech.ts';
 import type { AudioCodec } from '../../protocol/sdp/audio.ts';
 import { ALL_CODECS } from '../../protocol/sdp/codecs.ts';
 import { type Place, parsePlace, writtenPlace } from '../place.ts';
@@ -20,6 +22,7 @@ interface Options {
   readonly rtpAddress?: string;
   readonly sounds: string;
   readonly codecs: readonly AudioCodec[];
+  readonly workers: number;
   readonly log: 'silent' | 'error' | 'warn' | 'info' | 'debug';
 }
 
@@ -60,6 +63,11 @@ export function addMediaServerCommand(program: Command): void {
         .default(['PCMU', 'PCMA'], 'PCMU,PCMA'),
     )
     .addOption(
+      new Option('--workers <count>', 'threads that carry audio; 0 keeps it on the main one')
+        .argParser(parseCount)
+        .default(defaultWorkerCount(), 'one fewer than there are cores'),
+    )
+    .addOption(
       new Option('--log <level>', 'what is logged to standard error')
         .choices(['silent', 'error', 'warn', 'info', 'debug'])
         .default('warn'),
@@ -69,17 +77,21 @@ export function addMediaServerCommand(program: Command): void {
 }
 
 async function run(options: Options): Promise<void> {
+  const { rtp: rtpPorts, workers: count } = options;
+  const rtpHost = options.rtpAddress ?? options.sip.host;
+  const parts = { clock: systemClock, logger: createLogger({ role: 'media', level: options.log }) };
   const server = await createMediaServer({
     eventSocket: options.eventSocket,
     secret: options.secret,
     sip: options.sip,
-    rtpHost: options.rtpAddress ?? options.sip.host,
-    rtpPorts: options.rtp,
+    rtpHost,
+    rtpPorts,
+    ...(count === 0 ? {} : { legs: await startLegWorkers({ count, rtpHost, rtpPorts, ...parts }) }),
     soundsFolder: resolve(options.sounds),
+    speech: speakFor,
     codecs: options.codecs,
-    clock: systemClock,
     random: randomBytes,
-    logger: createLogger({ role: 'media', level: options.log }),
+    ...parts,
   }).catch((error: unknown) => {
     throw explain(error, options);
   });
@@ -115,6 +127,14 @@ function parseRange(text: string): Options['rtp'] {
     throw new InvalidArgumentError('Write the first and the last port, as 20000-21000; 0-0 lets the system choose.');
   }
   return range;
+}
+
+function parseCount(text: string): number {
+  const count = Number(text);
+  if (!/^\d{1,2}$/.test(text) || count > MAX_WORKERS) {
+    throw new InvalidArgumentError(`Write a number from 0 to ${MAX_WORKERS}.`);
+  }
+  return count;
 }
 
 function parseAddress(text: string): string {

@@ -1,4 +1,5 @@
 // Legs on worker threads: each new one goes to the worker with the fewest, all move on at one beat, and a worker that dies takes its own alone.
+import { availableParallelism } from 'node:os';
 import type { Clock } from '../../../kernel/clock.ts';
 import type { Logger } from '../../../kernel/logger.ts';
 import type { AudioLeg } from '../audio/leg.ts';
@@ -6,6 +7,8 @@ import type { Legs } from '../legs.ts';
 import { LegThread } from './leg-thread.ts';
 
 export const MAX_WORKERS = 32;
+/** Without a word from anybody: what a clinic calls at once never needs more. */
+const MAX_DEFAULT_WORKERS = 8;
 /** Beats that a worker may be behind before the others go on without it. */
 const PATIENCE_BEATS = 5;
 /** One that never came to take legs is not started again at once. */
@@ -18,6 +21,11 @@ export interface LegWorkersOptions {
   readonly rtpPorts: { readonly first: number; readonly last: number };
   readonly clock: Clock;
   readonly logger: Logger;
+}
+
+/** A core is left to the main thread, and to the other processes. */
+export function defaultWorkerCount(): number {
+  return Math.min(MAX_DEFAULT_WORKERS, Math.max(1, availableParallelism() - 1));
 }
 
 /** Settles when all of them take legs. */
