@@ -10,6 +10,8 @@ import { decodeWave, encodeWave, finishPrompt } from './wave.ts';
 export interface SpeechOptions {
   /** `flite`, `text2wave` (festival), or a path to one of them; the first of them that is installed when absent. */
   readonly program?: string;
+  /** A voice of flite's own; `slt` when absent. */
+  readonly voice?: string;
   /** A folder on RAM for the text and the sound while they pass through; `/dev/shm` when absent. */
   readonly ramFolder?: string;
 }
@@ -30,11 +32,28 @@ export async function speak(text: string, options: SpeechOptions = {}): Promise<
     const textFile = join(folder, 'text');
     const waveFile = join(folder, 'wave');
     await writeFile(textFile, spoken, { mode: 0o600 });
-    await runFirst(options.program === undefined ? PROGRAMS : [options.program], textFile, waveFile, folder);
+    const programs = options.program === undefined ? PROGRAMS : [options.program];
+    await runFirst(programs, (program) => argumentsFor(program, textFile, waveFile, options.voice), folder);
     return await finished(waveFile);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** Programs by FreeSWITCH's names for text-to-speech engines. */
+const ENGINES: Readonly<Record<string, (typeof PROGRAMS)[number]>> = { flite: 'flite', festival: 'text2wave' };
+/** flite's voices: a name that it lacks, or a path, it would try to load. */
+const VOICES: readonly string[] = ['slt', 'kal', 'kal16', 'awb', 'rms'];
+
+/** What the media server's `speak` asks for; undefined when there is no such engine or the text cannot be said. */
+export async function speakFor(asked: {
+  readonly engine: string;
+  readonly voice: string;
+  readonly text: string;
+}): Promise<Uint8Array | undefined> {
+  const program = ENGINES[asked.engine];
+  const voice = VOICES.includes(asked.voice) ? asked.voice : 'slt';
+  return program === undefined ? undefined : await speak(asked.text, { program, voice }).catch(() => undefined);
 }
 
 /** The name under which the spoken form of `text` is kept: the same text, the same key. */
@@ -71,13 +90,12 @@ function ramFolder(options: SpeechOptions): string {
 
 async function runFirst(
   programs: readonly string[],
-  textFile: string,
-  waveFile: string,
+  argumentsOf: (program: string) => string[],
   folder: string,
 ): Promise<void> {
   for (const program of programs) {
     try {
-      return await run(program, argumentsFor(program, textFile, waveFile), folder);
+      return await run(program, argumentsOf(program), folder);
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') throw error;
     }
@@ -89,10 +107,10 @@ async function runFirst(
 }
 
 /** Both programs read and write files by name; neither opens the sockets that Node gives a child as its standard input. */
-function argumentsFor(program: string, textFile: string, waveFile: string): string[] {
+function argumentsFor(program: string, textFile: string, waveFile: string, voice = 'slt'): string[] {
   return basename(program) === 'text2wave'
     ? [textFile, '-o', waveFile]
-    : ['-voice', 'slt', '-f', textFile, '-o', waveFile];
+    : ['-voice', voice, '-f', textFile, '-o', waveFile];
 }
 
 /** Resolves when the program ended well; its own words are not repeated, for they may hold the text. */

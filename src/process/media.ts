@@ -14,6 +14,7 @@ import type { Json } from '../kernel/canonical.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { codeOf, WardlineError } from '../kernel/errors.ts';
 import { createLogger } from '../kernel/logger.ts';
+import { speakFor } from '../ops/speech.ts';
 import { connectIntake } from '../seal/intake-client.ts';
 
 /** How long calls may take to end, and captures to be sealed, when the process is told to stop. */
@@ -50,6 +51,7 @@ const server = await createMediaServer({
   rtpPorts,
   ...(legs === undefined ? {} : { legs: await legs }),
   soundsFolder: boot.soundsFolder,
+  speech: speakFor,
   spoolFolder: boot.spoolFolder,
   ...(boot.codecs === undefined ? {} : { codecs: boot.codecs }),
   intake,

@@ -13,6 +13,7 @@ import type { MediaServer } from '../../src/engine/media-server/media-server.ts'
 import { createMediaServer } from '../../src/engine/media-server/media-server.ts';
 import type { Quirks } from '../../src/engine/media-server/quirks.ts';
 import type { Intake } from '../../src/engine/media-server/recording/sink.ts';
+import type { Speech } from '../../src/engine/media-server/sources/speech.ts';
 import { type LegWorkers, startLegWorkers } from '../../src/engine/media-server/workers/leg-workers.ts';
 import { createMediaPorts } from '../../src/engine/runtime/media-socket.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
@@ -131,6 +132,7 @@ export interface BenchOptions {
   readonly spoolFolder?: string;
   readonly quirks?: Quirks;
   readonly codecs?: readonly AudioCodec[];
+  readonly speech?: Speech;
   /** Where legs live; by default WARDLINE_TEST_MEDIA_WORKERS says on how many worker threads, else on this one. */
   readonly legs?: Legs;
 }
@@ -164,6 +166,7 @@ export async function startMediaServer(folder: string, options: BenchOptions = {
     ...(legs === undefined ? {} : { legs }),
     ...(options.intake === undefined ? {} : { intake: options.intake }),
     ...(options.codecs === undefined ? {} : { codecs: options.codecs }),
+    ...(options.speech === undefined ? {} : { speech: options.speech }),
     ...(options.quirks === undefined ? {} : { quirks: options.quirks }),
     clock: systemClock,
     random: randomBytes,

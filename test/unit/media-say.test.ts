@@ -4,29 +4,91 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
-import { soundsOf } from '../../src/engine/media-server/applications/say.ts';
+import type { SayMethod } from '../../src/engine/media-server/say/english.ts';
+import { sayEnglish } from '../../src/engine/media-server/say/english.ts';
+import { ourName } from '../../src/engine/media-server/say/sound-names.ts';
 import { isPlayable, openSource } from '../../src/engine/media-server/sources/open-source.ts';
-import { dominantFrequency } from '../support/listen.ts';
+import { dominantFrequency, toneLevel } from '../support/listen.ts';
 import { mediaBench } from '../support/media-bench.ts';
 import { wav } from '../support/wav.ts';
 
+/** 5 March 2026 is a Thursday. */
+const THURSDAY = Date.UTC(2026, 2, 5, 19, 30);
+
+function said(type: string, text: string, method: SayMethod = 'pronounced', timeZone = 'America/Chicago'): string {
+  return sayEnglish({ type, text, method, nowMs: THURSDAY, timeZone })
+    .map((sound) => sound.replace(/^(?:digits|time)\//, ''))
+    .join(' ');
+}
+
 t.test('numbers are counted, digits are read one by one, and what cannot be said is nothing', (t) => {
-  const said = (type: string, method: string, text: string) =>
-    soundsOf(type, method, text)
-      .map((sound) => sound.replace('digits/', ''))
-      .join(' ');
-  t.equal(said('NUMBER', 'pronounced', '1234'), '1 thousand 2 hundred 30 4');
-  t.equal(said('NUMBER', 'pronounced', '0'), '0');
-  t.equal(said('NUMBER', 'pronounced', '17'), '17');
-  t.equal(said('NUMBER', 'pronounced', '2000019'), '2 million 19');
-  t.equal(said('NUMBER', 'pronounced', '110'), '1 hundred 10');
-  t.equal(said('NUMBER', 'pronounced', '3.14'), '3 point 1 4');
-  t.equal(said('NUMBER', 'iterated', '1005'), '1 0 0 5');
-  t.equal(said('TELEPHONE_NUMBER', 'pronounced', '555-0142'), '5 5 5 0 1 4 2');
-  t.equal(said('NAME_SPELLED', 'pronounced', 'Ab1'), 'ascii/97 ascii/98 1');
-  for (const nothing of ['', '../..', 'x/y'])
-    t.equal(said('NUMBER', 'pronounced', nothing).replace(/point ?/g, ''), '');
-  t.equal(said('CURRENT_DATE_TIME', 'pronounced', '5'), '');
+  t.equal(said('NUMBER', '1234'), '1 thousand 2 hundred 30 4');
+  t.equal(said('NUMBER', '1,234'), '1 thousand 2 hundred 30 4');
+  t.equal(said('NUMBER', '0'), '0');
+  t.equal(said('NUMBER', '17'), '17');
+  t.equal(said('ITEMS', '2000019'), '2 million 19');
+  t.equal(said('NUMBER', '110'), '1 hundred 10');
+  t.equal(said('NUMBER', '3.14'), '3 point 1 4');
+  t.equal(said('NUMBER', '21', 'counted'), '20 h-1');
+  t.equal(said('NUMBER', '30', 'counted'), 'h-30');
+  t.equal(said('NUMBER', '113', 'counted'), '1 hundred 13', 'as FreeSWITCH counts');
+  t.equal(said('NUMBER', '1005', 'iterated'), '1 0 0 5');
+  t.equal(said('TELEPHONE_NUMBER', '555-0142'), '5 5 5 silence_stream://100 0 1 4 2');
+  t.equal(said('NAME_SPELLED', 'Ab1'), 'ascii/97 ascii/98 1');
+  t.equal(said('NAME_PHONETIC', 'z'), 'phonetic-ascii/122');
+  t.equal(said('IP_ADDRESS', '127.0.0.1'), '1 hundred 20 7 dot 0 dot 0 dot 1');
+  for (const nothing of ['', '../..', 'x/y', '1234567890', '9'.repeat(99)]) t.equal(said('NUMBER', nothing), '');
+  t.equal(said('NAME_SPELLED', '../x'), 'point point ascii/120', 'nothing leaves the folder');
+  t.equal(said('URL', 'x'), '');
+  t.end();
+});
+
+t.test('dates and times are told in the zone of the channel, short ones by what is left out', (t) => {
+  const at = String(Date.UTC(2026, 0, 21, 6, 5) / 1000);
+  t.equal(said('CURRENT_DATE_TIME', at), 'day-3 mon-0 20 h-1 2 thousand 20 6 at 12 oh 5 a-m');
+  t.equal(said('CURRENT_DATE', at), 'day-3 mon-0 20 h-1 2 thousand 20 6');
+  t.equal(said('CURRENT_TIME', at), '12 oh 5 a-m');
+  t.equal(said('CURRENT_TIME', at, 'iterated'), '0 0 0 5 hours');
+  t.equal(said('CURRENT_TIME', 'now'), '1 30 p-m');
+  t.equal(said('CURRENT_TIME', 'now', 'pronounced', 'Europe/Berlin'), '8 30 p-m');
+  t.equal(said('CURRENT_TIME', '2026-03-05 12:00', 'pronounced', 'No/Where').split(' ').length, 3);
+  const daysAgo = (days: number) => said('SHORT_DATE_TIME', String(THURSDAY / 1000 - days * 86_400));
+  t.equal(daysAgo(0), 'today at 1 30 p-m');
+  t.equal(daysAgo(1), 'yesterday at 1 30 p-m');
+  t.equal(daysAgo(3), 'day-1 at 1 30 p-m');
+  t.equal(daysAgo(20), 'day-5 mon-1 13 at 1 30 p-m');
+  t.equal(daysAgo(400), 'day-3 mon-0 20 h-9 2 thousand 20 5 at 1 30 p-m');
+  t.equal(daysAgo(-2), 'day-6 mon-2 h-7 2 thousand 20 6 at 1 30 p-m');
+  t.equal(said('CURRENT_DATE', String(Date.UTC(2009, 5, 9, 12) / 1000)), 'day-2 mon-5 h-9 2 thousand 9');
+  t.equal(said('CURRENT_DATE', String(Date.UTC(1999, 5, 9, 12) / 1000)), 'day-3 mon-5 h-9 19 90 9');
+  t.equal(said('TIME_MEASUREMENT', '3661'), '1 hour 1 minute 1 second');
+  t.equal(said('TIME_MEASUREMENT', '2:05'), '0 hours 2 minutes 5 seconds');
+  t.end();
+});
+
+t.test('every word of a date, a time and a number is among our prompts', (t) => {
+  const prompts = join(import.meta.dirname, '../../config/prompts/en');
+  const names = new Set<string>();
+  for (let day = 0; day < 366; day++) {
+    const text = String(Date.UTC(2026, 0, 1, day % 24, day % 60) / 1000 + day * 86_400);
+    for (const type of ['CURRENT_DATE_TIME', 'TIME_MEASUREMENT']) {
+      for (const sound of sayEnglish({ type, text, method: 'pronounced', nowMs: THURSDAY })) names.add(sound);
+    }
+  }
+  for (const text of ['1234567', '0.5', '*#+']) {
+    for (const type of ['NUMBER', 'NAME_SPELLED']) {
+      for (const sound of sayEnglish({ type, text, method: 'pronounced', nowMs: 0 })) names.add(sound);
+    }
+  }
+  for (const sound of sayEnglish({
+    type: 'NAME_SPELLED',
+    text: 'abcdefghijklmnopqrstuvwxyz',
+    method: 'pronounced',
+    nowMs: 0,
+  }))
+    names.add(sound);
+  t.ok(names.size > 90, `${names.size} words`);
+  for (const name of names) t.ok(isPlayable(`${ourName(name) ?? name}.wav`, prompts), name);
   t.end();
 });
 
@@ -83,4 +145,28 @@ t.test('fsmrf says a number, and plays music until it is told to stop', async (t
   t.equal(dominantFrequency(await phone.listen(200), 8000), 750, 'longer than its one file');
   await endpoint.api('uuid_break', endpoint.uuid);
   await playing;
+});
+
+t.test('fsmrf speaks a text, says the time of day, and is told when there is no engine', async (t) => {
+  const speech = ({ text }: { readonly text: string }) =>
+    Promise.resolve(text === 'hello' ? wav(16_000, 1100, 400) : undefined);
+  await using bench = await mediaBench({ speech });
+  const { phone, endpoint } = await bench.call();
+  const [told, heard] = await Promise.all([endpoint.execute('speak', 'flite|slt|hello'), phone.listen(700)]);
+  t.ok(Math.abs(toneLevel(heard, 8000, 1100) + 12) < 5, 'the party hears it');
+  t.equal(told.getHeader('Application-Response'), '_none_');
+  t.match((await endpoint.execute('speak', 'flite|slt|x')).getHeader('Application-Response'), /-ERR/);
+  for (const name of ['1', '30', 'p-m']) {
+    const place = join(bench.folder, name === 'p-m' ? 'time' : 'digits');
+    mkdirSync(place, { recursive: true });
+    writeFileSync(join(place, `${name === 'p-m' ? 'pm' : name}.wav`), wav(8000, 700, 150));
+  }
+  await endpoint.set('timezone', 'UTC');
+  const saying = endpoint.say(`${Date.UTC(2026, 2, 5, 13, 30) / 1000}`, {
+    sayType: 'current_time',
+    sayMethod: 'pronounced',
+  });
+  const time = await phone.listen(900);
+  await saying;
+  t.ok(toneLevel(time, 8000, 700) > -20, 'our own name stands for a-m and p-m');
 });

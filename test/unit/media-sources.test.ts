@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { openSource, splitParts } from '../../src/engine/media-server/sources/open-source.ts';
+import { readSound } from '../../src/engine/media-server/sources/sound-cache.ts';
+import type { SpokenText } from '../../src/engine/media-server/sources/speech.ts';
 import { parseToneStream } from '../../src/engine/media-server/sources/tone-stream.ts';
 import { pcma, pcmu } from '../../src/protocol/rtp/g711.ts';
 import { steadyTone, ToneGenerator } from '../../src/protocol/rtp/tone.ts';
@@ -104,4 +106,142 @@ t.test('several parts by the channel’s delimiter or as file_string', (t) => {
   t.same(splitParts('file_string://a.wav!silence_stream://20', undefined), ['a.wav', 'silence_stream://20']);
   t.equal(splitParts('x!'.repeat(500), '!').length, 64);
   t.end();
+});
+
+/** A WAV of these bytes, with `fmt ` as told. */
+function wave(format: number, bits: number, rate: number, channels: number, data: Buffer, extension = Buffer.alloc(0)) {
+  const head = Buffer.alloc(36);
+  head.write('RIFF', 0);
+  head.writeUInt32LE(28 + extension.length + data.length, 4);
+  head.write('WAVEfmt ', 8);
+  head.writeUInt32LE(16 + extension.length, 16);
+  head.writeUInt16LE(format, 20);
+  head.writeUInt16LE(channels, 22);
+  head.writeUInt32LE(rate, 24);
+  head.writeUInt32LE((rate * channels * bits) / 8, 28);
+  head.writeUInt16LE((channels * bits) / 8, 32);
+  head.writeUInt16LE(bits, 34);
+  const chunk = Buffer.alloc(8);
+  chunk.write('data', 0);
+  chunk.writeUInt32LE(data.length, 4);
+  return Buffer.concat([head, extension, chunk, data]);
+}
+
+/** A second of 700 Hz at -12 dBFS, each sample written by `put`. */
+function tone(rate: number, bytes: number, put: (data: Buffer, sample: number, at: number) => void): Buffer {
+  const samples = new Int16Array(rate);
+  new ToneGenerator(steadyTone([700], -12), rate).read(samples);
+  const data = Buffer.alloc(rate * bytes);
+  for (const [i, sample] of samples.entries()) put(data, sample, i * bytes);
+  return data;
+}
+
+t.test('WAV of 8, 16, 24 and 32 bits, of µ-law and A-law, and Sun audio sound alike', async (t) => {
+  const law = (codec: typeof pcmu) =>
+    tone(8000, 1, (data, sample, at) => codec.encode(Int16Array.of(sample), 1, data, at));
+  const l24 = tone(16_000, 3, (data, sample, at) => data.writeIntLE(sample * 256, at, 3));
+  const guid = Buffer.from('16000000000000000100000000001000800000aa00389b71', 'hex');
+  const sun = (encoding: number, data: Buffer) => {
+    const head = Buffer.alloc(24);
+    head.write('.snd', 0);
+    for (const [i, value] of [24, 0xffffffff, encoding, 8000, 1].entries()) head.writeUInt32BE(value, 4 + 4 * i);
+    return Buffer.concat([head, data]);
+  };
+  const files: Record<string, Buffer> = {
+    'u8.wav': wave(
+      1,
+      8,
+      8000,
+      1,
+      tone(8000, 1, (data, sample, at) => data.writeUInt8((sample >> 8) + 128, at)),
+    ),
+    'l16.wav': wave(
+      1,
+      16,
+      8000,
+      1,
+      tone(8000, 2, (data, sample, at) => data.writeInt16LE(sample, at)),
+    ),
+    'l24.wav': wave(1, 24, 16_000, 1, l24),
+    'extensible.wav': wave(0xfffe, 24, 16_000, 1, l24, guid),
+    'l32.wav': wave(
+      1,
+      32,
+      8000,
+      1,
+      tone(8000, 4, (data, sample, at) => data.writeInt32LE(sample * 65_536, at)),
+    ),
+    'float.wav': wave(
+      3,
+      32,
+      8000,
+      1,
+      tone(8000, 4, (data, sample, at) => data.writeFloatLE(sample / 32_768, at)),
+    ),
+    'mu.wav': wave(7, 8, 8000, 1, law(pcmu)),
+    'a.wav': wave(6, 8, 8000, 1, law(pcma)),
+    'mu.au': sun(1, law(pcmu)),
+    'linear.au': sun(
+      3,
+      tone(8000, 2, (data, sample, at) => data.writeInt16BE(sample, at)),
+    ),
+  };
+  for (const [name, bytes] of Object.entries(files)) {
+    writeFileSync(join(folder, name), bytes);
+    const heard = (await play(name)) ?? new Int16Array(0);
+    const level = toneLevel(heard.subarray(800, 7200), 8000, 700);
+    t.ok(Math.abs(level + 12) < 0.2, `${name}: ${level.toFixed(2)} dBFS`);
+    t.ok(Math.abs(heard.length - 8000) <= 60, `${name}: ${heard.length} samples`);
+  }
+});
+
+t.test('any rate, mono and stereo, at 8 and at 16 kHz: the pitch and the length stay', async (t) => {
+  for (const rate of [6000, 8000, 11_025, 16_000, 22_050, 24_000, 32_000, 37_813, 44_100, 48_000, 96_000]) {
+    for (const channels of [1, 2] as const) {
+      writeFileSync(join(folder, 'any.wav'), wav(rate, 1000, 400, channels));
+      const opened = await openSource('any', { soundsFolder: folder, supervise: (work) => void work }, 16);
+      const heard = new Int16Array(6800);
+      const count = opened?.source.read(heard) ?? 0;
+      t.ok(Math.abs(count - 6400) <= 120, `${rate}, ${channels}: ${count} samples`);
+      const level = toneLevel(heard.subarray(800, 5600), 16_000, 1000) + (channels === 2 ? 6 : 0);
+      t.ok(Math.abs(level + 12) < 0.5, `${rate}, ${channels}: ${level.toFixed(2)} dBFS`);
+    }
+  }
+});
+
+t.test('a file is read once for all who hear it, and again when it has changed', async (t) => {
+  const path = join(folder, 'changing.wav');
+  writeFileSync(path, wav(8000, 500, 200));
+  const first = await readSound(path);
+  t.equal(await readSound(path), first);
+  writeFileSync(path, wav(8000, 900, 300));
+  t.not(await readSound(path), first);
+  t.equal(dominantFrequency((await play('changing.wav')) ?? new Int16Array(0), 8000), 900);
+});
+
+t.test('a text is spoken by whichever way it is written; what it says is in no event', async (t) => {
+  const asked: SpokenText[] = [];
+  const speech = (spoken: SpokenText) => {
+    asked.push(spoken);
+    return Promise.resolve(spoken.engine === 'flite' ? wav(16_000, 1200, 300) : undefined);
+  };
+  const host = { soundsFolder: folder, supervise: (work: Promise<unknown>) => void work, speech };
+  for (const part of [
+    'say:Hello there',
+    'speak:flite|slt|Hello there',
+    'tts://flite|slt|Hello there',
+    'speak:Hello there',
+  ]) {
+    const opened = await openSource(part, host);
+    const heard = new Int16Array(2400);
+    opened?.source.read(heard);
+    t.equal(dominantFrequency(heard.subarray(400), 8000), 1200, part);
+    t.match(opened, { path: 'tts', source: { fileType: 'tts_stream' } });
+    t.same(asked.pop(), { engine: 'flite', voice: 'slt', text: 'Hello there' });
+  }
+  await openSource('say:Good day', { ...host, speaker: { engine: 'flite', voice: 'awb' } });
+  t.same(asked.pop(), { engine: 'flite', voice: 'awb', text: 'Good day' });
+  t.equal(await openSource('speak:other|slt|Hello', host), undefined, 'an engine that is not there');
+  t.equal(await openSource('say:Hello', { ...host, speech: undefined }), undefined);
+  t.equal(await openSource(`say:${'x'.repeat(3000)}`, host), undefined);
 });

@@ -9,6 +9,7 @@ import { systemClock } from '../../kernel/clock.ts';
 import { codeOf, WardlineError } from '../../kernel/errors.ts';
 import { isIP } from '../../kernel/ip.ts';
 import { createLogger } from '../../kernel/logger.ts';
+import { speakFor } from '../../ops/speech.ts';
 import type { AudioCodec } from '../../protocol/sdp/audio.ts';
 import { ALL_CODECS } from '../../protocol/sdp/codecs.ts';
 import { type Place, parsePlace, writtenPlace } from '../place.ts';
@@ -87,6 +88,7 @@ async function run(options: Options): Promise<void> {
     rtpPorts,
     ...(count === 0 ? {} : { legs: await startLegWorkers({ count, rtpHost, rtpPorts, ...parts }) }),
     soundsFolder: resolve(options.sounds),
+    speech: speakFor,
     codecs: options.codecs,
     random: randomBytes,
     ...parts,

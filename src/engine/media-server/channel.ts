@@ -17,6 +17,7 @@ import type { EventHub, Fields } from './event-hub.ts';
 import type { MediaHost } from './host.ts';
 import { newUuid } from './host.ts';
 import { mediaStatistics } from './media-statistics.ts';
+import type { SoundsHost } from './sources/open-source.ts';
 import { Variables } from './variables.ts';
 
 export interface ChannelOptions {
@@ -92,6 +93,18 @@ export class Channel {
   /** What a recording is made at where its format leaves a choice: `record_sample_rate`, else the codec's own. */
   get recordingRate(): number {
     return Number(this.variables.get('record_sample_rate')) || this.leg.rate;
+  }
+
+  /** Where relative names of sounds begin: `sound_prefix`, else the server's folder. */
+  get soundsFolder(): string {
+    return this.variables.get('sound_prefix') ?? this.host.soundsFolder;
+  }
+
+  /** What opening a sound for this party takes. */
+  get sounds(): SoundsHost {
+    const { supervise, speech } = this.host;
+    const speaker = { engine: this.variables.get('tts_engine'), voice: this.variables.get('tts_voice') };
+    return { soundsFolder: this.soundsFolder, supervise, speech, speaker };
   }
 
   get isHungUp(): boolean {

@@ -5,6 +5,7 @@ import type { DtlsIdentity } from '../../protocol/dtls/handshake.ts';
 import type { AudioCodec } from '../../protocol/sdp/audio.ts';
 import type { Quirks } from './quirks.ts';
 import type { Intake } from './recording/sink.ts';
+import type { Speech } from './sources/speech.ts';
 
 export interface MediaHost {
   readonly clock: Clock;
@@ -17,6 +18,8 @@ export interface MediaHost {
   readonly intake: Intake | undefined;
   /** Watches over work that nobody awaits: its failure is logged, and closing the server waits for it. */
   readonly supervise: (work: Promise<unknown>) => void;
+  /** Speaks a text; absent where there is no program for it. */
+  readonly speech?: Speech | undefined;
   /** What is offered, and taken in this order. */
   readonly codecs: readonly AudioCodec[];
   /** Shown to peers whose keys come by DTLS. */

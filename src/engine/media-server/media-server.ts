@@ -20,6 +20,7 @@ import type { Quirks } from './quirks.ts';
 import type { Intake } from './recording/sink.ts';
 import { DEFAULT_MAX_CHANNELS, Registry } from './registry.ts';
 import { SipServer } from './sip-server.ts';
+import type { Speech } from './sources/speech.ts';
 import { WorkInHand } from './work-in-hand.ts';
 
 const HEARTBEAT_MS = 20_000;
@@ -40,6 +41,8 @@ export interface MediaServerOptions {
   readonly legs?: Legs;
   /** Offered, and taken in this order; PCMU and PCMA when absent. */
   readonly codecs?: readonly AudioCodec[];
+  /** Speaks texts; `speak` says that there is no engine when absent. */
+  readonly speech?: Speech;
   /** For tests. */
   readonly quirks?: Quirks;
   readonly clock: Clock;
@@ -115,6 +118,7 @@ function hostOf(options: MediaServerOptions, { supervise }: WorkInHand): MediaHo
     spoolFolder,
     intake,
     codecs,
+    speech: options.speech,
     dtlsIdentity,
     quirks,
     supervise,

@@ -12,6 +12,8 @@ export interface PlayStyle {
   readonly isEndless?: boolean;
   /** Between parts; the channel's `playback_sleep_val` when absent. */
   readonly pauseMs?: number;
+  /** The argument is one part, whatever is in it, and no event tells of it. */
+  readonly isSpeech?: boolean;
 }
 
 /** FreeSWITCH reads a source in blocks of so many samples and counts what it read. */
@@ -24,6 +26,7 @@ export class Player {
   readonly #parts: readonly string[];
   readonly #onDone: (result: PlayResult) => void;
   readonly #isEndless: boolean;
+  readonly #isTold: boolean;
   readonly #fixedPauseMs: number | undefined;
   readonly #limitMs: number;
   readonly #rates = new RateMatch();
@@ -40,7 +43,8 @@ export class Player {
 
   constructor(channel: Channel, argument: string, onDone: (result: PlayResult) => void, style: PlayStyle = {}) {
     this.#channel = channel;
-    this.#parts = splitParts(argument, channel.variables.get('playback_delimiter'));
+    this.#isTold = style.isSpeech !== true;
+    this.#parts = this.#isTold ? splitParts(argument, channel.variables.get('playback_delimiter')) : [argument];
     this.#onDone = onDone;
     this.#isEndless = style.isEndless ?? false;
     this.#fixedPauseMs = style.pauseMs;
@@ -113,7 +117,7 @@ export class Player {
       this.#finish();
       return;
     }
-    const opened = openSource(part, this.#channel.host, this.#channel.leg.rate / 1000);
+    const opened = openSource(part, this.#channel.sounds, this.#channel.leg.rate / 1000);
     if (!(opened instanceof Promise)) {
       this.#begin(opened);
       return;
@@ -137,6 +141,7 @@ export class Player {
     }
     this.#current = opened;
     this.#played = 0;
+    if (!this.#isTold) return;
     this.#channel.variables.setAll({ current_loop: 1, total_loops: 1 });
     this.#channel.publish('PLAYBACK_START', fileFields(opened));
   }
@@ -145,6 +150,7 @@ export class Player {
     const current = this.#current;
     if (current === undefined) return;
     this.#current = undefined;
+    if (!this.#isTold) return;
     const read = Math.min(current.source.totalSamples, Math.ceil(this.#played / READ_BLOCK) * READ_BLOCK);
     this.#channel.variables.setAll({
       playback_last_offset_pos: this.#played,

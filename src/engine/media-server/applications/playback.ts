@@ -1,7 +1,9 @@
 // `playback`, `endless_playback`, `speak`: sound to the party.
 import type { Execution, RunningApplication } from '../application.ts';
 import type { Channel } from '../channel.ts';
+import type { PlayResult } from '../player.ts';
 import { Player } from '../player.ts';
+import { speakerOf } from '../sources/speech.ts';
 
 export function playback({ channel, argument, complete }: Execution): RunningApplication {
   return playing(channel, new Player(channel, argument, complete));
@@ -11,9 +13,16 @@ export function endlessPlayback({ channel, argument, complete }: Execution): Run
   return playing(channel, new Player(channel, argument, () => complete(), { isEndless: true }));
 }
 
-/** There is no speech synthesis in here: prompts are files. */
-export function speak({ complete }: Execution): undefined {
-  complete('-ERR no speech engine');
+/** `[engine|[voice|]]text`; what is not told is what `tts_engine` and `tts_voice` say. */
+export function speak({ channel, argument, complete }: Execution): RunningApplication | undefined {
+  if (channel.host.speech === undefined) {
+    complete('-ERR no speech engine');
+    return undefined;
+  }
+  const { speaker = {} } = channel.sounds;
+  const { engine, voice, text } = speakerOf(argument, speaker);
+  const done = (result: PlayResult) => complete(result === 'FILE NOT FOUND' ? '-ERR speech failed' : undefined);
+  return playing(channel, new Player(channel, `tts://${engine}|${voice}|${text}`, done, { isSpeech: true }));
 }
 
 function playing(channel: Channel, player: Player): RunningApplication {

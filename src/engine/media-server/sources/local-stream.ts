@@ -2,10 +2,10 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileSource } from './file.ts';
+import { PLAYABLE } from './layout.ts';
 import type { AudioSource } from './source.ts';
 
 const MAX_FILES = 256;
-const PLAYABLE = /\.(?:wav|raw|r8|r16|ul|ulaw|pcmu|al|alaw|pcma)$/i;
 
 /** The folder of a stream: `<sounds>/music/<name>`. Undefined when the name is none. */
 export function streamFolder(name: string, soundsFolder: string): string | undefined {

@@ -1,17 +1,23 @@
-// From a playback argument to audio: schemes, `{…}` and `@@offset`, files by absolute path or under the sounds folder.
+// From a playback argument to audio: schemes, texts to speak, `{…}` and `@@offset`, files by absolute path or under the sounds folder.
 import { statSync } from 'node:fs';
-import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
-import type { MediaHost } from '../host.ts';
+import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 'node:path';
 import { fileSource } from './file.ts';
 import { localStream, streamFolder } from './local-stream.ts';
 import type { AudioSource } from './source.ts';
+import type { SpeakerDefaults, Speech } from './speech.ts';
+import { speechSource, spokenText } from './speech.ts';
 import { silenceSource, toneSource } from './tone-stream.ts';
 
 /** Files that one playback may join. */
 const MAX_PARTS = 64;
 
 /** What opening needs of the server. */
-export type SoundsHost = Pick<MediaHost, 'soundsFolder' | 'supervise'>;
+export interface SoundsHost {
+  readonly soundsFolder: string;
+  readonly supervise: (work: Promise<unknown>) => void;
+  readonly speech?: Speech | undefined;
+  readonly speaker?: SpeakerDefaults;
+}
 
 export interface Opened {
   /** As events name it. */
@@ -30,22 +36,25 @@ export function splitParts(argument: string, delimiter: string | undefined): str
 /** One part's audio; undefined when there is none. Streams answer at once, files when they are read. */
 export function openSource(
   part: string,
-  { soundsFolder, supervise }: SoundsHost,
+  { soundsFolder, supervise, speech, speaker = {} }: SoundsHost,
   rateKhz = 8,
 ): Opened | undefined | Promise<Opened | undefined> {
+  const spoken = spokenText(part, speaker);
+  // A text may be anything: events name its kind alone.
+  if (spoken !== undefined) return openLater('tts', speechSource(spoken, speech, rateKhz));
   const [, name = '', offset] = /^(?:\{[^}]*\})?(.*?)(?:@@(\d+))?$/s.exec(part) ?? [];
   const samples = Number(offset ?? 0);
   const scheme = /^([a-z_]+):\/\//.exec(name)?.[1];
   if (scheme === undefined) return openFile(name, soundsFolder, samples, rateKhz);
   const text = name.slice(scheme.length + 3);
-  if (scheme === 'local_stream') return openLocal(name, localStream(text, soundsFolder, rateKhz, supervise));
+  if (scheme === 'local_stream') return openLater(name, localStream(text, soundsFolder, rateKhz, supervise));
   const source = STREAMS[scheme]?.(text, rateKhz);
   if (source === undefined) return undefined;
   source.skip(samples);
   return { path: name, source };
 }
 
-async function openLocal(path: string, opening: Promise<AudioSource | undefined>): Promise<Opened | undefined> {
+async function openLater(path: string, opening: Promise<AudioSource | undefined>): Promise<Opened | undefined> {
   const source = await opening;
   return source === undefined ? undefined : { path, source };
 }
@@ -72,6 +81,7 @@ async function openFile(
 
 /** Whether there is something by that name; what is in it is not looked at. */
 export function isPlayable(part: string, soundsFolder: string): boolean {
+  if (spokenText(part, {}) !== undefined) return true;
   const name = part.replace(/^\{[^}]*\}/, '').replace(/@@\d+$/, '');
   const scheme = /^([a-z_]+):\/\//.exec(name)?.[1];
   if (scheme === 'local_stream') {
@@ -82,10 +92,10 @@ export function isPlayable(part: string, soundsFolder: string): boolean {
   return candidates(name, soundsFolder, 8).some((path) => statSync(path, { throwIfNoEntry: false })?.isFile() === true);
 }
 
-/** mod_sndfile looks into the rate's folder first; a relative name never leaves the sounds folder. */
+/** mod_sndfile looks into the rate's folder first; a name without ending is a WAV; a relative one never leaves the sounds folder. */
 function candidates(name: string, soundsFolder: string, rateKhz: number): string[] {
-  if (isAbsolute(name)) return [name];
-  const path = resolve(soundsFolder, name);
+  if (isAbsolute(name)) return extname(name) === '' ? [name, `${name}.wav`] : [name];
+  const path = resolve(soundsFolder, extname(name) !== '' ? name : `${name}.wav`);
   if (relative(soundsFolder, path).startsWith('..')) return [];
   const inRate = (rate: string) => join(dirname(path), rate, basename(path));
   return rateKhz === 16 ? [inRate('16000'), path, inRate('8000')] : [inRate('8000'), path, inRate('16000')];
