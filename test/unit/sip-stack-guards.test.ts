@@ -140,6 +140,23 @@ t.test(
 );
 
 t.test(
+  'who proves something is not held to the rate of strangers: phones behind one address come as fast as they sign in',
+  async (t) => {
+    const flood = { ...FLOOD, connectionsPerSecond: 0.001, connectionBurst: 2 };
+    await using server = recordingStack({ clock: new ManualClock() }, (transaction) =>
+      transaction.respond(answer(transaction, 200)),
+    );
+    const { port } = await server.stack.listen({ name: 'phones', transport: 'tcp', ...PLACE, flood });
+    for (let phone = 0; phone < 5; phone++) {
+      const peer = await streamPeer(port);
+      t.teardown(() => peer[Symbol.asyncDispose]());
+      peer.write(requestText({ method: 'REGISTER', via: `SIP/2.0/TCP 127.0.0.1;branch=z9hG4bK${phone}` }));
+      t.match(await peer.nth(1), { message: { status: 200 } });
+    }
+  },
+);
+
+t.test(
   'a banned source: its datagrams and connections are dropped before anything is parsed, those that stand too',
   async (t) => {
     let standing: 'banned' | 'unknown' = 'unknown';

@@ -6,7 +6,7 @@ export interface FloodLimits {
   /** UDP datagrams, before they are parsed. */
   readonly datagramsPerSecond: number;
   readonly datagramBurst: number;
-  /** Connections that begin, before the handshake; more wait their turn. */
+  /** Connections that begin, before the handshake, those not counted that proved something; more wait their turn. */
   readonly connectionsPerSecond: number;
   readonly connectionBurst: number;
   /** Connections at once that have proven nothing: none of their requests was granted yet. More wait their turn. */
@@ -50,6 +50,12 @@ export class SourceBuckets {
     if (bucket.tokens < 1) return false;
     bucket.tokens -= 1;
     return true;
+  }
+
+  /** Returns a token that was taken. */
+  giveBack(address: string): void {
+    const bucket = this.#buckets.get(sourceOf(address));
+    if (bucket !== undefined) bucket.tokens = Math.min(this.#burst, bucket.tokens + 1);
   }
 
   #remember(source: string, nowMs: number): Bucket {

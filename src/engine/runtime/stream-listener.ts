@@ -11,7 +11,7 @@ import type { TransportEvents } from './flow.ts';
 import type { StackLimits } from './limits.ts';
 import type { HostPort, ListenerSpec, ListenerTls } from './sip-stack.ts';
 import { tlsServerOptions, withReadablePem } from './tls-server.ts';
-import { Turnstile } from './turnstile.ts';
+import { type Turn, Turnstile } from './turnstile.ts';
 import { createWebSocketServer, WebSocketWire } from './web-socket.ts';
 import { StreamWire, type Wire } from './wire.ts';
 
@@ -28,7 +28,7 @@ export interface ListenerParts {
 interface Visit {
   readonly socket: Socket;
   readonly remote: HostPort;
-  turn?: Disposable | undefined;
+  turn?: Turn | undefined;
   connection?: Connection;
   deadline?: Disposable;
 }
@@ -206,7 +206,7 @@ export class StreamListener {
     visit.connection = this.#parts.connections.adopt(socket, wire, {
       listener: this.#spec,
       transport: this.#spec.transport,
-      onProven: () => visit.turn?.[Symbol.dispose](),
+      onProven: () => visit.turn?.prove(),
     });
   }
 

@@ -14,6 +14,12 @@ export interface Entrant {
   cut(reason: 'flood' | 'proved-nothing'): void;
 }
 
+/** A connection's place; to be disposed of when it ends. */
+export interface Turn extends Disposable {
+  /** One of its requests was granted: it counts no longer, neither against its source's number nor against its rate. */
+  prove(): void;
+}
+
 interface Place {
   readonly source: string;
   readonly entrant: Entrant;
@@ -45,16 +51,13 @@ export class Turnstile {
     return this.#waitingCount;
   }
 
-  /**
-   * A place for a connection from `address`; undefined when there is no room left to wait in. To be disposed of once the
-   * connection has proven something (one of its requests was granted), or when it ends.
-   */
-  enter(address: string, entrant: Entrant): Disposable | undefined {
+  /** A place for a connection from `address`; undefined when there is no room left to wait in. */
+  enter(address: string, entrant: Entrant): Turn | undefined {
     const place: Place = { source: sourceOf(address), entrant, sinceMs: this.#clock.monotonic(), state: 'waiting' };
     if (!this.#waiting.has(place.source) && this.#mayBegin(place.source)) this.#begin(place);
     else if (this.#waitingCount >= this.#limits.waitingConnections) return undefined;
     else this.#queue(place);
-    return { [Symbol.dispose]: () => this.#end(place) };
+    return { prove: () => this.#proved(place), [Symbol.dispose]: () => this.#end(place) };
   }
 
   close(): void {
@@ -87,6 +90,11 @@ export class Turnstile {
     if (places?.delete(place) !== true) return;
     this.#waitingCount -= 1;
     if (places.size === 0) this.#waiting.delete(place.source);
+  }
+
+  #proved(place: Place): void {
+    if (place.state === 'begun') this.#buckets.giveBack(place.source);
+    this.#end(place);
   }
 
   #end(place: Place): void {
