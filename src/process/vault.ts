@@ -32,7 +32,7 @@ async function main(): Promise<void> {
   const mustStayLocked = canResume && existsSync(lockMark);
   if (!canResume) rmSync(lockMark, { force: true });
   const vault = await OpenVault.open({
-    ...{ dataFolder, keyFile, credentialsFolder, headsFile, spoolFolder, names, canResume },
+    ...{ dataFolder, keyFile, credentialsFolder, headsFile, spoolFolder, names, canResume, hasReaders: true },
     startLocked: startLocked || mustStayLocked,
     clock: systemClock,
     log,

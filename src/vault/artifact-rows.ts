@@ -8,6 +8,7 @@ import type { ClearColumns } from './captured-table.ts';
 import type { ArtifactKind, ArtifactState, AudioEncoding } from './contract.ts';
 import type { InnerCore } from './engine.ts';
 import { rowHash } from './format.ts';
+import { disposeNotes } from './note-disposal.ts';
 import type { InnerTransaction } from './transact.ts';
 
 export interface ArtifactRow {
@@ -244,6 +245,7 @@ export class ArtifactRows {
     const { keys, artifacts, marks } = this.#core;
     for (const { segment } of this.segments(artifactId)) keys.drop('segments', segmentKeyRow(artifactId, segment));
     for (const mark of this.#sql.marks.all(artifactId) as string[]) marks.dispose(tx, mark);
+    disposeNotes(this.#core, tx, artifactId);
     artifacts.dispose(tx, artifactId);
     this.#sql.dropChunks.run(artifactId);
     this.#sql.dropSegments.run(artifactId);

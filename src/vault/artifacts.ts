@@ -1,14 +1,12 @@
 // Captured artifacts, write side: opening, marks, closing, recovery at start and disposal. Works with records locked.
 import type { AuditAction, AuditEntry } from '../audit/entry.ts';
-import { WardlineError } from '../kernel/errors.ts';
 import { type ArtifactId, newId } from '../kernel/id.ts';
 import { sampleRate } from '../seal/intake.ts';
-import { type ArtifactRow, ArtifactRows, type AudioSum, type Closing, closingHash } from './artifact-rows.ts';
-import { tampered } from './audio.ts';
+import { ArtifactReader } from './artifact-reader.ts';
+import type { ArtifactRow, AudioSum, Closing } from './artifact-rows.ts';
 import { noteDisposal } from './backup/targets.ts';
 import type { ArtifactHeader, ArtifactState, Caller } from './contract.ts';
 import { type InnerCore, VAULT_ACTOR } from './engine.ts';
-import { isGenuine } from './genuine.ts';
 import { Intake } from './intake.ts';
 import type { Handlers } from './operations.ts';
 import { getClinic } from './settings.ts';
@@ -18,22 +16,16 @@ export type CaptureOperation = 'artifact.open' | 'artifact.mark' | 'artifact.clo
 /** How long a capture that was running when the vault alone went down may be taken up again. */
 const RESUME_MS = 15_000;
 const SWEEP_MS = 60_000;
-const MAX_WHOLE = 10_000;
 
-export class Artifacts implements Disposable {
-  readonly rows: ArtifactRows;
+export class Artifacts extends ArtifactReader implements Disposable {
   readonly intake: Intake;
   readonly #core: InnerCore;
-  /** Audio that the background check found changed. */
-  readonly tampered = new Set<string>();
-  /** Audio that was compared with the trail since the start. */
-  readonly #whole = new Set<string>();
   #recovery: Disposable | undefined;
   #sweeping: Disposable | undefined;
 
   constructor(core: InnerCore) {
+    super(core);
     this.#core = core;
-    this.rows = new ArtifactRows(core);
     this.intake = new Intake(core, this.rows);
   }
 
@@ -59,48 +51,6 @@ export class Artifacts implements Disposable {
       'artifact.close': ({ artifactId, keep, failure }) => this.#close(artifactId, keep, failure),
       'mailbox.counts': ({ mailbox }) => this.rows.counts(this.mailboxDigest(mailbox)),
     };
-  }
-
-  /** @throws WardlineError `artifact-unknown` */
-  get(artifactId: string): ArtifactRow {
-    const row = this.rows.find(artifactId);
-    if (row === undefined) throw artifactUnknown();
-    return row;
-  }
-
-  /** Compares the stored audio, and what the closing says of it, with the trail. @throws WardlineError `artifact-tampered` */
-  mustBeWhole({ row }: ArtifactRow): void {
-    if (this.tampered.has(row)) throw tampered();
-    if (this.#whole.has(row)) return;
-    const closing = this.rows.closing(row);
-    if (closing === undefined && this.rows.isOpen(row)) return; // still being written
-    if (closing === undefined || !this.#isAsClosed(closing)) {
-      this.tampered.add(row);
-      throw tampered();
-    }
-    if (this.#whole.size >= MAX_WHOLE) this.#whole.clear();
-    this.#whole.add(row);
-  }
-
-  #isAsClosed(closing: Closing): boolean {
-    return this.#isWritten(closing) && this.rows.holds(closing);
-  }
-
-  /** Whether the trail says so. */
-  #isWritten(closing: Closing): boolean {
-    return isGenuine(this.#core, 'closings', closing.artifact, closingHash(closing), closing.entry);
-  }
-
-  mailboxDigest(mailbox: string): Uint8Array {
-    return this.#core.blindBytes('artifacts/mailbox', mailbox);
-  }
-
-  stateOf(artifact: ArtifactRow): ArtifactState {
-    const { row } = artifact;
-    if (this.tampered.has(row)) return 'tampered';
-    const closing = this.rows.closing(row);
-    if (closing !== undefined) return this.#isWritten(closing) ? closing.state : 'tampered';
-    return this.rows.isOpen(row) ? 'open' : 'tampered';
   }
 
   /** Tells who shows message-waiting lamps. */
@@ -237,8 +187,4 @@ export class Artifacts implements Disposable {
     const outcome = action === 'recording-failed' ? 'failed' : 'ok';
     return { action, actor: VAULT_ACTOR, address: '', outcome, subject, detail };
   }
-}
-
-export function artifactUnknown(): WardlineError {
-  return new WardlineError('artifact-unknown', 'There is no such message or recording.');
 }

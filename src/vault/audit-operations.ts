@@ -1,43 +1,27 @@
-// The audit trail as people look through it, verify it and carry it away; each look is an entry itself. FORMAT.md §7.
-import type { ChainPosition } from '../audit/chain.ts';
+// The audit trail: written to, verified, and carried away as a signed copy; each is an entry itself. FORMAT.md §7.
 import { genesisLink } from '../audit/chain.ts';
-import type { SealedEntryContent } from '../audit/entry.ts';
 import { entryLine, headerLine } from '../audit/export.ts';
-import { type AuditFilter, filterText, matches } from '../audit/filter.ts';
-import { headText, positionOf } from '../audit/head.ts';
+import { headText } from '../audit/head.ts';
 import { WardlineError } from '../kernel/errors.ts';
 import { newId } from '../kernel/id.ts';
 import { blake2b } from '../seal/sodium.ts';
-import type { Ask } from './contract.ts';
 import type { InnerCore } from './engine.ts';
 import { type Heads, parseOwnHead, readHeads } from './heads.ts';
 import { type Handlers, WithBody } from './operations.ts';
-import { cursorOf } from './paging.ts';
-import { SLICE_ENTRIES } from './verify.ts';
+import type { Readers } from './reading/readers.ts';
 
-export type AuditOperation =
-  | 'audit.put'
-  | 'audit.page'
-  | 'audit.search'
-  | 'audit.verify'
-  | 'audit.export'
-  | 'audit.exportEntries'
-  | 'audit.head';
+export type AuditOperation = 'audit.put' | 'audit.verify' | 'audit.export' | 'audit.exportEntries' | 'audit.head';
 
 export interface AuditParts {
   readonly core: InnerCore;
   readonly heads: Heads;
   readonly headsFile: string;
-  readonly isClosing: () => boolean;
+  readonly readers: Readers;
 }
 
-/** Entries that one search looks through before it answers with what it has. */
-const MAX_SEARCHED = 50_000;
 /** Entries of one piece of an export: signing a hundred takes some milliseconds. */
 const EXPORT_ENTRIES = 100;
 const MAX_EXPORTS = 8;
-/** A multiple of the slice. */
-const PROGRESS_ENTRIES = 10_000;
 
 interface Exporting {
   readonly actor: string;
@@ -51,15 +35,6 @@ export function auditHandlers(parts: AuditParts): Pick<Handlers, AuditOperation>
       core.record(entry);
       return {};
     },
-    'audit.page': ({ caller, page }) => {
-      const { before, limit } = cursorOf(page);
-      const found = core.trail.before(before, limit + 1);
-      const rows = found.slice(0, limit).map(({ state: _state, ...entry }) => entry);
-      core.record({ action: 'audit-searched', ...caller, outcome: 'ok', detail: `${rows.length} entries` });
-      const last = rows.at(-1);
-      return found.length > limit && last !== undefined ? { rows, next: String(last.sequence) } : { rows };
-    },
-    'audit.search': (ask) => search(parts, ask),
     'audit.verify': async ({ caller, head }) => {
       const answer = await verifyChain(parts, head);
       const outcome = answer.ok ? 'ok' : 'failed';
@@ -72,43 +47,6 @@ export function auditHandlers(parts: AuditParts): Pick<Handlers, AuditOperation>
       return { head: headText(heads.sign()) };
     },
   };
-}
-
-async function search({ core, isClosing }: AuditParts, { caller, filter, page }: Ask<'audit.search'>) {
-  const { before, limit } = cursorOf(page);
-  const rows: SealedEntryContent[] = [];
-  let next: number | undefined = before;
-  for (let looked = 0; next !== undefined && rows.length < limit && looked < MAX_SEARCHED && !isClosing(); ) {
-    const slice = core.trail.before(next, SLICE_ENTRIES);
-    looked += slice.length;
-    next = slice.length < SLICE_ENTRIES ? undefined : slice.at(-1)?.sequence;
-    next = take(slice, filter, rows, limit) ?? next;
-    if (isBefore(slice.at(-1), filter)) next = undefined;
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  const detail = `${rows.length} entries, ${filterText(filter)}`;
-  core.record({ action: 'audit-searched', ...caller, outcome: 'ok', detail });
-  return next === undefined ? { rows } : { rows, next: String(next) };
-}
-
-/** Adds what fits to `rows`; answers where the next page begins when this one is full. */
-function take(
-  slice: readonly (SealedEntryContent & { state?: string })[],
-  filter: AuditFilter,
-  rows: SealedEntryContent[],
-  limit: number,
-): number | undefined {
-  for (const { state: _state, ...entry } of slice) {
-    if (!matches(entry, filter)) continue;
-    rows.push(entry);
-    if (rows.length === limit) return entry.sequence;
-  }
-  return undefined;
-}
-
-/** The trail is in order of time: nothing further back can fit. An hour is left for a clock that was set. */
-function isBefore(last: SealedEntryContent | undefined, { since }: AuditFilter): boolean {
-  return since !== undefined && last !== undefined && last.at < since - 3_600_000;
 }
 
 function exportHandlers({ core, heads }: AuditParts): Pick<Handlers, 'audit.export' | 'audit.exportEntries'> {
@@ -157,20 +95,12 @@ function linkAt(core: InnerCore, sequence: number): Uint8Array {
   );
 }
 
-async function verifyChain({ core, headsFile }: AuditParts, head: string | undefined) {
-  const given: ChainPosition[] = head === undefined ? [] : [positionOf(ownHead(head, core))];
-  const kept = readHeads(headsFile, core.keyring).heads.map(positionOf);
-  const verifier = core.trail.verifier([...kept, ...given]);
-  const end = core.trail.sequence;
-  for (;;) {
-    const entries = core.trail.after(verifier.entries, SLICE_ENTRIES);
-    if (entries.length === 0 || !entries.every((entry) => verifier.push(entry)) || verifier.entries >= end) break;
-    if (verifier.entries % PROGRESS_ENTRIES === 0) core.notify('audit.progress', { done: verifier.entries, all: end });
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  verifier.finish();
-  const { entries, firstBad } = verifier;
-  return firstBad === undefined ? { ok: true, entries } : { ok: false, entries, firstBad };
+async function verifyChain({ core, headsFile, readers }: AuditParts, head: string | undefined) {
+  const given = head === undefined ? [] : [ownHead(head, core)];
+  const kept = readHeads(headsFile, core.keyring).heads;
+  const heads = [...kept, ...given].map(({ sequence, link }) => ({ sequence, link }));
+  const progress = (done: number, all: number) => core.notify('audit.progress', { done, all });
+  return (await readers.run('trail.verify', { heads }, progress)).answer;
 }
 
 function ownHead(text: string, core: InnerCore) {

@@ -96,6 +96,30 @@ export interface ArtifactSummary extends ArtifactHeader {
   readonly isRead: boolean;
 }
 
+export type NoteKind = 'note' | 'tag' | 'transcript';
+
+export interface Note {
+  readonly id: string;
+  readonly kind: NoteKind;
+  readonly text: string;
+  /** Who wrote it, as the trail names them. */
+  readonly by: string;
+  readonly at: UtcMs;
+}
+
+export type SearchHit = {
+  readonly score: number;
+  /** Of the record, newest first. */
+  readonly notes: readonly Note[];
+} & ({ readonly call: Cdr } | { readonly artifact: ArtifactSummary });
+
+export interface SearchAnswer {
+  readonly hits: readonly SearchHit[];
+  /** Records and notes that the index holds by now, and whether those are all. */
+  readonly indexed: number;
+  readonly isComplete: boolean;
+}
+
 /** What happened to a recording, and when: milliseconds of its audio from its start. */
 export interface ArtifactMark {
   readonly mark: 'notice-played' | 'masked' | 'unmasked' | 'paused' | 'resumed';
@@ -264,8 +288,28 @@ export interface VaultOperations {
   /** Writes the audio to `<spool>/out/<random>.ul` (mono, for a phone) and answers the path; removed by `playout.done` or after 10 minutes. */
   'playout.open': { ask: { caller: Caller; artifactId: ArtifactId }; answer: { path: string; durationMs: number } };
   'playout.done': { ask: { path: string }; answer: Record<string, never> };
+  /**
+   * Names, notes, tags and transcripts, best first; a query of three digits or more also finds that number's calls. `within`: the
+   * mailboxes whose messages alone are found, no recordings, beside all calls.
+   */
+  search: {
+    ask: { caller: Caller; query: string; limit: number; within?: readonly string[] };
+    answer: SearchAnswer;
+  };
   'artifact.markRead': { ask: { caller: Caller; artifactId: ArtifactId }; answer: Record<string, never> };
   'artifact.dispose': { ask: { caller: Caller; artifactId: ArtifactId }; answer: Record<string, never> };
+
+  // What people add to a call, message or recording. A tag is a word; a transcript is written by the appliance alone.
+  'note.add': {
+    ask: { caller: Caller; subject: string; kind: NoteKind; text: string };
+    answer: { noteId: string };
+  };
+  /** `within`: as `artifact.get`; another's message is refused as if it did not exist. */
+  'note.list': {
+    ask: { caller: Caller; subject: string; within?: readonly string[] };
+    answer: { notes: readonly Note[] };
+  };
+  'note.remove': { ask: { caller: Caller; noteId: string }; answer: Record<string, never> };
 
   // People.
   'users.list': { ask: { caller: Caller }; answer: { users: UserAccount[] } };

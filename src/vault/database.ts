@@ -1,9 +1,9 @@
 // Opens the SQLite file as the vault needs it, and the lock that keeps a second process out.
-import { closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, constants, copyFileSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, rmSync, statfsSync, statSync } from 'node:fs'; // biome-ignore format: one import
+import { dirname, join } from 'node:path';
 import SqliteDatabase, { type Database } from 'better-sqlite3';
 import { codeOf, WardlineError } from '../kernel/errors.ts';
-import { APPLICATION_ID, mendSchema, migrate } from './schema.ts';
+import { APPLICATION_ID, mendSchema, migrate, olderVersion } from './schema.ts';
 
 export const DATABASE_NAME = 'vault.db';
 const LOCK_NAME = 'vault.lock';
@@ -45,6 +45,7 @@ export function openDatabase(path: string, dataFolder: string): Database {
     if (db.pragma('application_id', { simple: true }) !== APPLICATION_ID) throw notOurs(path);
     const isSmall = statSync(path).size <= QUICK_CHECK_BYTES;
     if (isSmall && db.pragma('quick_check(1)', { simple: true }) !== 'ok') throw notOurs(path);
+    keepCopy(db, path);
     migrate(db);
   });
 }
@@ -54,6 +55,46 @@ export function createDatabase(path: string, dataFolder: string): Database {
     db.pragma(`application_id = ${APPLICATION_ID}`);
     migrate(db);
   });
+}
+
+/** A database of an older version is copied first; the copy stays until the new one has opened (`dropCopies`). */
+function keepCopy(db: Database, path: string): void {
+  const version = olderVersion(db);
+  if (version === undefined || version === 0) return;
+  db.pragma('wal_checkpoint(TRUNCATE)');
+  const { bavail, bsize } = statfsSync(dirname(path));
+  const { size } = statSync(path);
+  if (bavail * bsize < size) {
+    const needed = Math.ceil(size / 1_000_000);
+    const sentence = `The vault is of an older version, and a copy is kept while it is brought up to date: free ${needed} MB for ${dirname(path)}.`;
+    throw new WardlineError('folder-unwritable', sentence);
+  }
+  const copy = copyName(path, version);
+  rmSync(copy, { force: true }); // of a start that was cut off
+  copyFileSync(path, copy, constants.COPYFILE_FICLONE);
+  const file = openSync(copy, 'r');
+  fsyncSync(file);
+  closeSync(file);
+}
+
+function copyName(path: string, version: number): string {
+  return `${path}.version-${version}`;
+}
+
+/** After the vault has opened: the copy holds keys, and what is disposed of from now on must be gone. */
+export function dropCopies(dataFolder: string): void {
+  for (const name of readdirSync(dataFolder)) {
+    if (name.startsWith(copyName(DATABASE_NAME, 0).slice(0, -1))) rmSync(join(dataFolder, name));
+  }
+}
+
+/** A second connection for a thread that only reads; the first has brought the schema up to date. */
+export function openReadOnly(path: string): Database {
+  const db = new SqliteDatabase(path, { readonly: true, fileMustExist: true, timeout: 2_000 });
+  db.pragma('query_only = ON');
+  db.pragma('trusted_schema = OFF');
+  db.pragma('temp_store = MEMORY');
+  return db;
 }
 
 /** What was foreign in the schema, after it was mended. */

@@ -1,7 +1,7 @@
 // The deep check: opens every setting, every captured record and every chunk of audio, in slices, and names what does not open.
 
+import type { ArtifactReader } from './artifact-reader.ts';
 import type { ArtifactRow } from './artifact-rows.ts';
-import type { Artifacts } from './artifacts.ts';
 import { AudioReader } from './audio.ts';
 import type { CapturedRow, CapturedTable } from './captured-table.ts';
 import type { InnerCore } from './engine.ts';
@@ -20,7 +20,7 @@ export interface DeepCheckResult {
 /** `pause` lets others have their turn and answers false when the check must end. Records must be unlocked. */
 export async function checkDeeply(
   core: InnerCore,
-  artifacts: Artifacts,
+  artifacts: ArtifactReader,
   pause: () => Promise<boolean>,
 ): Promise<DeepCheckResult> {
   const problems: string[] = [];
@@ -28,6 +28,7 @@ export async function checkDeeply(
   for (const row of core.records.damaged()) name(`The row ${row} does not open.`);
   const calls = await walk(core, core.calls, pause, (row) => tryOpen(core.calls, row, name));
   await walk(core, core.marks, pause, (row) => tryOpen(core.marks, row, name));
+  await walk(core, core.notes, pause, (row) => tryOpen(core.notes, row, name));
   const found = await walk(core, core.artifacts, pause, async (row) => {
     if (!tryOpen(core.artifacts, row, name)) return;
     await listen(core, artifacts, row as ArtifactRow, pause, name);
@@ -64,7 +65,7 @@ function tryOpen(table: CapturedTable, row: CapturedRow, name: (problem: string)
 
 async function listen(
   core: InnerCore,
-  artifacts: Artifacts,
+  artifacts: ArtifactReader,
   artifact: ArtifactRow,
   pause: () => Promise<boolean>,
   name: (problem: string) => unknown,

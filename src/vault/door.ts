@@ -18,7 +18,11 @@ const KINDS: Readonly<Record<string, readonly Actor['kind'][]>> = {
 const SHOWS: Partial<Record<VaultOperation, readonly Role[]>> = {
   'calls.page': ['admin', 'staff'],
   'artifacts.page': ['admin', 'staff'],
+  search: ['admin', 'staff'],
   'artifact.get': ['admin'],
+  'note.add': ['admin'],
+  'note.list': ['admin'],
+  'note.remove': ['admin'],
   'artifact.audio': ['admin'],
   'artifact.markRead': ['admin'],
   'artifact.dispose': ['admin'],
@@ -87,7 +91,12 @@ function remember(persons: Map<string, string>, id: string, sessionToken: string
 
 /** Staff see the voicemail of their own mailboxes, one at a time. */
 function maySee(operation: VaultOperation, ask: object, { roles, mailboxes }: UserAccount): boolean {
-  if (roles.includes('admin') || operation !== 'artifacts.page') return true;
+  if (roles.includes('admin')) return true;
+  if (operation === 'search') {
+    const { within } = ask as Ask<'search'>;
+    return within?.every((mailbox) => mailboxes.includes(mailbox)) === true;
+  }
+  if (operation !== 'artifacts.page') return true;
   const { kind, mailbox = '' } = ask as Ask<'artifacts.page'>;
   return kind === 'voicemail' && mailboxes.includes(mailbox);
 }

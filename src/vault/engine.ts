@@ -31,6 +31,7 @@ export interface InnerCore extends VaultCore {
   readonly calls: CapturedTable;
   readonly artifacts: CapturedTable;
   readonly marks: CapturedTable;
+  readonly notes: CapturedTable;
   blindBytes(kind: string, value: string): Uint8Array;
   /** Sentences on rows that were found damaged while they were read; part of the vault's status. */
   readonly fenced: Set<string>;
@@ -42,16 +43,18 @@ export interface EngineOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly notify: (type: string, payload: object) => void;
+  /** On a connection that only reads. */
+  readonly isReader?: boolean;
 }
 
-export function buildEngine({ db, keyring, clock, log, notify }: EngineOptions): InnerCore {
+export function buildEngine({ db, keyring, clock, log, notify, isReader = false }: EngineOptions): InnerCore {
   const trail = new Trail(db, keyring);
   const records = new ServiceRecordStore(db, keyring);
   const transactor = new Transactor(db, keyring, trail, records, clock);
   const epochs = new Epochs(db, keyring, transactor, clock);
   const keys = new RecordKeys(db, keyring.vaultId, epochs);
   const onError = (thrown: unknown) => log.error({ err: thrown }, 'refreshed rows could not be written');
-  const volatile = new VolatileStore(db, keyring, clock, onError);
+  const volatile = new VolatileStore(db, keyring, clock, { onError, isReader });
   const captured = (table: string, kind: string, columns: readonly string[]) =>
     new CapturedTable({ db, vaultId: keyring.vaultId, keys, table, kind, columns });
   const transact: InnerTransact = (entry, change) => transactor.transact(entry, change);
@@ -59,7 +62,7 @@ export function buildEngine({ db, keyring, clock, log, notify }: EngineOptions):
   const blind = (kind: string, value: string) => Buffer.from(blindBytes(kind, value)).toString('hex');
   const core: InnerCore = {
     db,
-    journal: new Journal(db),
+    journal: new Journal(db, clock),
     keyring,
     clock,
     log,
@@ -77,6 +80,7 @@ export function buildEngine({ db, keyring, clock, log, notify }: EngineOptions):
     calls: captured('calls', 'cdr', []),
     artifacts: captured('artifacts', 'artifact', ['kind', 'mailbox', 'encoding', 'channels']),
     marks: captured('artifact_marks', 'mark', ['artifact']),
+    notes: captured('notes', 'note', ['subject', 'kind']),
     record: (entry: AuditEntry) => transact(entry, () => undefined),
     blindRow: (space, value) => blind(`row/${space}`, value).slice(0, 32),
     random: (bytes) => sodium.randombytes_buf(bytes),

@@ -44,6 +44,8 @@ export class Keyring {
   readonly missingRoots: readonly number[];
   #records: RecordsKeyPair | undefined;
   #isDisposed = false;
+  /** Called after keys came, went or changed. */
+  onChange: (() => void) | undefined;
 
   private constructor(
     db: Database,
@@ -83,6 +85,17 @@ export class Keyring {
     if (!isEqual(mac, identityMac(identity, service))) throw notAVault();
     const records = halves.records === undefined || serviceOnly ? undefined : deriveRecordsKeyPair(halves.records);
     wipe(halves.service, halves.records);
+    return new Keyring(db, identity, service, records);
+  }
+
+  /** For a thread that reads with keys which another opened. @throws WardlineError `vault-damaged` */
+  static forReader(db: Database, service: ServiceKeys, records: RecordsKeyPair | undefined): Keyring {
+    const found = db.prepare("SELECT value, mac FROM meta WHERE name = 'vault'").get() as {
+      value: string;
+      mac: Uint8Array;
+    };
+    const identity = JSON.parse(found.value) as VaultIdentity;
+    if (!isEqual(found.mac, identityMac(identity, service))) throw notAVault();
     return new Keyring(db, identity, service, records);
   }
 
@@ -191,11 +204,13 @@ export class Keyring {
     wipe(this.#records?.privateKey);
     this.#records = deriveRecordsKeyPair(halves.records);
     wipe(halves.service, halves.records);
+    this.onChange?.();
   }
 
   lock(): void {
     wipe(this.#records?.privateKey);
     this.#records = undefined;
+    this.onChange?.();
   }
 
   slots(): Slot[] {

@@ -11,6 +11,7 @@ import type { Hold, RetentionRules } from './contract.ts';
 import { fence, type InnerCore, VAULT_ACTOR } from './engine.ts';
 import type { RetentionClass } from './epochs.ts';
 import { isGenuine } from './genuine.ts';
+import { disposeNotes } from './note-disposal.ts';
 import type { Handlers } from './operations.ts';
 import { SETTINGS } from './settings.ts';
 
@@ -174,6 +175,7 @@ export class Retention implements Disposable {
     this.#core.transact(this.#entry('call-disposed', `retention: ${rows.length} calls`), (tx) => {
       for (const { seq, row, entry } of rows) {
         dropNumbers.run(seq);
+        disposeNotes(this.#core, tx, row);
         calls.dispose(tx, row);
         noteDisposal(this.#core, tx, row, entry);
       }
@@ -246,6 +248,7 @@ export class Retention implements Disposable {
         noteDisposal(this.#core, tx, id, 0);
       });
       this.#core.epochs.forget(id);
+      this.#core.keyring.onChange?.(); // readers may know its secret
       this.#core.journal.scrub();
     }
   }

@@ -99,6 +99,7 @@ function rotate(core: InnerCore, { ask, heads, keyFile, old, halves, made }: Rot
   heads.rekey(signing.privateKey);
   core.journal.scrub(); // the old wraps must not stay readable in the journal
   core.epochs.renew();
+  core.keyring.onChange?.();
   const count = (kind: SlotKind) => before.filter((slot) => slot.kind === kind).length;
   return { recoveryCode, passphrasesRemoved: count('passphrase'), credentialsRemoved: count('systemd-credential') };
 }

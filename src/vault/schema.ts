@@ -77,7 +77,13 @@ CREATE TRIGGER trail_refuses_update BEFORE UPDATE ON trail BEGIN SELECT RAISE(AB
 CREATE TRIGGER trail_refuses_delete BEFORE DELETE ON trail BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
 `;
 
-const MIGRATIONS: readonly string[] = [FIRST];
+/** Notes, tags and transcripts of calls, messages and recordings. */
+const NOTES = `
+CREATE TABLE notes (${CAPTURED_COLUMNS}, subject TEXT NOT NULL, kind TEXT NOT NULL) STRICT;
+CREATE INDEX notes_by_subject ON notes (subject, seq);
+`;
+
+const MIGRATIONS: readonly string[] = [FIRST, NOTES];
 /** 'WARD', so that `file` and a careful opener can tell what this is. */
 export const APPLICATION_ID = 0x57415244;
 
@@ -112,6 +118,12 @@ export function mendSchema(db: Database, expected: Database): string[] {
     problems.push(`The ${item.type} ${item.name} of the database was missing or changed.`);
   }
   return problems;
+}
+
+/** Whether the schema is of an older version, and which: 0 for a database that is being made. */
+export function olderVersion(db: Database): number | undefined {
+  const version = Number(db.pragma('user_version', { simple: true }));
+  return version < MIGRATIONS.length ? version : undefined;
 }
 
 /** Brings the schema up to date. @throws WardlineError `vault-newer` */

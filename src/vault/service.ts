@@ -13,16 +13,18 @@ import { bindingHandlers } from './bindings.ts';
 import { callHandlers } from './calls.ts';
 import type { LeafNames } from './certificates.ts';
 import type { AnswerTo, Ask, VaultOperation } from './contract.ts';
-import { DATABASE_NAME, lockFolder, mend, openDatabase } from './database.ts';
+import { DATABASE_NAME, dropCopies, lockFolder, mend, openDatabase } from './database.ts';
 import { checkDeeply } from './deep-check.ts';
 import { Door } from './door.ts';
 import { buildEngine, type InnerCore, VAULT_ACTOR } from './engine.ts';
 import { compareHeads, Heads, readHeads } from './heads.ts';
 import type { Intake } from './intake.ts';
+import { noteHandlers } from './notes.ts';
 import { type AskContext, type Handlers, WithBody } from './operations.ts';
 import { people } from './people/people.ts';
 import { PlayoutFolder } from './playout.ts';
-import { readingHandlers } from './reading.ts';
+import { readOperations } from './reading/read-operations.ts';
+import { InlineReaders, type Readers, WorkerReaders } from './reading/readers.ts';
 import { Retention } from './retention.ts';
 import { rotationHandlers } from './rotation.ts';
 import { getClinic, settingsHandlers } from './settings.ts';
@@ -39,6 +41,8 @@ export interface VaultOptions extends UnattendedSecrets {
   readonly log: Logger;
   /** Opens the service half only, whatever the slot gives. */
   readonly startLocked: boolean;
+  /** Reads on threads of their own. */
+  readonly hasReaders?: boolean;
   /** The vault alone was restarted: captures that ran may be taken up again. */
   readonly canResume: boolean;
   /** What certificates are to name; what they named before when absent. */
@@ -66,6 +70,7 @@ export class OpenVault implements AsyncDisposable {
   readonly #backups: Backups;
   readonly #retention: Retention;
   readonly #playout: PlayoutFolder;
+  readonly #readers: Readers;
   readonly #leafRenewal: LeafRenewal;
   readonly #lock: Disposable;
   readonly #listeners: Set<NoticeListener>;
@@ -82,12 +87,14 @@ export class OpenVault implements AsyncDisposable {
     this.#artifacts = new Artifacts(core);
     this.#adoption = new Adoption(core);
     this.#retention = new Retention(core, this.#artifacts);
+    this.#readers = new (options.hasReaders ? WorkerReaders : InlineReaders)(core, this.#artifacts);
+    keyring.onChange = () => this.#readers.reset();
     this.#leafRenewal = new LeafRenewal(core);
     this.#playout = new PlayoutFolder(options.spoolFolder, clock);
     const privateKey = signingKey(core);
     const onError = (thrown: unknown) => log.error({ err: thrown }, 'the audit head could not be written');
     this.#heads = new Heads({ path: options.headsFile, keyring, trail, clock, privateKey, onError });
-    this.#backups = new Backups(core, this.#heads, () => this.#isClosing);
+    this.#backups = new Backups(core, this.#heads, this.#readers, () => this.#isClosing);
     const { headsFile, keyFile } = options;
     this.#handlers = {
       ...settingsHandlers(core),
@@ -96,8 +103,15 @@ export class OpenVault implements AsyncDisposable {
       ...tlsHandlers(core),
       ...bindingHandlers(core),
       ...callHandlers(core),
+      ...noteHandlers(core, (subject) => this.#retention.mustBeFree(subject)),
       ...this.#artifacts.handlers(),
-      ...readingHandlers(core, this.#artifacts, this.#playout, this.#retention),
+      ...readOperations({
+        core,
+        readers: this.#readers,
+        artifacts: this.#artifacts,
+        playout: this.#playout,
+        retention: this.#retention,
+      }),
       ...this.#retention.handlers(),
       ...administrationHandlers({
         core,
@@ -106,7 +120,7 @@ export class OpenVault implements AsyncDisposable {
         backups: this.#backups,
         problems: this.#problems,
       }),
-      ...auditHandlers({ core, heads: this.#heads, headsFile, isClosing: () => this.#isClosing }),
+      ...auditHandlers({ core, heads: this.#heads, headsFile, readers: this.#readers }),
       ...this.#backups.handlers(() => this.#flush()),
       ...people(core, () => getClinic(core).clinic.name),
     };
@@ -130,6 +144,7 @@ export class OpenVault implements AsyncDisposable {
         await vault.#start(options, foreign).catch((thrown: unknown) => {
           vault.#isClosing = true;
           vault.#stopTimers();
+          vault.#readers[Symbol.dispose]();
           throw thrown;
         });
         return vault;
@@ -193,6 +208,7 @@ export class OpenVault implements AsyncDisposable {
     if (this.#isClosing) return;
     this.#isClosing = true;
     this.#stopTimers();
+    this.#readers[Symbol.dispose]();
     await this.#backups.idle();
     await this.#checking;
     await this.#leafRenewal[Symbol.asyncDispose]();
@@ -214,7 +230,10 @@ export class OpenVault implements AsyncDisposable {
     this.#deepTimer?.[Symbol.dispose]();
   }
 
-  async #start({ headsFile, canResume, clock, names }: VaultOptions, foreign: readonly string[]): Promise<void> {
+  async #start(
+    { dataFolder, headsFile, canResume, clock, names }: VaultOptions,
+    foreign: readonly string[],
+  ): Promise<void> {
     const core = this.#core;
     const { heads, isMissing } = readHeads(headsFile, core.keyring);
     if (isMissing)
@@ -237,12 +256,14 @@ export class OpenVault implements AsyncDisposable {
     this.#artifacts.sweep();
     await renewLeaves(core, names);
     this.#leafRenewal.schedule();
+    dropCopies(dataFolder);
     this.#heads.write();
     this.#heads.start();
     this.#retention.schedule();
     this.#backups.schedule(() => this.#flush());
     core.transactor.onCommit = (sequence) => this.#heads.committed(sequence);
     if (core.keyring.isUnlocked) this.#adoption.start();
+    this.#readers.warm();
     this.#checkDaily(clock, DEEP_FIRST_MS);
     core.log.info(
       { entries: core.trail.sequence, problems: this.#problems.length, at: clock.now() },

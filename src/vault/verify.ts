@@ -96,7 +96,7 @@ function nameMutableFaults(core: InnerCore): MutableFaults {
   return { problems: problems.slice(0, MAX_PROBLEMS), rows: faults };
 }
 
-const IMMUTABLE = new Set(['calls', 'artifacts', 'artifact_marks', 'closings', 'read_marks']);
+const IMMUTABLE = new Set(['calls', 'artifacts', 'artifact_marks', 'notes', 'closings', 'read_marks']);
 
 function forEachEntry(core: InnerCore, look: (rows: readonly RowChange[]) => void): void {
   for (let from = 0; ; ) {
@@ -235,6 +235,7 @@ function lookups(core: InnerCore, artifacts: Artifacts) {
     calls: captured(core.calls, (seq) => numbers.all(seq) as Uint8Array[]),
     artifacts: captured(core.artifacts),
     artifact_marks: captured(core.marks),
+    notes: captured(core.notes),
     closings: (row) => {
       const closing: Closing | undefined = artifacts.rows.closing(row);
       return closing && closingHash(closing);

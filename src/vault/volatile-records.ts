@@ -29,14 +29,19 @@ export class VolatileStore implements VolatileRecords, Disposable {
   #rows = 0;
   #timer: Disposable | undefined;
 
-  constructor(db: Database, keyring: Keyring, clock: Clock, onError: (thrown: unknown) => void) {
+  constructor(
+    db: Database,
+    keyring: Keyring,
+    clock: Clock,
+    { onError, isReader }: { readonly onError: (thrown: unknown) => void; readonly isReader: boolean },
+  ) {
     this.#db = db;
     this.#onError = onError;
     this.#keyring = keyring;
     this.#clock = clock;
     this.#put = db.prepare('INSERT OR REPLACE INTO volatile_records (space, row, schema, body) VALUES (?, ?, ?, ?)');
     this.#drop = db.prepare('DELETE FROM volatile_records WHERE space = ? AND row = ?');
-    this.#load();
+    if (!isReader) this.#load();
   }
 
   put(space: string, row: string, value: object): void {

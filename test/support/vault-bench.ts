@@ -86,10 +86,10 @@ export interface BenchVault extends Vault, AsyncDisposable {
 
 export async function openVault(
   folders: Folders,
-  options: { clock?: Clock; startLocked?: boolean; canResume?: boolean } = {},
+  options: { clock?: Clock; startLocked?: boolean; canResume?: boolean; hasReaders?: boolean } = {},
 ): Promise<BenchVault> {
   const { dataFolder, keyFile, headsFile, spoolFolder } = folders;
-  const { clock = systemClock, startLocked = false, canResume = false } = options;
+  const { clock = systemClock, startLocked = false, canResume = false, hasReaders = false } = options;
   const log = createLogger({ role: 'vault', level: 'silent' });
   const inner = await OpenVault.open({
     dataFolder,
@@ -100,6 +100,7 @@ export async function openVault(
     log,
     startLocked,
     canResume,
+    hasReaders,
   });
   const nothing = new Uint8Array(0);
   const links = { local: { role: 'local', persons: new Map<string, string>() }, controller: { role: 'controller' } };

@@ -14,6 +14,7 @@ import {
   CALLER,
   captureAll,
   type Folders,
+  LOCAL,
   makeVault,
   newFolders,
   openVault,
@@ -136,8 +137,8 @@ t.test('the key file is read for who holds the machine alone', async (t) => {
   using folders = newFolders();
   await makeVault(folders);
   await using vault = await openVault(folders, { startLocked: true });
-  const ask = { caller: CALLER, slot: 'key-file', secret: '' } as const;
-  await t.rejects(vault.inner.answer('unlock', ask, new Uint8Array(0), { role: 'controller' }));
+  const ask = { caller: LOCAL, slot: 'key-file', secret: '' } as const;
+  await t.rejects(vault.inner.answer('unlock', { ...ask, caller: CALLER }, new Uint8Array(0), { role: 'controller' }));
   t.equal((await vault.ask('status', {})).records, 'locked');
   await vault.inner.answer('unlock', ask, new Uint8Array(0), { role: 'cli' });
   t.equal((await vault.ask('status', {})).records, 'unlocked');

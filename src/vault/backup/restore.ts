@@ -12,9 +12,10 @@ import { Keyring } from '../keyring.ts';
 import { deriveServiceKeys } from '../purpose-keys.ts';
 import { openSlot, type RootHalves, type SlotKind } from '../slots.ts';
 import { checkMutableRows } from '../verify.ts';
+import { checkFiles } from './check-files.ts';
 import { damagedBackup, MANIFEST_NAME, type Manifest, manifestSignature, readManifest, readSlotsText, SLOTS_NAME } from './manifest.ts'; // biome-ignore format: one import
 import { readRows } from './row-file.ts';
-import { checkFiles, syncFolder } from './run.ts';
+import { syncFolder } from './run.ts';
 import { IMMUTABLE_COLUMNS, REPLACED_COLUMNS } from './tables.ts';
 
 export interface RestoreOptions {
@@ -51,7 +52,8 @@ export async function restoreVault(options: RestoreOptions): Promise<Restored> {
   }
   const { halves, manifest, slotId } = await openBackup(options);
   const progress = progressOf(options, manifest);
-  const problems = await checkFiles(from, manifest, progress('checking'));
+  const files = [...manifest.files, manifest.bundle];
+  const problems = await checkFiles({ target: from, files }, progress('checking'));
   if (problems[0] !== undefined) {
     throw new WardlineError('backup-damaged', `${problems[0]} Nothing was restored; use another backup.`);
   }
@@ -154,7 +156,7 @@ const WITHOUT_KEY = (table: string) =>
   `DELETE FROM ${table} WHERE NOT EXISTS (SELECT 1 FROM record_keys k WHERE k.owner = '${table}' AND k.row = ${table}.row)`;
 const DISPOSED = [
   "DELETE FROM call_numbers WHERE NOT EXISTS (SELECT 1 FROM calls c JOIN record_keys k ON k.owner = 'calls' AND k.row = c.row WHERE c.seq = call_numbers.seq)",
-  ...['calls', 'artifacts', 'artifact_marks'].map(WITHOUT_KEY),
+  ...['calls', 'artifacts', 'artifact_marks', 'notes'].map(WITHOUT_KEY),
   ...['closings', 'read_marks', 'segments', 'chunks'].map(
     (table) => `DELETE FROM ${table} WHERE artifact NOT IN (SELECT row FROM artifacts)`,
   ),

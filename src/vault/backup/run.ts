@@ -8,7 +8,7 @@ import { blake2b } from '../../seal/sodium.ts';
 import type { InnerCore } from '../engine.ts';
 import { readSlots } from '../keyring.ts';
 import { type BackupFile, MANIFEST_NAME, type Manifest, manifestText, readManifest, type Sign, SLOTS_NAME, slotsText } from './manifest.ts'; // biome-ignore format: one import
-import { type Cell, hashFile, RowWriter } from './row-file.ts';
+import { type Cell, RowWriter } from './row-file.ts';
 import { IMMUTABLE_COLUMNS, immutableRows, REPLACED_COLUMNS, replacedRows } from './tables.ts';
 
 /** A file of immutable rows is ended when it is this long. */
@@ -57,24 +57,6 @@ export function readTarget(core: InnerCore, target: string): Manifest | undefine
   const path = join(target, MANIFEST_NAME);
   if (!existsSync(path)) return undefined;
   return readManifest(readFileSync(path, 'utf8'), core.keyring.manifestKeys());
-}
-
-/** What is wrong with the files that a manifest names. */
-export async function checkFiles(
-  target: string,
-  { files, bundle }: Manifest,
-  tick: (bytes: number) => Promise<void>,
-): Promise<string[]> {
-  const problems: string[] = [];
-  for (const { name, bytes, hash } of [...files, bundle]) {
-    const path = join(target, name);
-    if (!existsSync(path)) problems.push(`The file ${name} is missing.`);
-    else {
-      const found = await hashFile(path, tick);
-      if (found.hash !== hash || found.bytes !== bytes) problems.push(`The file ${name} was changed.`);
-    }
-  }
-  return problems;
 }
 
 class Run {

@@ -12,6 +12,7 @@ const IMMUTABLE: Readonly<Record<string, { columns: readonly string[]; from: str
   },
   artifacts: captured('artifacts', 'kind', 'mailbox', 'encoding', 'channels'),
   artifact_marks: captured('artifact_marks', 'artifact'),
+  notes: captured('notes', 'subject', 'kind'),
   closings: {
     columns: [
       ...['artifact', 'kind', 'mailbox', 'state', 'duration_ms'],

@@ -8,8 +8,9 @@ import type { Transaction } from '../core.ts';
 import { type InnerCore, VAULT_ACTOR } from '../engine.ts';
 import type { Heads } from '../heads.ts';
 import type { Handlers } from '../operations.ts';
+import type { Readers } from '../reading/readers.ts';
 import { MANIFEST_NAME, type Manifest } from './manifest.ts';
-import { checkFiles, readTarget, runBackup } from './run.ts';
+import { readTarget, runBackup } from './run.ts';
 
 const TARGETS = 'backup-targets';
 const DISPOSALS = 'disposals';
@@ -55,12 +56,14 @@ export function noteDisposal(
 export class Backups implements Disposable {
   readonly #core: InnerCore;
   readonly #heads: Heads;
+  readonly #readers: Readers;
   readonly #isClosing: () => boolean;
   #running: Promise<unknown> | undefined;
   #timer: Disposable | undefined;
 
-  constructor(core: InnerCore, heads: Heads, isClosing: () => boolean) {
+  constructor(core: InnerCore, heads: Heads, readers: Readers, isClosing: () => boolean) {
     this.#core = core;
+    this.#readers = readers;
     this.#heads = heads;
     this.#isClosing = isClosing;
   }
@@ -202,7 +205,9 @@ export class Backups implements Disposable {
     const manifest = readTarget(this.#core, target);
     if (manifest === undefined)
       throw new WardlineError('backup-missing', `There is no backup in ${target}; check the folder.`);
-    const problems = await checkFiles(target, manifest, this.#pause());
+    const all = [...manifest.files, manifest.bundle];
+    const progress = (bytes: number) => this.#core.notify('backup.progress', { bytes });
+    const { problems } = (await this.#readers.run('backup.files', { target, files: all }, progress)).answer;
     const outcome = problems.length === 0 ? 'ok' : 'failed';
     this.#core.record({
       action: 'backup-verified',

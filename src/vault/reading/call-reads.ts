@@ -1,0 +1,65 @@
+// Call records as they are read: pages newest first, found by number through the blind index, each compared with the trail.
+import { WardlineError } from '../../kernel/errors.ts';
+import type { Cdr } from '../../model/cdr.ts';
+import { termsOf } from '../calls.ts';
+import type { CapturedRow } from '../captured-table.ts';
+import type { AnswerTo } from '../contract.ts';
+import { fence, type InnerCore } from '../engine.ts';
+import { mustBeGenuine } from '../genuine.ts';
+import { recordsLocked } from '../keyring.ts';
+import { cursorOf, pageOf } from '../paging.ts';
+import type { ReadAsk, ReadResult } from './reads.ts';
+
+export class CallReads {
+  readonly #core: InnerCore;
+  readonly #sql: ReturnType<typeof prepare>;
+
+  constructor(core: InnerCore) {
+    this.#core = core;
+    this.#sql = prepare(core);
+  }
+
+  page({ page, number }: ReadAsk<'calls.page'>): ReadResult<AnswerTo<'calls.page'>> {
+    if (!this.#core.keyring.isUnlocked) throw recordsLocked();
+    const { before, limit } = cursorOf(page);
+    const rows =
+      number === undefined ? this.#sql.newest.all(before, limit + 1) : this.ofNumber(number, before, limit + 1);
+    const answer = pageOf(
+      rows as CapturedRow[],
+      limit,
+      (row) => this.open(row),
+      (row) => fence(this.#core, 'calls', row),
+    );
+    const detail = `${answer.rows.length} calls${number === undefined ? '' : `, of ${number}`}`;
+    return { answer, said: { action: 'calls-listed', outcome: 'ok', detail } };
+  }
+
+  /** Newest first, those before `before`. @throws WardlineError `bad-number` */
+  ofNumber(number: string, before: number, limit: number): CapturedRow[] {
+    const [term] = termsOf(number);
+    if (term === undefined) throw new WardlineError('bad-number', 'Search for a telephone number or an extension.');
+    return this.#sql.byNumber.all(this.#core.blindBytes('calls/number', term), before, limit) as CapturedRow[];
+  }
+
+  at(seq: number): CapturedRow | undefined {
+    return this.#sql.at.get(seq) as CapturedRow | undefined;
+  }
+
+  /** @throws WardlineError `record-damaged`, `records-locked` */
+  open(row: CapturedRow): Cdr {
+    const { calls } = this.#core;
+    const hash = calls.hashOf(row, this.#sql.numbersOf.all(row.seq) as Uint8Array[]);
+    mustBeGenuine(this.#core, 'calls', row.row, hash, row.entry);
+    return calls.open<Cdr>(row);
+  }
+}
+
+function prepare({ db }: InnerCore) {
+  return {
+    newest: db.prepare('SELECT * FROM calls WHERE seq < ? ORDER BY seq DESC LIMIT ?'),
+    at: db.prepare('SELECT * FROM calls WHERE seq = ?'),
+    byNumber: db.prepare(`SELECT c.* FROM call_numbers n JOIN calls c ON c.seq = n.seq
+      WHERE n.digest = ? AND n.seq < ? ORDER BY n.seq DESC LIMIT ?`),
+    numbersOf: db.prepare('SELECT digest FROM call_numbers WHERE seq = ?').pluck(),
+  };
+}

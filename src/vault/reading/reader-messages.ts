@@ -1,0 +1,27 @@
+// What the vault's thread and a reader's say to each other.
+
+import type { ReaderKeys } from './reader-keys.ts';
+import type { ReadName, ReadResult } from './reads.ts';
+
+export interface ReaderStart {
+  /** The database. */
+  readonly path: string;
+  readonly keys: ReaderKeys;
+  /** Builds the search index at once, beside what it answers. */
+  readonly mustIndex: boolean;
+}
+
+export type ToReader =
+  | { readonly id: number; readonly name: ReadName; readonly ask: unknown }
+  /** Audio that was found changed elsewhere. */
+  | { readonly tampered: readonly string[] };
+
+interface Found {
+  readonly fenced: readonly string[];
+  readonly tampered: readonly string[];
+}
+
+export type FromReader =
+  | { readonly id: number; readonly done: number; readonly all: number }
+  | ({ readonly id: number; readonly result: ReadResult<unknown> } & Found)
+  | ({ readonly id: number; readonly error: { readonly code: string; readonly sentence: string } } & Found);

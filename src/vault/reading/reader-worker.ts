@@ -1,0 +1,53 @@
+// A reader's thread: its own read-only connection and the keys that it was lent; it ends when the vault is locked or closed.
+import { parentPort, workerData } from 'node:worker_threads';
+import { systemClock } from '../../kernel/clock.ts';
+import { createLogger } from '../../kernel/logger.ts';
+import { ArtifactReader } from '../artifact-reader.ts';
+import { openReadOnly } from '../database.ts';
+import { buildEngine } from '../engine.ts';
+import { Keyring } from '../keyring.ts';
+import { takeKeys } from './reader-keys.ts';
+import type { FromReader, ReaderStart, ToReader } from './reader-messages.ts';
+import { Reads, refusalOf } from './reads.ts';
+
+if (process.report) process.report.reportOnFatalError = false;
+
+const { path, keys, mustIndex } = workerData as ReaderStart;
+const db = openReadOnly(path);
+const { service, records } = takeKeys(keys);
+const log = createLogger({ role: 'vault', level: 'silent' });
+const core = buildEngine({
+  ...{ db, keyring: Keyring.forReader(db, service, records), clock: systemClock, log },
+  notify: () => undefined,
+  isReader: true,
+});
+const artifacts = new ArtifactReader(core);
+const reads = new Reads(core, artifacts);
+
+function send(message: FromReader, body?: Uint8Array): void {
+  parentPort?.postMessage(message, body?.buffer instanceof ArrayBuffer ? [body.buffer] : []);
+}
+
+/** What was found damaged since the last answer. */
+function found(): { fenced: string[]; tampered: string[] } {
+  const fenced = [...core.fenced];
+  core.fenced.clear();
+  return { fenced, tampered: [...artifacts.tampered] };
+}
+
+parentPort?.on('message', (message: ToReader) => {
+  if ('tampered' in message) {
+    for (const artifactId of message.tampered) artifacts.tampered.add(artifactId);
+    return;
+  }
+  const { id, name, ask } = message;
+  const progress = (done: number, all: number) => send({ id, done, all });
+  const failed = (thrown: unknown) => send({ id, error: refusalOf(thrown), ...found() });
+  try {
+    reads.run(name, ask as never, progress).then((result) => send({ id, result, ...found() }, result.body), failed);
+  } catch (thrown) {
+    failed(thrown);
+  }
+});
+
+if (mustIndex) void reads.index().catch(() => undefined);

@@ -1,0 +1,117 @@
+// Reads on threads of their own: others are answered while they run, they end when the records are locked, and what they find is known.
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import SqliteDatabase from 'better-sqlite3';
+import t from 'tap';
+import { CALLER, captureAll, LOCAL, makeVault, newFolders, openVault, sampleCdr, tone, voicemailHeader } from '../support/vault-bench.ts'; // biome-ignore format: one import
+
+const page = { limit: 100 };
+
+t.test('while the trail is verified and a list is read, captures and questions go on', async (t) => {
+  using folders = newFolders('/dev/shm');
+  await makeVault(folders);
+  await using vault = await openVault(folders, { hasReaders: true });
+  for (let call = 0; call < 300; call++) await vault.ask('cdr.put', { cdr: sampleCdr() });
+  const { artifactId } = await vault.ask('artifact.open', { header: voicemailHeader() });
+  await captureAll(vault, artifactId, tone(1_000, 3));
+  await vault.ask('artifact.close', { artifactId, keep: true });
+  const order: string[] = [];
+  const reads = [
+    vault.ask('audit.verify', { caller: CALLER }).then(({ ok }) => order.push(`verified ${ok}`)),
+    vault.ask('calls.page', { caller: CALLER, page }).then(({ rows }) => order.push(`listed ${rows.length}`)),
+  ];
+  for (let call = 0; call < 20; call++) await vault.ask('cdr.put', { cdr: sampleCdr() });
+  order.push('captured');
+  await Promise.all(reads);
+  t.equal(order[0], 'captured');
+  t.same(order.slice(1).sort(), ['listed 100', 'verified true']);
+  const range = { caller: CALLER, artifactId, fromSample: 0, samples: 8_000, play: true };
+  t.ok(Buffer.from((await vault.askForBytes('artifact.audio', range)).body).equals(Buffer.from(tone(1_000, 3))));
+  const { path, durationMs } = await vault.ask('playout.open', { caller: CALLER, artifactId });
+  t.equal(durationMs, 1_000);
+  t.ok(readFileSync(path).equals(Buffer.from(tone(1_000, 3))));
+});
+
+t.test('a lock ends the readers; an unlock begins new ones; a new root is read with its keys', async (t) => {
+  using folders = newFolders('/dev/shm');
+  const { recoveryCode } = await makeVault(folders);
+  await using vault = await openVault(folders, { hasReaders: true });
+  await vault.ask('cdr.put', { cdr: sampleCdr() });
+  const list = () => vault.ask('calls.page', { caller: CALLER, page });
+  t.equal((await list()).rows.length, 1);
+  const running = list();
+  await vault.ask('lock', { caller: CALLER });
+  await t.rejects(running, { code: 'vault-closing' }, 'what was being read when the records were locked is not shown');
+  await t.rejects(list(), { code: 'records-locked' });
+  await vault.ask('unlock', { caller: LOCAL, slot: 'key-file', secret: '' });
+  t.equal((await list()).rows.length, 1);
+  await vault.ask('root.rotate', { caller: CALLER, using: { slot: 'recovery', secret: recoveryCode } });
+  await vault.ask('cdr.put', { cdr: sampleCdr() });
+  t.equal((await list()).rows.length, 2);
+  t.equal((await vault.ask('audit.verify', { caller: CALLER })).ok, true);
+});
+
+t.test('a row that a reader finds damaged is named in the status, and audio stays refused', async (t) => {
+  using folders = newFolders('/dev/shm');
+  await makeVault(folders);
+  await using vault = await openVault(folders, { hasReaders: true });
+  const cdrs = [sampleCdr(), sampleCdr()];
+  for (const cdr of cdrs) await vault.ask('cdr.put', { cdr });
+  const { artifactId } = await vault.ask('artifact.open', { header: voicemailHeader() });
+  await captureAll(vault, artifactId, tone(1_000));
+  await vault.ask('artifact.close', { artifactId, keep: true });
+  const db = new SqliteDatabase(join(folders.dataFolder, 'vault.db'));
+  db.prepare('UPDATE calls SET body = zeroblob(length(body)) WHERE row = ?').run(cdrs[0]!.callId);
+  db.prepare('UPDATE chunks SET body = zeroblob(length(body)) WHERE artifact = ? AND chunk = 1').run(artifactId);
+  db.close();
+  const { rows, damaged } = await vault.ask('calls.page', { caller: CALLER, page });
+  t.match([rows, damaged], [[{ callId: cdrs[1]!.callId }], [cdrs[0]!.callId]]);
+  t.match((await vault.ask('status', {})).problems, [new RegExp(cdrs[0]!.callId)]);
+  const range = { caller: CALLER, artifactId, fromSample: 0, samples: 800, play: true };
+  await t.rejects(vault.ask('artifact.audio', range), { code: 'artifact-tampered' });
+  const { rows: messages } = await vault.ask('artifacts.page', { caller: CALLER, kind: 'voicemail', page });
+  t.match(messages, [{ id: artifactId, state: 'tampered' }]);
+});
+
+t.test('what a reader holds open keeps nothing that was destroyed in the journal', async (t) => {
+  using folders = newFolders('/dev/shm');
+  await makeVault(folders);
+  await using vault = await openVault(folders, { hasReaders: true });
+  const { artifactId } = await vault.ask('artifact.open', { header: voicemailHeader() });
+  await captureAll(vault, artifactId, tone(5_000));
+  await vault.ask('artifact.close', { artifactId, keep: true });
+  const reads = Array.from({ length: 20 }, () => vault.ask('calls.page', { caller: CALLER, page }));
+  await Promise.all([vault.ask('artifact.dispose', { caller: CALLER, artifactId }), ...reads]);
+  const journal = readFileSync(join(folders.dataFolder, 'vault.db-wal'));
+  t.notOk(journal.includes(Buffer.from(`${artifactId}/0`)), 'the key of its segment is gone from the journal');
+});
+
+t.test('a vault of an older version is copied before it is changed, until the new one has opened', async (t) => {
+  using folders = newFolders('/dev/shm');
+  const source = join(import.meta.dirname, '../fixtures/vault-v1');
+  cpSync(join(source, 'data'), folders.dataFolder, { recursive: true });
+  cpSync(join(source, 'keys'), join(folders.root, 'keys'), { recursive: true });
+  const key = readFileSync(folders.keyFile, 'utf8');
+  rmSync(folders.keyFile);
+  writeFileSync(folders.keyFile, `wardline-key-1:${Buffer.alloc(32, 7).toString('base64')}\n`, { mode: 0o400 });
+  await t.rejects(openVault(folders), { code: 'wrong-secret' });
+  const copy = join(folders.dataFolder, 'vault.db.version-1');
+  const versionOf = (path: string) => {
+    const db = new SqliteDatabase(path, { readonly: true });
+    const version = db.pragma('user_version', { simple: true });
+    db.close();
+    return version;
+  };
+  t.same([versionOf(copy), versionOf(join(folders.dataFolder, 'vault.db'))], [1, 2]);
+  rmSync(folders.keyFile);
+  writeFileSync(folders.keyFile, key, { mode: 0o400 });
+  {
+    await using vault = await openVault(folders);
+    t.match(await vault.ask('status', {}), { problems: [] });
+    t.notOk(existsSync(copy));
+  }
+  t.same(
+    readdirSync(folders.dataFolder).filter((name) => name.includes('version')),
+    [],
+  );
+});
