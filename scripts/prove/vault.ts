@@ -1,11 +1,10 @@
-// `npm run prove:vault`: a thousand kill -9 and some thousand power cuts of a loaded vault. Goes on where it was stopped; each try has
-// its own seed, printed when it finds something. Options: --kills 1000 --cuts 4000 --minutes 120 --fresh
+// `npm run prove:vault`: a thousand kill -9 and some thousand power cuts of a loaded vault, every fifth load one that is brought up to date from the first format. Goes on where it was stopped; each try has
+// its own seed, printed when it finds something. Options: --kills 1000 --cuts 4000 --minutes 60 --fresh
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { killOnce } from '../../test/support/kill-load.ts';
-import { buildWriteLog, runLoggedLoad } from '../../test/support/power-cut.ts';
+import { buildWriteLog, RAM, runLoggedLoad, takeOldVault } from '../../test/support/power-cut.ts';
 import { seeded } from '../../test/support/seeded.ts';
 
 interface State {
@@ -20,11 +19,11 @@ const CUTS_A_LOAD = 100;
 const { values } = parseArgs({
   options: {
     ...{ kills: { type: 'string', default: '1000' }, cuts: { type: 'string', default: '4000' } },
-    ...{ minutes: { type: 'string', default: '120' }, fresh: { type: 'boolean', default: false } },
+    ...{ minutes: { type: 'string', default: '60' }, fresh: { type: 'boolean', default: false } },
   },
 });
 const stateFile = join(import.meta.dirname, '../../node_modules/.cache/prove-vault.json');
-const folder = mkdtempSync(join(tmpdir(), 'wardline-prove-'));
+const folder = mkdtempSync(join(RAM, 'wardline-prove-'));
 const end = performance.now() + Number(values.minutes) * 60_000;
 const state = readState();
 try {
@@ -46,12 +45,11 @@ async function proveCuts(count: number): Promise<void> {
   while (state.cuts < count && performance.now() < end) {
     const random = seeded(state.base + 1_000_000 + state.cuts);
     const backupTo = join(folder, `backup-${state.cuts}`);
-    using load = await runLoggedLoad(library, {
-      calls: 20,
-      milliseconds: 4_000,
-      backupTo,
-      rotates: state.cuts % 300 === 0,
-    });
+    const isMigration = state.cuts % 500 === 400;
+    const plan = { calls: 20, milliseconds: 4_000, backupTo, rotates: state.cuts % 300 === 0 };
+    using load = isMigration
+      ? await runLoggedLoad(library, { calls: 4, milliseconds: 300 }, takeOldVault)
+      : await runLoggedLoad(library, plan);
     await load.cut(CUTS_A_LOAD, random, (where, faults) =>
       state.faults.push(`seed ${random.seed}: ${where}: ${faults.join('; ')}`),
     );
@@ -64,7 +62,7 @@ async function proveCuts(count: number): Promise<void> {
 async function proveKills(count: number): Promise<void> {
   while (state.kills < count && performance.now() < end) {
     const random = seeded(state.base + state.kills);
-    const faults = await killOnce(random, tmpdir());
+    const faults = await killOnce(random, RAM);
     if (faults.length > 0) state.faults.push(`seed ${random.seed}: kill: ${faults.join('; ')}`);
     state.kills++;
     save();

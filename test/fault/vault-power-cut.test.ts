@@ -1,12 +1,11 @@
 // The power goes at any moment: nothing acknowledged is missing, a running recording loses a second at most, the trail holds.
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { buildWriteLog, runLoggedLoad } from '../support/power-cut.ts';
+import { buildWriteLog, RAM, runLoggedLoad, takeOldVault } from '../support/power-cut.ts';
 import { seeded } from '../support/seeded.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'wardline-write-log-'));
+const folder = mkdtempSync(join(RAM, 'wardline-write-log-'));
 t.teardown(() => rmSync(folder, { recursive: true, force: true }));
 const library = buildWriteLog(folder);
 const options = {
@@ -32,6 +31,19 @@ t.test('a root that is rotated under the load: 20 cuts leave a vault that opens 
   await load.cut(20, random, (where, faults) => found.push(`${where}: ${faults.join('; ')}`));
   t.same(found, []);
 });
+
+t.test(
+  'a vault of the first release is brought up to date: 30 cuts leave one that opens with all it held',
+  options,
+  async (t) => {
+    const random = seeded();
+    t.comment(`seed ${random.seed}`);
+    using load = await runLoggedLoad(library!, { calls: 1, milliseconds: 300 }, takeOldVault);
+    const found: string[] = [];
+    await load.cut(30, random, (where, faults) => found.push(`${where}: ${faults.join('; ')}`));
+    t.same(found, []);
+  },
+);
 
 t.test('with synchronous=NORMAL the same cuts do lose something: the proof would notice', options, async (t) => {
   const random = seeded();

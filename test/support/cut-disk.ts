@@ -41,7 +41,7 @@ export class CutDisk {
   readonly #operations: readonly DiskOperation[];
   readonly #durable: Map<string, Buffer>;
   #unsynced: DiskOperation[] = [];
-  #marks: Buffer[] = [];
+  #marks: Buffer[];
   #position = 0;
 
   /** `files` are those below `root` before the log began. */
@@ -55,6 +55,7 @@ export class CutDisk {
     this.#durable = new Map(files);
     this.#operations = operations;
     this.#marksFile = marksFile;
+    this.#marks = [files.get(marksFile) ?? Buffer.alloc(0)];
   }
 
   /** What was said and acknowledged before this moment. */

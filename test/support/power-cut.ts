@@ -1,19 +1,19 @@
 // Runs a load on a vault under the log of writes, cuts the power at chosen moments and says what was lost.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CutDisk, LEFTOVERS, readLog } from './cut-disk.ts';
 import type { Seeded } from './seeded.ts';
-import { type Folders, filesBelow, makeVault, newFolders } from './vault-bench.ts';
+import { CALLER, type Folders, filesBelow, makeVault, newFolders, openVault } from './vault-bench.ts';
 import { findFaults, readMarks } from './vault-evidence.ts';
 import type { LoadPlan } from './vault-load.ts';
 
 const SOURCE = join(import.meta.dirname, '../fault/write-log.c');
 const LOAD = join(import.meta.dirname, 'vault-load.ts');
 
-/** What is rebuilt need not reach a disk. */
-const RAM = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+/** The log of writes and syncs stands for the disk: a real one, slow while others use it, would only make the load stall. */
+export const RAM = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 
 /** Builds the logging library into `folder`; undefined when there is no C compiler. */
 export function buildWriteLog(folder: string): string | undefined {
@@ -35,12 +35,12 @@ export async function runLoggedLoad(
   plan: Omit<LoadPlan, 'folders' | 'marksFile'>,
   prepare: (folders: Folders) => Promise<unknown> = makeVault,
 ): Promise<LoggedLoad> {
-  const folders = newFolders();
+  const folders = newFolders(RAM);
   mkdirSync(folders.spoolFolder, { recursive: true });
   await prepare(folders);
   const before = new Map(filesBelow(folders.root).map(({ path, bytes }) => [path, bytes]));
   const marksFile = join(folders.root, 'marks');
-  const logFile = mkdtempSync(join(tmpdir(), 'wardline-log-'));
+  const logFile = mkdtempSync(join(RAM, 'wardline-log-'));
   const env = {
     ...process.env,
     LD_PRELOAD: library,
@@ -81,4 +81,26 @@ async function cutPower({ folders, before, marksFile, log, count, random, onFaul
     if (faults.length > 0)
       onFault(`cut before operation ${moment} of ${log.length}, ${leftovers} of the unsynced`, faults);
   }
+}
+
+/** The oldest vault that was ever released, and the marks of what it holds. */
+export async function takeOldVault(folders: Folders): Promise<void> {
+  const fixture = join(import.meta.dirname, '../fixtures/vault-v1');
+  const take = ({ root }: Folders) => {
+    for (const name of ['data', 'keys']) cpSync(join(fixture, name), join(root, name), { recursive: true });
+  };
+  take(folders);
+  using looked = newFolders();
+  take(looked);
+  await using vault = await openVault(looked);
+  const { rows } = await vault.ask('calls.page', { caller: CALLER, page: { limit: 100 } });
+  const { messageId, messageSeed, recordingId, recordingSeed } = JSON.parse(
+    readFileSync(join(fixture, 'expected.json'), 'utf8'),
+  ) as Record<string, string>;
+  const marks = [
+    ...rows.flatMap(({ callId }) => [`calling ${callId}`, `called ${callId}`]),
+    ...[`opened ${messageId} ${messageSeed}`, `closed ${messageId} ${1_200 * 8} complete`],
+    ...[`opened ${recordingId} ${recordingSeed}`, `closed ${recordingId} ${400 * 8} complete`],
+  ];
+  writeFileSync(join(folders.root, 'marks'), `${marks.join('\n')}\n`);
 }

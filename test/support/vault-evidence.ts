@@ -52,12 +52,12 @@ export async function findFaults(folders: Folders, expected: Expected): Promise<
     for (const kind of ['voicemail', 'recording'] as const)
       summaries.push(...(await allPages((page) => vault.ask('artifacts.page', { caller: CALLER, kind, page }))));
     for (const fault of compareArtifacts(summaries, expected)) faults.push(fault);
-    for (const { id, durationMs } of summaries) {
+    for (const { id, durationMs, channels } of summaries) {
       const { seed } = expected.artifacts.get(id) ?? { seed: 0 };
       const ask = { caller: CALLER, artifactId: id, fromSample: 0, samples: 4_000_000, play: false };
       const { body } = await vault.askForBytes('artifact.audio', ask);
       const isSame = Buffer.from(body).equals(tone(body.length / 8, seed));
-      if (!isSame || body.length !== durationMs * 8) faults.push(`${id} does not sound as it was said`);
+      if (!isSame || body.length !== durationMs * 8 * channels) faults.push(`${id} does not sound as it was said`);
     }
     return faults;
   } catch (thrown) {
