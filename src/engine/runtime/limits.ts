@@ -9,6 +9,8 @@ export interface StackLimits {
   readonly connections: number;
   /** Connections that wait, unread, because their source has too many under way, all sources together; see `turnstile.ts`. */
   readonly waitingConnections: number;
+  /** Of one address. */
+  readonly waitingPerAddress: number;
   /** How long one waits before it is refused; a phone that gave up meanwhile is not seen to be gone, and is not to be answered. */
   readonly waitingMs: number;
   /** Client and server transactions together. */
@@ -41,6 +43,7 @@ export const defaultStackLimits: StackLimits = {
   connectionsPerAddress: 4_096,
   connections: 8_192,
   waitingConnections: 4_096,
+  waitingPerAddress: 2_048,
   waitingMs: 10_000,
   transactions: 50_000,
   waitingBytes: 1_048_576,

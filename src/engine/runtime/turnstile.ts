@@ -55,7 +55,7 @@ export class Turnstile {
   enter(address: string, entrant: Entrant): Turn | undefined {
     const place: Place = { source: sourceOf(address), entrant, sinceMs: this.#clock.monotonic(), state: 'waiting' };
     if (!this.#waiting.has(place.source) && this.#mayBegin(place.source)) this.#begin(place);
-    else if (this.#waitingCount >= this.#limits.waitingConnections) return undefined;
+    else if (!this.#hasRoom(place.source)) return undefined;
     else this.#queue(place);
     return { prove: () => this.#proved(place), [Symbol.dispose]: () => this.#end(place) };
   }
@@ -65,6 +65,11 @@ export class Turnstile {
     for (const places of this.#waiting.values()) for (const place of places) place.state = 'over';
     this.#waiting.clear();
     this.#waitingCount = 0;
+  }
+
+  #hasRoom(source: string): boolean {
+    const { waitingConnections, waitingPerAddress } = this.#limits;
+    return this.#waitingCount < waitingConnections && (this.#waiting.get(source)?.size ?? 0) < waitingPerAddress;
   }
 
   #mayBegin(source: string): boolean {
