@@ -50,6 +50,33 @@ t.test('attempt, start and stop of each leg', async (t) => {
   await heard('cdr:stop|application|normal-release', 'BYE');
 });
 
+t.test('a proxied call has both legs on record', async (t) => {
+  await using edge = await edgeBench();
+  const records = await (await edge.raw()).ready('cdr:attempt', 'cdr:start', 'cdr:stop');
+  const app = await (await edge.raw()).ready('invite');
+  await using peer = await SipPeer.udp(edge.port('carrier/udp'));
+  await using target = await SipPeer.udp(edge.port('carrier/udp'));
+  const heard = (record: string, startsWith: string) => take(t, records, record, startsWith);
+  const invite = peer.request('INVITE', { body: SDP });
+  peer.send(invite);
+  const { fields } = await app.takeSip('INVITE');
+  await heard('cdr:attempt|network', 'INVITE');
+  void app.ask(`proxy|${fields[8]}|remainInDialog|||serial|||${target.uri}\r\nINVITE x SIP/2.0\r\n\r\n`);
+  const seen = await target.takeRequest('INVITE');
+  await heard('cdr:attempt|application', 'INVITE');
+  const route = ['Record-Route', seen.headers.get('record-route') ?? ''] as const;
+  target.answer(seen, 200, 'OK', { headers: [['Contact', `<${target.uri}>`], [...route]], body: SDP });
+  const ok = await peer.takeResponse(200);
+  await heard('cdr:start|network|proxy-uac', 'SIP/2.0 200');
+  await heard('cdr:start|application|proxy-uas', 'SIP/2.0 200');
+  const through = { uri: target.uri, headers: [['Route', route[1]]] as const };
+  peer.send(peer.within(invite, ok, 'ACK', through));
+  await target.takeRequest('ACK');
+  peer.send(peer.within(invite, ok, 'BYE', through));
+  target.answer(await target.takeRequest('BYE'), 200, 'OK');
+  await heard('cdr:stop|network|normal-release', 'BYE');
+});
+
 /** The next record, its time left out. */
 async function take(t: Test, records: RawApp, record: string, startsWith: string): Promise<void> {
   const frame = await records.take(({ fields }) => fields[1]?.startsWith('cdr:') === true, record);

@@ -15,7 +15,7 @@ export const FAULTS = {
   'proxy-483-untold': 'an application whose proxied request has no hops left hears nothing',
   'relays-for-strangers': 'whoever names it in a Route has his request passed on, though it is in no call',
   'silent-unknown-method':
-    'REFER outside a dialog and methods that it does not know get no answer, also when an application routes them',
+    'REFER and PRACK outside a dialog and methods that it does not know get no answer, also when an application routes them',
   'delivers-with-foreign-tag': 'INFO and SUBSCRIBE with a To tag of no dialog are handed to an application',
   'merged-delivered': 'the same INVITE by two ways is handed over twice (RFC 3261 §8.2.2.2)',
   'glare-delivered': 'a re-INVITE while ours is pending, or while theirs is, is handed over (RFC 3261 §14.2)',
