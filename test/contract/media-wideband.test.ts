@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { pcmu } from '../../src/protocol/rtp/g711.ts';
+import { loadOpus } from '../../src/protocol/rtp/opus.ts';
 import { dominantFrequency, toneLevel } from '../support/listen.ts';
 import { mediaBench } from '../support/media-bench.ts';
 
@@ -58,4 +59,67 @@ t.test('a tone is played to a G.722 phone at its pitch and its length', async (t
   t.equal(dominantFrequency(heard.subarray(3200), 16_000), 4500);
   const offer = await bench.ms.createEndpoint();
   t.match(offer.local.sdp, /RTP\/AVP 9 0 101/, 'and is what is offered');
+});
+
+t.test(
+  'Opus and L16 through fsmrf: taken from who offers nothing else, heard both ways, recorded, with digits',
+  async (t) => {
+    await loadOpus();
+    await using bench = await mediaBench();
+    const opus = await bench.call('required', ['opus']);
+    const linear = await bench.call('forbidden', ['L16/44100']);
+    t.match(
+      opus.endpoint.local.sdp,
+      /RTP\/SAVP 111 110\r\na=rtpmap:111 opus\/48000\/2\r\na=fmtp:111 maxplaybackrate=16000/,
+    );
+    t.match(linear.endpoint.local.sdp, /RTP\/AVP 11 101\r\na=rtpmap:11 L16\/44100\r\n[\s\S]*a=ptime:10\r\n/);
+    t.match(await opus.endpoint.getChannelVariables(), { variable_read_codec: 'opus', variable_read_rate: '48000' });
+    t.match(await linear.endpoint.getChannelVariables(), { variable_read_codec: 'L16', variable_dtmf_type: 'rfc2833' });
+    const digits: string[] = [];
+    opus.endpoint.on('dtmf', ({ dtmf, duration }: { dtmf: string; duration: string }) =>
+      digits.push(`${dtmf}/${duration}`),
+    );
+    opus.phone.press('7');
+    for (let waited = 0; digits.length === 0 && waited < 10_000; waited += 100) await opus.phone.wait(100);
+    t.same(digits, ['7/800'], 'its length is told in 8 kHz');
+    await opus.endpoint.bridge(linear.endpoint);
+    opus.phone.say(5200);
+    linear.phone.say(1500);
+    await opus.phone.wait(500);
+    const path = join(bench.folder, 'opus.wav');
+    await opus.endpoint.execute('record_session', path);
+    const [atOpus, atLinear] = await Promise.all([opus.phone.listen(600), linear.phone.listen(600)]);
+    await opus.endpoint.execute('stop_record_session', path);
+    t.ok(toneLevel(atLinear, 16_000, 5200) > -18, `${toneLevel(atLinear, 16_000, 5200).toFixed(1)} dBFS from Opus`);
+    t.ok(toneLevel(atOpus, 16_000, 1500) > -18, `${toneLevel(atOpus, 16_000, 1500).toFixed(1)} dBFS into Opus`);
+    await opus.phone.wait(100);
+    const recorded = readFileSync(path).subarray(44);
+    const samples = new Int16Array(
+      recorded.buffer.slice(recorded.byteOffset, recorded.byteOffset + (recorded.length & ~1)),
+    );
+    t.ok(toneLevel(samples, 16_000, 5200) > -22 && toneLevel(samples, 16_000, 1500) > -22, 'both are recorded, wide');
+  },
+);
+
+t.test('a conference of G.711, G.722 and Opus: each hears the others', async (t) => {
+  await loadOpus();
+  await using bench = await mediaBench();
+  const parties = [
+    await bench.call('forbidden', ['PCMU']),
+    await bench.call('forbidden', ['G722']),
+    await bench.call('forbidden', ['opus']),
+  ];
+  const tones = [700, 1100, 1900];
+  for (const { endpoint } of parties) await endpoint.join('mixed', {});
+  for (const [i, { phone }] of parties.entries()) phone.say(tones[i], -18);
+  await parties[0]?.phone.wait(1200);
+  const heard = await Promise.all(parties.map(({ phone }) => phone.listen(600)));
+  for (const [i, samples] of heard.entries()) {
+    const rate = parties[i]?.phone.leg.rate ?? 8000;
+    for (const [j, hz] of tones.entries()) {
+      const level = toneLevel(samples, rate, hz);
+      if (i === j) t.ok(level < -35, `${hz} Hz is not heard by who says it: ${level.toFixed(1)}`);
+      else t.ok(level > -24, `${hz} Hz at ${level.toFixed(1)} dBFS`);
+    }
+  }
 });
