@@ -2,11 +2,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Srf from 'drachtio-srf';
 import t, { type Test } from 'tap';
 import type { SrfConnection } from '../../src/pbx/leg/srf-types.ts';
+import { until } from '../support/appliance.ts';
 import { makeTestCertificate } from '../support/certificate.ts';
 import { SDP, SipPeer } from '../support/sip-peer.ts';
 import { WebPhone } from '../support/web-phone.ts';
@@ -118,10 +120,50 @@ t.test(
   },
 );
 
+t.test('it connects to an application that listens, and takes a new certificate on SIGHUP', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'edge-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const [first, second] = [await makeTestCertificate(), await makeTestCertificate()];
+  const write = ({ certificate, key }: typeof first) => {
+    writeFileSync(join(folder, 'cert.pem'), certificate);
+    writeFileSync(join(folder, 'key.pem'), key, { mode: 0o600 });
+  };
+  write(first);
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  const srf = new Srf() as unknown as SrfConnection & { listen(options: object): unknown };
+  srf.listen({ server, secret: 'cymru' });
+  srf.use('options', (_req, res) => res.send(200));
+  const address = server.address();
+  const port = typeof address === 'object' ? address?.port : 0;
+  const files = ['--cert', join(folder, 'cert.pem'), '--key', join(folder, 'key.pem')];
+  const listen = ['--listen', 'udp/127.0.0.1:0', '--listen', 'tls/127.0.0.1:0'];
+  const handler = ['--request-handler', `OPTIONS tcp://127.0.0.1:${port}`];
+  const args = ['--admin', '127.0.0.1:0', '--secret', 'cymru', ...listen, ...files, ...handler];
+  const { child, exited, said } = await run(t, ...args);
+  await using trunk = await SipPeer.udp(portOf(said, 'at udp'));
+  trunk.send(trunk.request('OPTIONS'));
+  await trunk.takeResponse(200);
+
+  write(second);
+  child.kill('SIGHUP');
+  const isNew = async () => {
+    const peer = await SipPeer.tls(portOf(said, 'tls'), second.ca).catch(() => undefined);
+    await peer?.[Symbol.asyncDispose]();
+    return peer !== undefined;
+  };
+  t.ok(await until(isNew, 10_000), 'the next connection sees it');
+  child.kill('SIGTERM');
+  t.same(await exited, [0, null]);
+});
+
 t.test('what it cannot do it says in one sentence', async (t) => {
   const all = ['--admin', '127.0.0.1:0', '--secret', 'cymru', '--listen'];
   const { exited, said } = await run(t, ...all, 'tls/127.0.0.1:0');
   t.equal(said, 'wardline: A TLS or WSS listener, and --admin-tls, need both --cert and --key.\n');
   t.same(await exited, [1, null]);
   t.match((await run(t, ...all, 'sctp/127.0.0.1:0')).said, 'Write it as udp/127.0.0.1:5060');
+  const handler = ['udp/127.0.0.1:0', '--request-handler', 'INVITE BYE ftp://x'];
+  t.match((await run(t, ...all, ...handler)).said, 'Write it as http://127.0.0.1:8080/');
 });
