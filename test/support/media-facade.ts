@@ -12,9 +12,17 @@ interface UacOptions {
   readonly localSdp?: string;
 }
 
+interface UasOptions {
+  readonly localSdp: string;
+}
+
+type Done = (error: unknown, dialog?: EventEmitter) => void;
+
 export class FacadeSrf implements AsyncDisposable {
   readonly stack: SipStack;
   readonly dialogs = new Map<string, FacadeDialog>();
+  /** What `createUAS` answered its callers with. */
+  readonly answers: string[] = [];
   #port = 0;
 
   private constructor() {
@@ -42,8 +50,26 @@ export class FacadeSrf implements AsyncDisposable {
     return `<sip:127.0.0.1:${this.#port}>`;
   }
 
-  async createUAC(uri: string, { headers, localSdp }: UacOptions): Promise<FacadeDialog> {
-    const dialog = new FacadeDialog(this, uri);
+  /** As drachtio-srf: a promise, or a call back when one is given. */
+  async createUAC(uri: string, options: UacOptions, _progress?: object, done?: Done): Promise<FacadeDialog> {
+    const calling = this.#call(uri, options);
+    calling.then(
+      (dialog) => done?.(null, dialog),
+      (error: unknown) => done?.(error),
+    );
+    return await calling;
+  }
+
+  /** The party that calls is answered with that description; what it gets is all that happens to it. */
+  async createUAS(_request: object, _response: object, { localSdp }: UasOptions, done?: Done): Promise<EventEmitter> {
+    const dialog = Object.assign(new EventEmitter(), { destroy: async () => {} });
+    this.answers.push(localSdp);
+    done?.(null, dialog);
+    return dialog;
+  }
+
+  async #call(uri: string, { headers, localSdp }: UacOptions): Promise<FacadeDialog> {
+    const dialog = new FacadeDialog(this, uri, localSdp);
     const offer = localSdp?.replace('RTP/xAVP', 'RTP/SAVP');
     const response = await dialog.send('INVITE', offer, headers);
     if (response.status >= 300) throw Object.assign(new Error(response.reason), { status: response.status });
@@ -77,9 +103,12 @@ export class FacadeDialog extends EventEmitter {
   readonly #target: SipTarget;
   #to: string;
   #cseq = 0;
+  /** Our side as it was told last. */
+  #offer: string;
 
-  constructor(srf: FacadeSrf, uri: string) {
+  constructor(srf: FacadeSrf, uri: string, offer = '') {
     super();
+    this.#offer = offer;
     this.#srf = srf;
     this.#uri = uri;
     this.#from = `${srf.contact};tag=${this.callId.slice(0, 8)}`;
@@ -93,7 +122,18 @@ export class FacadeDialog extends EventEmitter {
     this.remote.sdp = Buffer.from(response.body).toString();
   }
 
-  async modify(sdp: string): Promise<string> {
+  async request({ method, body }: { method: string; body?: string }): Promise<{ status: number; body: string }> {
+    const response = await this.send(method, body);
+    if (method === 'INVITE') await this.ack();
+    return { status: response.status, body: Buffer.from(response.body).toString() };
+  }
+
+  /** A new description, or `hold` and `unhold` of the one before, as drachtio-srf makes them. */
+  async modify(wanted: string): Promise<string> {
+    if (wanted === 'hold') this.#offer = this.#offer.replace('a=sendrecv', 'a=inactive');
+    else if (wanted === 'unhold') this.#offer = this.#offer.replace('a=inactive', 'a=sendrecv');
+    else this.#offer = wanted;
+    const sdp = this.#offer;
     const response = await this.send('INVITE', sdp.replace('RTP/xAVP', 'RTP/SAVP'));
     await this.ack();
     if (response.status >= 300) throw new Error(response.reason);

@@ -152,10 +152,10 @@ function sendMessage(socket: EventSocket, { args, headers, body }: EventSocketCo
 }
 
 /** An event of the client's own, to everybody who hears its name. */
-function sendEvent(socket: EventSocket, { args, headers, body }: EventSocketCommand): void {
+function sendEvent(socket: EventSocket, { args, headers, fields: given, body }: EventSocketCommand): void {
   const { hub, host } = socket.options;
   const uuid = newUuid(host.random);
-  const own = [...headers].filter(([name]) => name !== 'content-length');
+  const own = given.filter(([name]) => name.toLowerCase() !== 'content-length');
   const fields = [...own, ['Event-UUID', uuid] as const, ...(body === '' ? [] : [['_body', body] as const])];
   const name = args.toUpperCase();
   const subclass = headers.get('event-subclass');

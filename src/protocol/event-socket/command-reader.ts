@@ -11,6 +11,8 @@ export interface EventSocketCommand {
   readonly args: string;
   /** By lower-case name; values are not decoded. */
   readonly headers: ReadonlyMap<string, string>;
+  /** The same as they were written, in their order. */
+  readonly fields: ReadonlyArray<readonly [name: string, value: string]>;
   readonly body: string;
 }
 
@@ -77,12 +79,12 @@ function parseHead(text: string): Omit<EventSocketCommand, 'body'> | undefined {
   const [first = '', ...lines] = text.split('\n').map((line) => (line.endsWith('\r') ? line.slice(0, -1) : line));
   if (lines.length > MAX_HEADERS) return undefined;
   const [, name = '', args = ''] = /^\s*(\S+)\s*(.*)$/.exec(first) ?? [];
-  const headers = new Map<string, string>();
-  for (const line of lines) {
+  const fields = lines.flatMap((line) => {
     const colon = line.indexOf(':');
-    if (colon > 0) headers.set(line.slice(0, colon).trim().toLowerCase(), line.slice(colon + 1).trim());
-  }
-  return { name, args: args.trim(), headers };
+    return colon > 0 ? [[line.slice(0, colon).trim(), line.slice(colon + 1).trim()] as const] : [];
+  });
+  const headers = new Map(fields.map(([name, value]) => [name.toLowerCase(), value]));
+  return { name, args: args.trim(), headers, fields };
 }
 
 function bodyLength(text: string | undefined): number | undefined {

@@ -3,12 +3,11 @@ import { splitWords } from '../../../protocol/event-socket/arguments.ts';
 import { isPlayable } from '../sources/open-source.ts';
 import type { Conference } from './conference.ts';
 import type { Conferences } from './conferences.ts';
-import { describeConference, listMembers } from './list.ts';
+import { describeConference, headOf, listMembers } from './list.ts';
 import type { Member } from './member.ts';
-import { boundedVolume } from './member.ts';
+import { MEMBER_COMMANDS, type MemberCommand } from './member-commands.ts';
 
 type Command = (conference: Conference, args: readonly string[], conferences: Conferences) => string | undefined;
-type MemberCommand = (member: Member, value: string | undefined) => string;
 
 /** Commands on the conference; undefined asks for its usage. */
 const COMMANDS: ReadonlyMap<string, readonly [usage: string, Command]> = new Map([
@@ -31,22 +30,8 @@ const COMMANDS: ReadonlyMap<string, readonly [usage: string, Command]> = new Map
   ['exit_sound', ['exit_sound on|off|none|file <filename>', (conference, args) => sound(conference, 'exit', args)]],
   ['get', ['get <parameter-name>', get]],
   ['set', ['set <max_members|sound_prefix|caller_id_name|caller_id_number|endconference_grace_time> <value>', set]],
-  ['agc', ['agc', () => '+OK\n']],
+  ['relate', ['relate <member_id>[,<member_id>] <other_member_id>[,<other_member_id>] [nospeak|nohear|clear]', relate]],
   ['gettag', ['gettag <tag> [nomatch]', getTag]],
-]);
-
-const MEMBER_COMMANDS: ReadonlyMap<string, MemberCommand> = new Map<string, MemberCommand>([
-  ['mute', (member) => setMute(member, true)],
-  ['unmute', (member) => setMute(member, false)],
-  ['tmute', (member) => setMute(member, !member.isMuted)],
-  ['deaf', (member) => setDeaf(member, true)],
-  ['undeaf', (member) => setDeaf(member, false)],
-  ['kick', kick],
-  ['hup', hangUp],
-  ['dtmf', sendDigits],
-  ['energy', energy],
-  ['volume_in', (member, value) => volume(member, 'volumeIn', value)],
-  ['volume_out', (member, value) => volume(member, 'volumeOut', value)],
 ]);
 
 const TARGETS = '[member_id|all]|last|non_moderator';
@@ -78,13 +63,7 @@ export function conferenceUsage(): string {
 
 function listAll(conferences: Conferences): string {
   if (conferences.list.length === 0) return '+OK No active conferences.\n';
-  return conferences.list
-    .map((conference) => {
-      const locked = conference.isLocked ? ' locked' : '';
-      const count = `${conference.size} member${conference.size === 1 ? '' : 's'}`;
-      return `+OK Conference ${conference.name} (${count} rate: ${conference.rate}${locked})\n${listMembers(conference)}`;
-    })
-    .join('');
+  return conferences.list.map((conference) => headOf(conference) + listMembers(conference)).join('');
 }
 
 function forMembers(conference: Conference, command: string, act: MemberCommand, args: readonly string[]): string {
@@ -114,50 +93,35 @@ function lock(conference: Conference, isLocked: boolean): string {
   return `+OK ${conference.name} ${isLocked ? 'locked' : 'unlocked'}\n`;
 }
 
-function setMute(member: Member, isMuted: boolean): string {
-  member.isMuted = isMuted;
-  member.conference.tell(isMuted ? 'mute-member' : 'unmute-member', member);
-  return `+OK ${isMuted ? 'mute' : 'unmute'} ${member.id}\n`;
+/** Without the others' ids it lists what is set. */
+function relate(conference: Conference, args: readonly string[]): string | undefined {
+  const [members = '', others, how = ''] = args;
+  if (others === undefined) return listRelations(conference, Number.parseInt(members, 10) || 0);
+  const [isNospeak, isNohear] = [how.includes('nospeak'), how.includes('nohear')];
+  if (how !== 'clear' && !isNospeak && !isNohear) return undefined;
+  return members
+    .split(',')
+    .flatMap((member) => others.split(',').map((other) => [Number(member), Number(other)] as const))
+    .map(([member, other]) => {
+      const isKnown =
+        conference.find(member) !== undefined && (how === 'clear' || conference.find(other) !== undefined);
+      if (how === 'clear') {
+        if (!isKnown) return `-ERR relationship ${member}->${other} not found.\n`;
+        conference.relations.clear(member, other);
+        return `+OK relationship ${member}->${other} cleared.\n`;
+      }
+      const relation = { member, other, canSpeak: !isNospeak, canHear: !isNohear };
+      return isKnown && conference.relations.set(relation) ? `+OK ${member}->${other} ${how} set\n` : '-ERR error!\n';
+    })
+    .join('');
 }
 
-function setDeaf(member: Member, isDeaf: boolean): string {
-  member.isDeaf = isDeaf;
-  member.conference.tell(isDeaf ? 'deaf-member' : 'undeaf-member', member);
-  return `+OK ${isDeaf ? 'deaf' : 'undeaf'} ${member.id}\n`;
-}
-
-function kick(member: Member): string {
-  member.conference.kick(member);
-  return `+OK kicked ${member.id}\n`;
-}
-
-function hangUp(member: Member): string {
-  member.conference.tell('hup-member', member);
-  member.channel.hangup('NORMAL_CLEARING');
-  return `+OK hup ${member.id}\n`;
-}
-
-function sendDigits(member: Member, digits: string | undefined): string {
-  for (const digit of digits ?? '') member.channel.leg.sendDigit(digit, 250);
-  member.conference.tell('dtmf-member', member, [['Digits', digits ?? '']]);
-  return '+OK DTMF sent\n';
-}
-
-function energy(member: Member, value: string | undefined): string {
-  if (value !== undefined) {
-    member.energyLevel = Math.max(0, Math.min(32_767, Number.parseInt(value, 10) || 0));
-    member.conference.tell('energy-level-member', member);
-  }
-  return `Energy ${member.id} = ${member.energyLevel}\n`;
-}
-
-function volume(member: Member, which: 'volumeIn' | 'volumeOut', value: string | undefined): string {
-  const [name, action] = which === 'volumeIn' ? ['IN', 'volume-in-member'] : ['OUT', 'volume-out-member'];
-  if (value !== undefined) {
-    member[which] = boundedVolume(Number(value));
-    member.conference.tell(action, member);
-  }
-  return `Volume ${name} ${member.id} = ${member[which]}\n`;
+function listRelations({ relations }: Conference, member: number): string {
+  if (relations.isEmpty) return '+OK No relationships\n';
+  const lines = relations.of(member).map(({ member: id, other, canSpeak, canHear }) => {
+    return `${id} -> ${other} ${canSpeak ? 'SPEAK' : 'NOSPEAK'} ${canHear ? 'HEAR' : 'NOHEAR'} SENDVIDEO \n`;
+  });
+  return lines.join('');
 }
 
 function play(conference: Conference, [file, target]: readonly string[]): string | undefined {

@@ -1,6 +1,5 @@
 // A conference: its members, the mix of each beat, files over all of it, recordings of it, and the events that tell of it (contract §4.2).
 import type { Channel } from '../channel.ts';
-import { basicFields } from '../channel-fields.ts';
 import type { EventHub, Fields } from '../event-hub.ts';
 import type { MediaHost } from '../host.ts';
 import { newUuid } from '../host.ts';
@@ -8,6 +7,8 @@ import { Recording } from '../recording/recording.ts';
 import type { Played } from './file-queue.ts';
 import { FileQueue } from './file-queue.ts';
 import { Member, type MemberFlags } from './member.ts';
+import { memberFields } from './member-fields.ts';
+import { Relations } from './relations.ts';
 
 export const MAINTENANCE = 'conference::maintenance';
 
@@ -25,6 +26,8 @@ export interface ConferenceParts {
   readonly name: string;
   readonly profile: string;
   readonly pin: string;
+  /** Nobody hears anybody until a moderator comes. */
+  readonly waitsForModerator: boolean;
   /** The last one has left. */
   readonly onEnd: (conference: Conference) => void;
 }
@@ -36,6 +39,8 @@ export class Conference {
   readonly name: string;
   readonly profile: string;
   readonly files: FileQueue;
+  readonly relations = new Relations();
+  isWaiting: boolean;
   readonly startedAt: number;
   pin: string;
   isLocked = false;
@@ -54,15 +59,17 @@ export class Conference {
   #recordingList: Recording[] = [];
   #rate = NARROW;
   #isOver = false;
+  #mostMembers = 0;
 
   constructor(parts: ConferenceParts) {
-    const { host, name, profile, pin } = parts;
+    const { host, name, profile, pin, waitsForModerator } = parts;
     this.#parts = parts;
     this.host = host;
     this.uuid = newUuid(host.random);
     this.name = name;
     this.profile = profile;
     this.pin = pin;
+    this.isWaiting = waitsForModerator;
     this.startedAt = host.clock.monotonic();
     this.files = new FileQueue(host, (played) => this.filePlayed(played));
     this.tell('conference-create');
@@ -100,7 +107,8 @@ export class Conference {
   /** The member is gone; who ended the conference by that takes the others with it. */
   remove(member: Member): void {
     if (!this.#drop(member)) return;
-    if (member.flags.isEndconf) this.#endForAll();
+    const isTooSmall = this.#mostMembers >= 2 && this.size < 2 && this.#hasMintwo(member);
+    if (member.flags.isEndconf || isTooSmall) this.#endForAll();
   }
 
   kick(member: Member): void {
@@ -186,6 +194,8 @@ export class Conference {
     this.#members = [...this.#members, member];
     this.#chooseRate();
     const { id, flags, channel } = member;
+    if (flags.isModerator) this.isWaiting = false;
+    this.#mostMembers = Math.max(this.#mostMembers, this.size);
     channel.variables.setAll({
       conference_name: this.name,
       conference_uuid: this.uuid,
@@ -201,11 +211,16 @@ export class Conference {
     if (!this.#members.includes(member)) return false;
     this.#members = this.#members.filter((other) => other !== member);
     member.files.close();
+    this.relations.forget(member.id);
     this.#chooseRate();
     this.tell('del-member', member);
     if (this.#members.length === 0) this.#end();
     else this.#announce(member, this.#exitSound);
     return true;
+  }
+
+  #hasMintwo(left: Member): boolean {
+    return left.flags.isMintwo || this.#members.some(({ flags }) => flags.isMintwo);
   }
 
   #announce({ flags }: Member, sound: string): void {
@@ -245,6 +260,7 @@ export class Conference {
       if (member === undefined) continue;
       member.isServed = false;
       member.listen(this.#rate);
+      if (this.isWaiting) member.said = undefined;
       const { said } = member;
       if (said !== undefined) for (let i = 0; i < count; i++) mix[i] = (mix[i] ?? 0) + (said[i] ?? 0);
     }
@@ -270,24 +286,4 @@ export class Conference {
       ['Conference-Unique-ID', this.uuid],
     ];
   }
-}
-
-function memberFields(member: Member): Fields {
-  const { channel, flags } = member;
-  return [
-    ['Floor', String(member.isTalking)],
-    ...basicFields(channel.facts()),
-    ['Video', 'false'],
-    ['Hear', String(!member.isDeaf)],
-    ['See', 'true'],
-    ['Speak', String(!member.isMuted)],
-    ['Talking', String(member.isTalking)],
-    ['Mute-Detect', String(flags.detectsWhileMuted)],
-    ['Hold', 'false'],
-    ['Member-ID', String(member.id)],
-    ['Member-Type', flags.isModerator ? 'moderator' : 'member'],
-    ['Member-Ghost', String(flags.isGhost)],
-    ['Energy-Level', String(member.energyLevel)],
-    ['Current-Energy', String(member.energy)],
-  ];
 }

@@ -47,11 +47,12 @@ export class Conferences {
   }
 
   /** The conference, made when there is none; undefined when there are too many. */
-  open(name: string, profile = DEFAULT_PROFILE, pin = ''): Conference | undefined {
+  open(name: string, profile = DEFAULT_PROFILE, pin = '', waitsForModerator = false): Conference | undefined {
     const running = this.#byName.get(name);
     if (running !== undefined || this.#byName.size >= MAX_CONFERENCES) return running;
     const onEnd = () => this.#byName.delete(name);
-    const conference = new Conference({ host: this.#host, hub: this.#hub, name, profile, pin, onEnd });
+    const parts = { host: this.#host, hub: this.#hub, name, profile, pin, waitsForModerator, onEnd };
+    const conference = new Conference(parts);
     this.#byName.set(name, conference);
     return conference;
   }
@@ -64,7 +65,8 @@ export class Conferences {
       channel.host.logger.info({ channel: channel.uuid }, 'a conference that was only to be joined does not exist');
       return undefined;
     }
-    const conference = running ?? this.open(request.name, request.profile, request.pin);
+    const { name, profile, pin, flags } = request;
+    const conference = running ?? this.open(name, profile, pin, flags.has('wait-mod'));
     if (conference === undefined) return undefined;
     const isFull = conference.maxMembers > 0 && conference.size >= conference.maxMembers;
     if (conference.isLocked || isFull) return refusing(channel, complete);
@@ -99,6 +101,7 @@ function entryOf(flags: ReadonlySet<string>): Entry {
     isModerator: flags.has('moderator'),
     isEndconf: flags.has('endconf'),
     isGhost: flags.has('ghost'),
+    isMintwo: flags.has('mintwo'),
     isAlwaysHeard: flags.has('audio-always'),
     detectsWhileMuted: flags.has('mute-detect'),
     isMuted: flags.has('mute'),

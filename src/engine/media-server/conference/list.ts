@@ -12,6 +12,21 @@ function lineOf(member: Member): string {
   return `${[id, channel.facts().name, channel.uuid, 'unknown', 'unknown', flagsOf(member), volumeIn, volumeOut, energyLevel].join(';')}\n`;
 }
 
+/** One line for `conference list`. */
+export function headOf(conference: Conference): string {
+  const { name, size, rate, isLocked, isWaiting, recordingPaths } = conference;
+  const flags = [
+    isLocked ? 'locked' : '',
+    isWaiting ? 'wait_mod' : '',
+    'running|answered|enforce_min|dynamic|exit_sound|enter_sound',
+    recordingPaths.length > 0 ? 'recording' : '',
+    'json_status',
+  ];
+  const count = `${size} member${size === 1 ? '' : 's'}`;
+  const said = flags.filter((flag) => flag !== '').join('|');
+  return `+OK Conference ${name} (${count} rate: ${rate}${isLocked ? ' locked' : ''} flags: ${said})\n`;
+}
+
 function flagsOf(member: Member): string {
   const flags = [
     member.isDeaf ? '' : 'hear',

@@ -4,12 +4,15 @@ import type { RunningApplication } from '../application.ts';
 import type { Channel } from '../channel.ts';
 import type { Conference } from './conference.ts';
 import { FileQueue } from './file-queue.ts';
+import { GainControl } from './gain-control.ts';
 
 export interface MemberFlags {
   readonly isModerator: boolean;
   /** Its leaving ends the conference. */
   readonly isEndconf: boolean;
   readonly isGhost: boolean;
+  /** The conference ends when fewer than two are left. */
+  readonly isMintwo: boolean;
   /** It is mixed whatever its energy. */
   readonly isAlwaysHeard: boolean;
   readonly detectsWhileMuted: boolean;
@@ -28,6 +31,7 @@ export class Member implements RunningApplication {
   readonly channel: Channel;
   readonly flags: MemberFlags;
   readonly files: FileQueue;
+  readonly agc = new GainControl();
   conference: Conference;
   isMuted: boolean;
   isDeaf: boolean;
@@ -47,6 +51,7 @@ export class Member implements RunningApplication {
   readonly #buffer = new Int16Array(MAX_TICK_SAMPLES);
   #mine: Int16Array;
   #scratch: Int16Array | undefined;
+  #without: Int32Array | undefined;
   #loud = 0;
   #quiet = 0;
 
@@ -97,7 +102,7 @@ export class Member implements RunningApplication {
       this.said = undefined;
       return;
     }
-    const matched = this.#fromParty.match(heard, count);
+    const matched = this.agc.apply(this.#fromParty.match(heard, count), this.energy, this.isTalking);
     this.said = this.volumeIn === 0 ? matched : this.#scaled(matched, this.volumeIn);
   }
 
@@ -106,14 +111,29 @@ export class Member implements RunningApplication {
     const count = rate / 50;
     const mine = this.#view(count);
     const { said } = this;
+    const without = this.#notHeard(count);
     for (let i = 0; i < count; i++) {
-      const sample = this.isDeaf ? 0 : (mix[i] ?? 0) - (said?.[i] ?? 0);
+      const sample = this.isDeaf ? 0 : (mix[i] ?? 0) - (said?.[i] ?? 0) - (without?.[i] ?? 0);
       mine[i] = Math.max(-32_768, Math.min(32_767, sample));
     }
     if (this.volumeOut !== 0) scale(mine, this.volumeOut);
     const file = this.files.read(rate);
     if (file !== undefined) add(mine, file);
     out.set(this.#toParty.match(mine, out.length));
+  }
+
+  /** What those say in this beat that this member may not hear; undefined when it hears all. */
+  #notHeard(count: number): Int32Array | undefined {
+    const { relations, members } = this.conference;
+    if (relations.isEmpty) return undefined;
+    this.#without ??= new Int32Array(MAX_TICK_SAMPLES);
+    const without = this.#without.fill(0, 0, count);
+    for (let m = 0; m < members.length; m++) {
+      const other = members[m];
+      if (other?.said === undefined || other === this || relations.mayHear(this.id, other.id)) continue;
+      for (let i = 0; i < count; i++) without[i] = (without[i] ?? 0) + (other.said[i] ?? 0);
+    }
+    return without;
   }
 
   #view(count: number): Int16Array {
