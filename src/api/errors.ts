@@ -19,6 +19,13 @@ const statuses: Readonly<Record<string, number>> = {
   'records-locked': 423,
   'artifact-tampered': 409,
   'bad-number': 400,
+  'bad-query': 400,
+  'bad-note': 400,
+  'bad-range': 400,
+  'note-unknown': 404,
+  'too-many-notes': 409,
+  'not-allowed': 403,
+  'on-hold': 409,
   'vault-busy': 503,
   'login-busy': 503,
 };

@@ -14,12 +14,17 @@ export const access: Readonly<Record<string, Access>> = {
   'GET /api/calls': ['admin', 'staff'],
   'GET /api/voicemails': ['admin', 'staff'],
   'GET /api/recordings': ['admin'],
+  'GET /api/search': ['admin', 'staff'],
+  'GET /api/notes/:subject': ['admin', 'staff'],
+  'POST /api/notes/:subject': ['admin', 'staff'],
+  'DELETE /api/notes/:subject/:note': ['admin', 'staff'],
   'GET /api/artifacts/:id': ['admin', 'staff'],
   'GET /api/artifacts/:id/audio': ['admin', 'staff'],
   'POST /api/artifacts/:id/read': ['admin', 'staff'],
   'DELETE /api/artifacts/:id': ['admin', 'staff'],
   // An auditor sees who did what, and no call or message: the minimum that the work needs (45 CFR 164.502(b)).
   'GET /api/audit': ['admin', 'auditor'],
+  'GET /api/audit/export': ['admin', 'auditor'],
 };
 
 export function isAllowed(rule: Access, user: UserAccount): boolean {

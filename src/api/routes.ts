@@ -6,13 +6,16 @@ import { addArtifactAudio } from './routes/artifact-audio.ts';
 import { addArtifactDelete } from './routes/artifact-delete.ts';
 import { addArtifactRead } from './routes/artifact-read.ts';
 import { addAudit } from './routes/audit.ts';
+import { addAuditExport } from './routes/audit-export.ts';
 import { addCalls } from './routes/calls.ts';
 import { addEnrolmentBegin } from './routes/enrolment-begin.ts';
 import { addEnrolmentFinish } from './routes/enrolment-finish.ts';
 import { addHealth } from './routes/health.ts';
 import { addLogin } from './routes/login.ts';
 import { addLogout } from './routes/logout.ts';
+import { addNotes } from './routes/notes.ts';
 import { addRecordings } from './routes/recordings.ts';
+import { addSearch } from './routes/search.ts';
 import { addSession } from './routes/session.ts';
 import { addVoicemails } from './routes/voicemails.ts';
 
@@ -31,6 +34,9 @@ const routes = [
   addArtifactRead,
   addArtifactDelete,
   addAudit,
+  addAuditExport,
+  addNotes,
+  addSearch,
 ];
 
 export function addRoutes(app: App, context: ApiContext): void {

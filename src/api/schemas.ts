@@ -165,7 +165,64 @@ export type ArtifactsPage = Static<typeof ArtifactsPage>;
 
 export const ArtifactParams = Type.Object({ id: Type.String({ pattern: '^[a-z2-7]{26}$' }) }, strict);
 
-export const AuditQuery = Type.Object({ limit, after }, strict);
+const Id = Type.String({ pattern: '^[a-z2-7]{26}$' });
+
+export const SearchQuery = Type.Object({ limit, q: Type.String({ minLength: 1, maxLength: 200 }) }, strict);
+
+export const NoteView = Type.Object({
+  id: Type.String(),
+  kind: Type.Union([Type.Literal('note'), Type.Literal('tag'), Type.Literal('transcript')]),
+  text: Type.String(),
+  by: Type.String(),
+  at: Type.Integer(),
+});
+
+/** Best first; each is a call, or a message or recording. */
+export const SearchView = Type.Object({
+  hits: Type.Array(
+    Type.Object({ notes: Type.Array(NoteView), call: Type.Optional(CallView), artifact: Type.Optional(ArtifactView) }),
+  ),
+  /** False while older records are still being read in. */
+  isComplete: Type.Boolean(),
+});
+export type SearchView = Static<typeof SearchView>;
+
+export const NotesParams = Type.Object({ subject: Id }, strict);
+export const NoteParams = Type.Object({ subject: Id, note: Id }, strict);
+export const NotesView = Type.Object({ notes: Type.Array(NoteView) });
+export const NoteAsk = Type.Object(
+  {
+    kind: Type.Union([Type.Literal('note'), Type.Literal('tag')]),
+    text: Type.String({ minLength: 1, maxLength: 4_000 }),
+  },
+  strict,
+);
+export const NoteMade = Type.Object({ id: Type.String() });
+
+const words = Type.Optional(Type.String({ minLength: 1, maxLength: 100 }));
+const time = Type.Optional(Type.Integer({ minimum: 0 }));
+
+export const AuditQuery = Type.Object(
+  {
+    limit,
+    after,
+    who: words,
+    action: words,
+    subject: words,
+    address: words,
+    text: words,
+    outcome: Type.Optional(Type.Union([Type.Literal('ok'), Type.Literal('refused'), Type.Literal('failed')])),
+    /** Milliseconds since 1970 (UTC). */
+    since: time,
+    until: time,
+  },
+  strict,
+);
+
+export const AuditExportQuery = Type.Object(
+  { from: Type.Optional(Type.Integer({ minimum: 1 })), to: Type.Optional(Type.Integer({ minimum: 1 })) },
+  strict,
+);
 
 export const AuditView = Type.Object({
   sequence: Type.Integer(),

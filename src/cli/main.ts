@@ -12,6 +12,7 @@ import { addImportCommands } from './commands/import.ts';
 import { addInitCommand } from './commands/init.ts';
 import { addMediaServerCommand } from './commands/media-server.ts';
 import { addPathsCommand } from './commands/paths.ts';
+import { addSearchCommand } from './commands/search.ts';
 import { addSipCommands } from './commands/sip.ts';
 import { addStartCommand } from './commands/start.ts';
 import { addUserCommands } from './commands/user.ts';
@@ -44,6 +45,7 @@ for (const add of [
   addExtensionCommands,
   addCallCommands,
   addVoicemailCommands,
+  addSearchCommand,
   addAuditCommands,
   addVaultCommands,
   addBackupCommands,

@@ -309,7 +309,8 @@ export interface VaultOperations {
     ask: { caller: Caller; subject: string; within?: readonly string[] };
     answer: { notes: readonly Note[] };
   };
-  'note.remove': { ask: { caller: Caller; noteId: string }; answer: Record<string, never> };
+  /** `subject`: what it must be about. */
+  'note.remove': { ask: { caller: Caller; noteId: string; subject?: string }; answer: Record<string, never> };
 
   // People.
   'users.list': { ask: { caller: Caller }; answer: { users: UserAccount[] } };

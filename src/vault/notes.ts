@@ -49,9 +49,10 @@ export function noteHandlers(core: InnerCore, mustBeFree: (subject: string) => v
       core.transact(entry, (tx) => core.notes.insert(tx, noteId, epoch, record, { subject, kind }));
       return { noteId };
     },
-    'note.remove': ({ caller, noteId }) => {
+    'note.remove': ({ caller, noteId, subject }) => {
       const row = core.notes.get(noteId) as (NoteRow & CapturedRow) | undefined;
-      if (row === undefined) throw new WardlineError('note-unknown', 'There is no such note any more.');
+      if (row === undefined || (subject !== undefined && row.subject !== subject))
+        throw new WardlineError('note-unknown', 'There is no such note any more.');
       mustBeTheirs(core, row, caller.actor);
       mustBeFree(row.subject);
       const detail = `${row.kind} ${noteId}`;
