@@ -7,7 +7,7 @@ import { Value } from 'typebox/value';
 import { parse } from 'yaml';
 import { codeOf, WardlineError } from '../kernel/errors.ts';
 import { isIP } from '../kernel/ip.ts';
-import type { Address, EdgeListener } from './boot.ts';
+import type { Address, EdgeListener, MediaBoot } from './boot.ts';
 import type { Environment } from './env.ts';
 
 const Port = Type.Integer({ minimum: 0, maximum: 65535 });
@@ -17,6 +17,8 @@ const ClientCertificates = Type.Object(
   { mode: Type.Union([Type.Literal('request'), Type.Literal('require')]), ca: Type.String({ minLength: 1 }) },
   { additionalProperties: false },
 );
+
+const Codec = Type.Union([Type.Literal('PCMU'), Type.Literal('PCMA'), Type.Literal('G722'), Type.Literal('opus')]);
 
 const Schema = Type.Object(
   {
@@ -28,7 +30,12 @@ const Schema = Type.Object(
     ),
     carriers: Type.Object({ udp: Port, tcp: Port }, { additionalProperties: false }),
     audio: Type.Object(
-      { 'first-port': Port, 'last-port': Port, workers: Type.Optional(Type.Integer({ minimum: 0, maximum: 32 })) },
+      {
+        'first-port': Port,
+        'last-port': Port,
+        workers: Type.Optional(Type.Integer({ minimum: 0, maximum: 32 })),
+        codecs: Type.Optional(Type.Array(Codec, { minItems: 1, maxItems: 4, uniqueItems: true })),
+      },
       { additionalProperties: false },
     ),
     console: Type.Object({ host: Host, port: Port }, { additionalProperties: false }),
@@ -56,6 +63,8 @@ export interface Bootstrap {
   readonly rtpPorts: { readonly first: number; readonly last: number };
   /** Threads that carry audio; one fewer than there are cores when undefined. */
   readonly audioWorkers: number | undefined;
+  /** What parties are offered, in that order; G.711 when absent. */
+  readonly audioCodecs: MediaBoot['codecs'];
   readonly dataFolder: string;
   readonly keyFile: string;
   /** Of the systemd unit, when there is one. */
@@ -85,7 +94,9 @@ address: ${firstAddress ?? '127.0.0.1'}
 # certificate of that CA, beside their password; with mode: request it is checked when there is one.
 phones: { tls: 5061 }
 carriers: { udp: 5060, tcp: 5060 }  # trunks, checked by source address
-audio: { first-port: 20000, last-port: 20999 }  # workers: 3 beside them puts audio on so many threads; else one fewer than there are cores
+# workers: 3 beside the ports puts audio on so many threads, else one fewer than there are cores. codecs: [opus, G722, PCMU, PCMA]
+# speaks those in that order, else PCMU and PCMA; a phone that knows nothing but another is taken as it is.
+audio: { first-port: 20000, last-port: 20999 }
 console: { host: 127.0.0.1, port: 8443 }
 roles: { edge: embedded, media: embedded }
 
@@ -232,6 +243,7 @@ function toBootstrap(file: string, value: Static<typeof Schema>, { credentialsFo
     console: value.console,
     rtpPorts: { first: value.audio['first-port'], last: value.audio['last-port'] },
     audioWorkers: value.audio.workers,
+    audioCodecs: value.audio.codecs,
     dataFolder: folder(value.folders.data),
     keyFile: join(keys, 'wardline.key'),
     credentialsFolder,

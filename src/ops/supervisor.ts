@@ -177,6 +177,7 @@ export class Supervisor {
       rtpHost: bootstrap.address,
       rtpPorts: bootstrap.rtpPorts,
       ...(bootstrap.audioWorkers !== undefined && { workers: bootstrap.audioWorkers }),
+      ...(bootstrap.audioCodecs !== undefined && { codecs: bootstrap.audioCodecs }),
       soundsFolder,
       spoolFolder: this.#spoolFolder,
       sealSocket: join(runtimeFolder, 'vault.sock'),
