@@ -32,6 +32,41 @@ t.test('RFC 3261 §17.2.2: a repeated request is answered with the same response
   t.equal(server.requests.length, 1);
 });
 
+t.test(
+  'RFC 3261 §17.2.2, timer J: copies get the answer again for 64 × T1 and are then new; no more answers are kept than may be',
+  async (t) => {
+    const clock = new ManualClock();
+    const options = { clock, limits: { answeredRequests: 2 } };
+    await using server = recordingStack(options, (transaction) => transaction.respond(answer(transaction, 486)));
+    const { port } = await server.stack.listen(LISTENER);
+    await using peer = await udpPeer();
+    let asked = 0;
+    const ask = async (branch: string, method = 'OPTIONS') => {
+      peer.send(requestText({ method, via: `SIP/2.0/UDP 127.0.0.1:5999;branch=z9hG4bK${branch}` }), port);
+      asked += 1;
+      return await peer.nth(asked);
+    };
+    const first = await ask('a');
+    t.ok(server.requests[0]?.isOver, 'nothing more can be said to it');
+    t.equal(server.requests[0]?.respond(answer(server.requests[0], 200)), undefined);
+    clock.advance(31_900);
+    t.equal(await ask('a'), first);
+    t.equal(server.requests.length, 1);
+    clock.advance(100);
+    t.equal(server.stack.load.transactions, 0);
+    await ask('a');
+    t.equal(server.requests.length, 2, 'it is new');
+    await ask('a', 'INFO');
+    await ask('c');
+    t.equal(server.stack.load.transactions, 2, 'the oldest is forgotten');
+    await ask('c');
+    t.equal(server.requests.length, 4);
+    clock.advance(32_000);
+    t.equal(server.stack.load.transactions, 0);
+    t.equal(clock.pending, 0);
+  },
+);
+
 t.test('RFC 3261 §17.2.1: a 486 is resent from T1, doubling, until its ACK; the ACK is not handed up', async (t) => {
   const clock = new ManualClock();
   await using server = recordingStack({ clock });

@@ -15,6 +15,8 @@ export interface StackLimits {
   readonly waitingMs: number;
   /** Client and server transactions together. */
   readonly transactions: number;
+  /** Answers over UDP that are kept for 32 s, should their request come again; beyond that the oldest are forgotten. */
+  readonly answeredRequests: number;
   /** Bytes that wait for a peer that reads slowly; beyond that its connection is cut. */
   readonly waitingBytes: number;
   /** TLS and WebSocket handshakes under way at once on one listener. */
@@ -46,6 +48,7 @@ export const defaultStackLimits: StackLimits = {
   waitingPerAddress: 2_048,
   waitingMs: 10_000,
   transactions: 50_000,
+  answeredRequests: 150_000,
   waitingBytes: 1_048_576,
   handshakes: 2_048,
   handshakeMs: 10_000,

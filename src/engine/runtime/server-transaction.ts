@@ -18,6 +18,8 @@ export interface ServerOwner {
   /** An ACK to a 2xx came with the INVITE's own branch. */
   passAck(ack: SipRequest, arrival: Arrival): void;
   over(transaction: RunningServerTransaction): void;
+  /** Takes over a request that has its final answer, and sends that again when the request is; absent, the transaction does. */
+  takeOver?(transaction: RunningServerTransaction, answer: Uint8Array): void;
 }
 
 export class RunningServerTransaction implements ServerTransaction {
@@ -32,6 +34,7 @@ export class RunningServerTransaction implements ServerTransaction {
   #toTag: string | undefined;
   #ack: { readonly request: SipRequest; readonly arrival: Arrival } | undefined;
   #ending: TransactionEnding = 'done';
+  #isTakenOver = false;
 
   constructor(request: SipRequest, arrival: Arrival & { readonly flow: LiveFlow }, key: string, owner: ServerOwner) {
     this.request = request;
@@ -53,7 +56,7 @@ export class RunningServerTransaction implements ServerTransaction {
   }
 
   get isOver(): boolean {
-    return this.#driver.isOver;
+    return this.#isTakenOver || this.#driver.isOver;
   }
 
   respond(response: SipResponse): Uint8Array | undefined {
@@ -62,6 +65,7 @@ export class RunningServerTransaction implements ServerTransaction {
     this.#last = bytes;
     if (this.#driver.feed(inputOf(response.status))) {
       if (isGrant(this.request, response.status)) this.flow.prove();
+      if (this.#driver.state === 'completed' && this.request.method !== 'INVITE') this.#handOver(bytes);
       return bytes;
     }
     this.#last = before;
@@ -95,6 +99,14 @@ export class RunningServerTransaction implements ServerTransaction {
       else this.#owner.passAck(this.#ack.request, this.#ack.arrival);
     } else if (effect === 'report-timeout') this.#ending = 'timeout';
     else if (effect === 'report-transport-error') this.#ending = 'transport-error';
+  }
+
+  #handOver(answer: Uint8Array): void {
+    if (this.#owner.takeOver === undefined) return;
+    this.#isTakenOver = true;
+    this.#driver.stop();
+    this.#owner.takeOver(this, answer);
+    this.onEnd?.('done');
   }
 
   #over(): void {

@@ -7,6 +7,7 @@ import type { SipMessage, SipRequest, SipResponse } from '../../protocol/sip/mes
 import { serialise } from '../../protocol/sip/serialise.ts';
 import { buildResponse } from '../../protocol/sip/transaction/build.ts';
 import { clientKey, serverKey } from '../../protocol/sip/transaction/match.ts';
+import { AnsweredRequests } from './answered-requests.ts';
 import { RunningClientTransaction } from './client-transaction.ts';
 import type { LiveFlow } from './flow.ts';
 import type { StackLimits } from './limits.ts';
@@ -36,12 +37,15 @@ export class Transactions {
   readonly #options: TransactionsOptions;
   readonly #clients = new Map<string, RunningClientTransaction>();
   readonly #servers = new Map<string, RunningServerTransaction>();
+  /** Those over UDP whose answer was given, other than INVITEs. */
+  readonly #answered: AnsweredRequests;
   /** Of them all: one for each would be most of what an answered request keeps. */
   readonly #serverOwner: ServerOwner;
 
   constructor(options: TransactionsOptions) {
     this.clock = options.clock;
     this.#options = options;
+    this.#answered = new AnsweredRequests(options.clock, options.limits.answeredRequests);
     this.#serverOwner = {
       clock: this.clock,
       newTag: () => this.#newTag(),
@@ -49,15 +53,19 @@ export class Transactions {
       began: (transaction) => options.events.onRequest(transaction),
       passAck: (ack, from) => options.events.onAck(ack, from),
       over: (ended) => this.#servers.delete(ended.key),
+      takeOver: ({ key, flow }, answer) => {
+        this.#servers.delete(key);
+        this.#answered.add(key, answer, flow);
+      },
     };
   }
 
   get size(): number {
-    return this.#clients.size + this.#servers.size;
+    return this.#clients.size + this.#servers.size + this.#answered.size;
   }
 
   get isFull(): boolean {
-    return this.size >= this.#options.limits.transactions;
+    return this.#clients.size + this.#servers.size >= this.#options.limits.transactions;
   }
 
   receive(message: SipMessage, flow: LiveFlow, bytes: number): void {
@@ -129,6 +137,7 @@ export class Transactions {
     for (const transaction of this.#servers.values()) transaction.stop();
     this.#clients.clear();
     this.#servers.clear();
+    this.#answered.stop();
   }
 
   #receiveRequest(request: SipRequest, via: Via, cseq: CSeq, arrival: LiveArrival): void {
@@ -147,12 +156,21 @@ export class Transactions {
         } else if (known !== undefined) {
           this.#options.events.retransmitted?.('in');
           known.receive();
-        } else if (request.method === 'CANCEL')
+        } else if (this.#answerAgain(key)) this.#options.events.retransmitted?.('in');
+        else if (request.method === 'CANCEL')
           this.#receiveCancel(request, serverKey(request, via, cseq, 'INVITE'), key, arrival);
         else this.#accept(request, key, arrival);
       },
       known,
     );
+  }
+
+  #answerAgain(key: string): boolean {
+    const answered = this.#answered.find(key);
+    if (answered === undefined) return false;
+    this.sent(answered.wire, answered.flow);
+    answered.flow.send(answered.wire, () => this.#answered.delete(key));
+    return true;
   }
 
   #accept(request: SipRequest, key: string, arrival: LiveArrival): void {
