@@ -1,14 +1,19 @@
 // The jitter buffer in virtual time: a network delays, loses and swaps packets, the ear hears the sender's tone.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
+import { decodeWave } from '../../src/ops/wave.ts';
 import { JitterBuffer } from '../../src/protocol/rtp/jitter-buffer.ts';
 import { encodeL16 } from '../../src/protocol/rtp/l16.ts';
 import type { RtpHeader } from '../../src/protocol/rtp/packet.ts';
 import { l16Decoder } from '../../src/protocol/rtp/payload-decoder.ts';
+import { resample } from '../../src/protocol/rtp/resample.ts';
 import { steadyTone, ToneGenerator } from '../../src/protocol/rtp/tone.ts';
-import { dominantFrequency, isSilent, toneLevel } from '../support/listen.ts';
+import { dominantFrequency, isSilent, toneLevel, totalLevel } from '../support/listen.ts';
 import { seeded } from '../support/seeded.ts';
 
 const STEP_SAMPLES = 160;
+const PROMPT = join(import.meta.dirname, '../../config/prompts/en/voicemail/greeting.wav');
 
 interface Sent {
   readonly arrival: number;
@@ -190,6 +195,78 @@ for (const stallMs of [200, 360, 550]) {
     t.end();
   });
 }
+
+/** A sentence of our prompts, at 8 kHz, over and over. */
+function speech(seconds: number): Int16Array {
+  const sound = decodeWave(readFileSync(PROMPT));
+  const once = resample(
+    Int16Array.from(sound?.samples ?? [], (sample) => Math.round(sample * 32_767)),
+    16_000,
+    8000,
+  );
+  return Int16Array.from({ length: seconds * 8000 }, (_, i) => once[i % once.length] ?? 0);
+}
+
+function spoken(samples: Int16Array, delay: (i: number) => number | undefined): Sent[] {
+  const sent: Sent[] = [];
+  for (let i = 0; (i + 1) * STEP_SAMPLES <= samples.length; i++) {
+    const late = delay(i);
+    const piece = samples.subarray(i * STEP_SAMPLES, (i + 1) * STEP_SAMPLES);
+    if (late !== undefined) sent.push(sentAt(i * 20 + late, i, i * STEP_SAMPLES, piece));
+  }
+  return sent.sort((a, b) => a.arrival - b.arrival);
+}
+
+const clicks = (samples: Int16Array, than: number) =>
+  samples.filter((sample, i) => Math.abs(sample - (samples[i - 1] ?? sample)) > than).length;
+
+t.test(
+  'speech with 5 % of its packets lost: concealment is nearer to what was said than silence, and does not click',
+  (t) => {
+    const random = seeded(21);
+    const said = speech(20);
+    const lost = new Set(Array.from({ length: 1000 }, (_, i) => i).filter((i) => i > 10 && random.below(20) === 0));
+    const heard = listen(
+      new JitterBuffer(),
+      spoken(said, (i) => (lost.has(i) ? undefined : 5)),
+      1000,
+    ).subarray(320);
+    let [ofConcealment, ofSilence] = [0, 0];
+    for (const i of lost) {
+      for (let at = i * STEP_SAMPLES; at < (i + 1) * STEP_SAMPLES && at < heard.length; at++) {
+        ofConcealment += ((heard[at] ?? 0) - (said[at] ?? 0)) ** 2;
+        ofSilence += (said[at] ?? 0) ** 2;
+      }
+    }
+    t.ok(lost.size > 30, `${lost.size} packets lost`);
+    t.ok(ofConcealment < 0.75 * ofSilence, `error ${(ofConcealment / ofSilence).toFixed(2)} of that of silence`);
+    const steepest = said.reduce((most, sample, i) => Math.max(most, Math.abs(sample - (said[i - 1] ?? sample))), 0);
+    t.ok(clicks(heard, steepest) <= 2, `${clicks(heard, steepest)} steps steeper than any that was said`);
+    t.end();
+  },
+);
+
+t.test(
+  'speech that is caught up with keeps its level and does not click; what nobody could talk over is left out',
+  (t) => {
+    const said = speech(20);
+    for (const stallMs of [400, 3000]) {
+      const buffer = new JitterBuffer();
+      const heard = listen(
+        buffer,
+        spoken(said, (i) => 5 + (i >= 200 ? Math.max(0, stallMs - (i - 200) * 20) : 0)),
+        1000,
+      );
+      const after = heard.subarray(8000 * (4.5 + stallMs / 1000));
+      t.ok(Math.abs(totalLevel(after) - totalLevel(said)) < 1.5, `${totalLevel(after).toFixed(1)} dBFS`);
+      const steepest = said.reduce((most, sample, i) => Math.max(most, Math.abs(sample - (said[i - 1] ?? sample))), 0);
+      t.ok(clicks(heard, steepest) <= 2, `${clicks(heard, steepest)} clicks`);
+      t.ok(buffer.delayMs < 150, `${buffer.delayMs.toFixed(0)} ms behind in the end`);
+      t.equal(buffer.overflowed > 0, stallMs > 600, `${buffer.overflowed} left out after ${stallMs} ms`);
+    }
+    t.end();
+  },
+);
 
 t.test('nothing is lost, made up or hurried when it is we who come late, and then read all at once', (t) => {
   const buffer = new JitterBuffer();

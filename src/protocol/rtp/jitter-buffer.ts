@@ -213,6 +213,8 @@ export class JitterBuffer {
       this.#next = this.#queue.first?.timestamp ?? this.#next;
     }
     this.#leads.restart();
+    // What is left out is faded over.
+    if (!this.#concealer.isOn) this.#concealer.begin(this.#pcm, this.#start + this.#have);
   }
 
   #adjust(): void {
