@@ -123,6 +123,27 @@ t.test("503 and a refused connection: the next at once; the last one's answer is
   t.equal((await app.takeSip('SIP/2.0 503')).fields[6], String(second.port), 'from the last');
 });
 
+t.test(
+  'the silent server answers when all is over: it is acknowledged and hung up, for nobody talks to it',
+  async (t) => {
+    const { clock, edge, peers } = await bench(t, 2);
+    const [silent, other] = peers as [SipPeer, SipPeer];
+    const app = await (await edge.raw()).ready();
+    await app.ask(`sip||\r\nINVITE sip:5550100@carrier.example SIP/2.0\r\n\r\n${SDP}`);
+    const invite = await silent.takeRequest('INVITE');
+    clock.advance(4_000);
+    other.answer(await other.takeRequest('INVITE'), 503, 'Service Unavailable');
+    await app.takeSip('SIP/2.0 503');
+    silent.answer(invite, 200, 'OK', { headers: [['Contact', `<${silent.uri}>`]], body: SDP });
+    await silent.takeRequest('ACK');
+    silent.answer(await silent.takeRequest('BYE'), 200, 'OK');
+    t.notOk(
+      app.frames.some(({ text }) => text.startsWith('SIP/2.0 200')),
+      'the application has its answer',
+    );
+  },
+);
+
 t.test('cancelled between two servers: nobody else is called', async (t) => {
   const { clock, edge, peers } = await bench(t, 2);
   const [silent, other] = peers as [SipPeer, SipPeer];

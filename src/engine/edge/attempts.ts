@@ -108,12 +108,12 @@ class Attempts implements ClientTransaction {
     this.#events.onBegun?.(client);
     this.#started.resolve(this);
     if (this.#cancelled !== undefined) client.cancel(this.#cancelled.headers);
-    else if (attempt.isGivenUp) client.cancel();
+    else if (attempt.isGivenUp || this.#isDecided) client.cancel();
   }
 
   /** Nobody waits half a minute for a server that may be dead while there is another. */
   #watch(attempt: Attempt): void {
-    attempt.silence = this.#context.clock.after(SILENT_SERVER_MS, () => void this.#moveOn(attempt));
+    attempt.silence = this.#context.clock.after(SILENT_SERVER_MS, () => this.#moveOn(attempt));
   }
 
   #answered(attempt: Attempt, response: SipResponse, arrival: Arrival): void {
@@ -122,7 +122,7 @@ class Attempts implements ClientTransaction {
     attempt.silence?.[Symbol.dispose]();
     attempt.isHeard = true;
     attempt.isOver = status >= 200;
-    if (status === 503) void this.#moveOn(attempt, tell);
+    if (status === 503) this.#moveOn(attempt, tell);
     else {
       this.#context.locator.answered(serverOf(attempt.route.target));
       if (status >= 200 && status < 300) this.#accepted(attempt, tell);
@@ -143,12 +143,20 @@ class Attempts implements ClientTransaction {
   #failed(attempt: Attempt, ending: Ending): void {
     attempt.silence?.[Symbol.dispose]();
     attempt.isOver = true;
-    void this.#moveOn(attempt, () => this.#events.onFailure(ending));
+    this.#moveOn(attempt, () => this.#events.onFailure(ending));
   }
 
   /** To the next server; when there is none, `tell` says what became of this one. Without `tell` it was silent so far. */
-  async #moveOn(attempt: Attempt, tell?: () => void): Promise<void> {
-    this.#context.locator.failed(serverOf(attempt.route.target));
+  #moveOn(attempt: Attempt, tell?: () => void): void {
+    const { locator, counters } = this.#context;
+    locator.failed(serverOf(attempt.route.target));
+    this.#tryNext(attempt, tell).catch(() => {
+      counters.fault('request-failed');
+      if (tell !== undefined) this.#pass(attempt, tell);
+    });
+  }
+
+  async #tryNext(attempt: Attempt, tell?: () => void): Promise<void> {
     const route = await this.#next(attempt);
     if (attempt.isGivenUp || this.#isDecided || (tell === undefined && attempt.isHeard)) return;
     if (route === undefined) {

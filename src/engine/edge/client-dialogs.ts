@@ -71,8 +71,13 @@ export class ClientDialogs {
   }
 
   readonly onAnswer: OnAnswer = (response, { dialog, method, client }, arrival) => {
-    if (dialog === undefined || dialog.state === 'ended') return true;
     const { status } = response;
+    if (dialog === undefined) return true;
+    if (dialog.state === 'ended') {
+      const isAnswer = method === 'INVITE' && status >= 200 && status < 300 && arrival !== undefined;
+      if (isAnswer) this.#hangUpLate(dialog, response, arrival);
+      return !isAnswer;
+    }
     if (status >= 300 && method === 'INVITE') {
       const isCancelled = dialog.clientInvite?.isCancelled === true && client !== undefined;
       if (isCancelled) cdrStop(this.#context, 'application', 'call-canceled', client.request);
@@ -103,9 +108,13 @@ export class ClientDialogs {
     const from = tagOf(response.headers.get('from')) ?? '';
     const failed = this.#failed.get(dialogIdOf(response.headers.get('call-id') ?? '', from));
     if (failed === undefined || failed.clientInvite?.cseq !== cseq) return;
-    this.#failed.delete(failed.id);
+    this.#hangUpLate(failed, response, arrival);
+  }
+
+  #hangUpLate(dialog: Dialog, response: SipResponse, arrival: Arrival): void {
+    this.#failed.delete(dialog.id);
     this.#context.counters.fault('late-answer');
-    this.#hangUpFork(failed, response, arrival);
+    this.#hangUpFork(dialog, response, arrival);
   }
 
   #progress(dialog: Dialog, response: SipResponse, arrival: Arrival): boolean {

@@ -10,11 +10,11 @@ import type { SipRequest } from '../../protocol/sip/message.ts';
 import { serialise } from '../../protocol/sip/serialise.ts';
 import { buildResponse } from '../../protocol/sip/transaction/build.ts';
 import { askHttp } from '../runtime/http-ask.ts';
-import type { ServerTransaction } from '../runtime/sip-stack.ts';
+import type { Arrival, ServerTransaction } from '../runtime/sip-stack.ts';
 import { connectTcp } from '../runtime/tcp-server.ts';
 import type { AppConnection } from './app-port.ts';
 import { cdrAttempt, cdrStop } from './cdr.ts';
-import type { EdgeContext } from './context.ts';
+import { type EdgeContext, wireProtocol } from './context.ts';
 import type { IncomingTable } from './incoming.ts';
 import type { Proxies } from './proxies.ts';
 
@@ -78,7 +78,10 @@ export class RequestHandlers {
       return true;
     }
     this.#waiting.add(transaction);
-    void this.#handle(handler, transaction, request).finally(() => this.#waiting.delete(transaction));
+    this.#handle(handler, transaction, request).catch(() => {
+      context.counters.fault('handler-failed');
+      if (this.#waiting.has(transaction)) this.#refuse(transaction, ...FAILED);
+    });
     return true;
   }
 
@@ -94,17 +97,16 @@ export class RequestHandlers {
       await this.#connect(question.place, transaction, request);
       return;
     }
-    const answer = await this.#ask(question.url, question.by === 'POST', transaction, request);
+    const answer = await this.#ask(question.url, question.by === 'POST', transaction.arrival, request);
     if (!this.#waiting.has(transaction)) return;
     if (answer === undefined) this.#refuse(transaction, ...FAILED);
     else await this.#obey(answer, transaction, request);
   }
 
-  async #ask(url: string, isPost: boolean, { arrival }: ServerTransaction, request: SipRequest) {
-    const { transport, remote } = arrival.flow;
+  async #ask(url: string, isPost: boolean, { flow }: Arrival, request: SipRequest) {
     try {
       const said = await askHttp({
-        url: handlerUrl(url, request, { protocol: transport, address: remote.host }),
+        url: handlerUrl(url, request, { protocol: wireProtocol(flow), address: flow.remote.host }),
         ...(isPost && { body: { type: 'text/plain; charset=UTF-8', bytes: serialise(request) } }),
         userAgent: `Drachtio/${SERVER_VERSION}`,
         timeoutMs: ANSWER_MS,
