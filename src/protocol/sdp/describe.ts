@@ -27,7 +27,11 @@ export function answerMedia(local: MediaAddress, chosen: ChosenMedia, audio: Neg
   if (audio.dtls !== undefined) {
     const { identity, local: credentials, role } = audio.dtls;
     const setup = role === 'client' ? 'active' : 'passive';
-    attributes.push(...midOf(media), ...dtlsAttributes({ identity, credentials }, setup, local));
+    attributes.push(
+      ...midOf(media),
+      ...saidAloud(audio.direction),
+      ...dtlsAttributes({ identity, credentials }, setup, local),
+    );
   } else if (isMuxed(media)) attributes.push({ name: 'rtcp-mux', value: undefined });
   if (crypto !== undefined && audio.srtp !== undefined) {
     attributes.push({ name: 'crypto', value: formatCrypto({ ...crypto, key: audio.srtp.local }) });
@@ -65,9 +69,20 @@ export function offerMedia(
   const attributes = audioAttributes(types, events, direction);
   attributes.push(...keys.map((line) => ({ name: 'crypto', value: formatCrypto(line) })));
   const formats = [...types.map(([, type]) => type), ...events.map(({ type }) => type)].map(String);
-  if (dtls !== undefined) attributes.push({ name: 'mid', value: OWN_MID }, ...dtlsAttributes(dtls, 'actpass', local));
+  if (dtls !== undefined) {
+    attributes.push(
+      { name: 'mid', value: OWN_MID },
+      ...saidAloud(direction),
+      ...dtlsAttributes(dtls, 'actpass', local),
+    );
+  }
   const profile = dtls !== undefined ? 'UDP/TLS/RTP/SAVPF' : keys.length > 0 ? 'RTP/SAVP' : 'RTP/AVP';
   return { kind: 'audio', port: local.port, profile, formats, address: undefined, attributes };
+}
+
+/** What FreeSWITCH leaves out; some WebRTC peers take a description without it for inactive. */
+function saidAloud(direction: MediaDirection): SdpAttribute[] {
+  return direction === 'sendrecv' ? [{ name: direction, value: undefined }] : [];
 }
 
 /** As FreeSWITCH writes them: `sendrecv` is left out. */
