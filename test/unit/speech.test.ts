@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { promptKey, speak } from '../../src/ops/speech.ts';
+import { promptKey, speak, speakFor } from '../../src/ops/speech.ts';
 import { decodeWave, encodeWave, finishPrompt, speechLevel } from '../../src/ops/wave.ts';
 
 const hasFlite = spawnSync('flite', ['--version'], { stdio: 'ignore', timeout: 10_000 }).error === undefined;
@@ -33,6 +33,17 @@ t.test('text that begins like an option is text', needsFlite, async (t) => {
   const sound = decodeWave(await speak('-lv --help', { program: 'flite', ramFolder: ram }));
   t.ok(sound && sound.samples.length > 8_000);
 });
+
+t.test(
+  'the media server is spoken for by the engines that there are, in a voice that there is',
+  needsFlite,
+  async (t) => {
+    const spoken = await speakFor({ engine: 'flite', voice: '../../etc/passwd', text: 'Good morning.' });
+    t.ok((decodeWave(spoken ?? new Uint8Array(0))?.samples.length ?? 0) > 8_000);
+    t.equal(await speakFor({ engine: 'sh', voice: 'slt', text: 'Good morning.' }), undefined);
+    t.equal(await speakFor({ engine: 'flite', voice: 'slt', text: '…' }), undefined, 'nothing to say');
+  },
+);
 
 t.test('the text is in no argument and no environment of the program', async (t) => {
   const program = fakeProgram(

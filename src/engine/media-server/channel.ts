@@ -102,9 +102,9 @@ export class Channel {
 
   /** What opening a sound for this party takes. */
   get sounds(): SoundsHost {
-    const { supervise, speech } = this.host;
+    const { soundsFolder: streamsFolder, supervise, speech } = this.host;
     const speaker = { engine: this.variables.get('tts_engine'), voice: this.variables.get('tts_voice') };
-    return { soundsFolder: this.soundsFolder, supervise, speech, speaker };
+    return { soundsFolder: this.soundsFolder, streamsFolder, supervise, speech, speaker };
   }
 
   get isHungUp(): boolean {

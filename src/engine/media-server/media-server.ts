@@ -108,7 +108,7 @@ export async function createMediaServer(options: MediaServerOptions): Promise<Me
 function hostOf(options: MediaServerOptions, { supervise }: WorkInHand): MediaHost {
   const { clock, random, logger, soundsFolder, spoolFolder, intake, quirks = {}, codecs = DEFAULT_CODECS } = options;
   const identity = { coreUuid: newUuid(random), address: options.rtpHost };
-  if (codecs.includes('opus')) supervise(loadOpus());
+  if (options.legs === undefined && codecs.includes('opus')) supervise(loadOpus());
   const dtlsIdentity = createDtlsIdentity(clock.now(), random(8));
   return {
     clock,

@@ -23,7 +23,7 @@ export interface AudioStats {
   readonly bytesReceived: number;
   /** Never came, by sequence numbers (RFC 3550 §6.4.1). */
   readonly lost: number;
-  /** Came too late to be played. */
+  /** Came after they were due: something else was heard first, or in their place. */
   readonly late: number;
   /** Interarrival jitter in milliseconds (RFC 3550 §6.4.1). */
   readonly jitterMs: number;

@@ -14,6 +14,8 @@ const MAX_PARTS = 64;
 /** What opening needs of the server. */
 export interface SoundsHost {
   readonly soundsFolder: string;
+  /** Where music on hold is; the sounds folder when absent. */
+  readonly streamsFolder?: string;
   readonly supervise: (work: Promise<unknown>) => void;
   readonly speech?: Speech | undefined;
   readonly speaker?: SpeakerDefaults;
@@ -36,7 +38,7 @@ export function splitParts(argument: string, delimiter: string | undefined): str
 /** One part's audio; undefined when there is none. Streams answer at once, files when they are read. */
 export function openSource(
   part: string,
-  { soundsFolder, supervise, speech, speaker = {} }: SoundsHost,
+  { soundsFolder, streamsFolder = soundsFolder, supervise, speech, speaker = {} }: SoundsHost,
   rateKhz = 8,
 ): Opened | undefined | Promise<Opened | undefined> {
   const spoken = spokenText(part, speaker);
@@ -47,7 +49,7 @@ export function openSource(
   const scheme = /^([a-z_]+):\/\//.exec(name)?.[1];
   if (scheme === undefined) return openFile(name, soundsFolder, samples, rateKhz);
   const text = name.slice(scheme.length + 3);
-  if (scheme === 'local_stream') return openLater(name, localStream(text, soundsFolder, rateKhz, supervise));
+  if (scheme === 'local_stream') return openLater(name, localStream(text, streamsFolder, rateKhz, supervise));
   const source = STREAMS[scheme]?.(text, rateKhz);
   if (source === undefined) return undefined;
   source.skip(samples);
