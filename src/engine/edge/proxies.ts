@@ -1,7 +1,7 @@
 // Requests that applications proxy, and the calls we stay on the way of (RFC 3261 §16, RFC 5658): the table of both.
 import type { AppHeader, AppSip, ProxyOptions } from '../../protocol/drachtio-wire/app-message.ts';
 import { NOK } from '../../protocol/drachtio-wire/leader.ts';
-import { tagOf, topVia } from '../../protocol/sip/fields.ts';
+import { topVia } from '../../protocol/sip/fields.ts';
 import type { SipRequest, SipResponse } from '../../protocol/sip/message.ts';
 import { buildResponse } from '../../protocol/sip/transaction/build.ts';
 import { parseUri } from '../../protocol/sip/uri.ts';
@@ -12,8 +12,9 @@ import { cdrAttempt, cdrStop } from './cdr.ts';
 import type { EdgeContext } from './context.ts';
 import { appHeaders } from './headers.ts';
 import type { IncomingTable } from './incoming.ts';
-import { PROXIED_CALL_MS, PROXY_PIN_MS, TIMER_H_MS } from './limits.ts';
+import { TIMER_H_MS } from './limits.ts';
 import { ProxiedRequest } from './proxied-request.ts';
+import { ProxyMemory } from './proxy-memory.ts';
 import { forwarded, hopsLeft, pathLines, recordRouteLines, withoutOwnRoutes, withoutTopVia } from './proxy-message.ts';
 import type { Route } from './targets.ts';
 
@@ -43,15 +44,13 @@ export class Proxies {
   /** By the branch of our Via, for 2xx that are said again. */
   readonly #byBranch = new Map<string, ServerTransaction>();
   readonly #branches = new Map<ServerTransaction, string[]>();
-  /** Calls that stay with us, by Call-ID; what is in no such call is not relayed. */
-  readonly #calls = new Map<string, { readonly tags: Set<string>; untilMs: number }>();
-  readonly #pins = new Map<string, { readonly target: string; readonly untilMs: number }>();
-
+  readonly #memory: ProxyMemory;
   readonly #timers = new Set<Disposable>();
 
   constructor(context: EdgeContext, incoming: IncomingTable) {
     this.#context = context;
     this.#incoming = incoming;
+    this.#memory = new ProxyMemory(context.clock, context.limits);
   }
 
   get size(): number {
@@ -156,9 +155,7 @@ export class Proxies {
     transaction: ServerTransaction,
     request: SipRequest,
   ): void {
-    const callId = request.headers.get('call-id') ?? '';
-    const pin = this.#pins.get(callId);
-    const isPinned = pin !== undefined && pin.untilMs > this.#context.clock.now() && hasCredentials(request);
+    const pinned = this.#memory.pinnedTarget(request);
     const { staysInDialog } = message.options;
     const { place } = this.#context.targets.byFlow(transaction.arrival.flow);
     const proxied = new ProxiedRequest({
@@ -167,13 +164,13 @@ export class Proxies {
       request,
       app,
       message,
-      targets: isPinned ? [pin.target] : message.destinations,
+      targets: pinned === undefined ? message.destinations : [pinned],
       added: appHeaders(message.sip, NOT_ADDED, place),
       send: (target, added, events) => this.#send(transaction, request, target, { staysInDialog, added }, events),
       onAnswered: (response) => {
-        if (staysInDialog) this.#keepCall(response);
+        if (staysInDialog) this.#memory.keepCall(response);
       },
-      onChallenged: (target) => this.#pin(callId, target),
+      onChallenged: (target) => this.#memory.pin(request, target),
       onOver: () => this.#forgetLater(transaction),
     });
     this.#byTransaction.set(transaction, proxied);
@@ -274,45 +271,17 @@ export class Proxies {
 
   /** The request without our Routes, when it is one of a call that stays with us. We relay for nobody else. */
   #onward(request: SipRequest): Onward | undefined {
-    const { targets, clock } = this.#context;
-    if (!request.headers.has('route')) return undefined;
-    const call = this.#calls.get(request.headers.get('call-id') ?? '');
-    const from = tagOf(request.headers.get('from')) ?? '';
-    const to = tagOf(request.headers.get('to')) ?? '';
-    if (call === undefined || !call.tags.has(from) || !call.tags.has(to) || call.untilMs < clock.now())
-      return undefined;
+    const { targets } = this.#context;
+    if (!request.headers.has('route') || !this.#memory.isInCall(request)) return undefined;
     const onward = withoutOwnRoutes(request, (uri) => targets.isMyself(uri));
-    if (!onward.hadOurs) return undefined;
-    call.untilMs = clock.now() + PROXIED_CALL_MS;
-    return onward;
-  }
-
-  #keepCall({ headers }: SipResponse): void {
-    const { clock, limits } = this.#context;
-    const callId = headers.get('call-id') ?? '';
-    const known = this.#calls.get(callId);
-    const tags = known?.tags ?? new Set();
-    // A call forks to as many as its targets are; the set stays small.
-    for (const name of ['from', 'to']) if (tags.size < limits.forksPerCall) tags.add(tagOf(headers.get(name)) ?? '');
-    this.#calls.delete(callId);
-    this.#calls.set(callId, { tags, untilMs: clock.now() + PROXIED_CALL_MS });
-    const oldest = this.#calls.keys().next().value;
-    if (this.#calls.size > limits.dialogs && oldest !== undefined) this.#calls.delete(oldest);
+    return onward.hadOurs ? onward : undefined;
   }
 
   /** Kept while the BYE may still be said again. */
   #ended(bye: SipRequest): void {
     cdrStop(this.#context, 'network', 'normal-release', bye);
     const callId = bye.headers.get('call-id') ?? '';
-    this.#later(TIMER_H_MS, () => this.#calls.delete(callId));
-  }
-
-  #pin(callId: string, target: string): void {
-    const { clock } = this.#context;
-    this.#pins.set(callId, { target, untilMs: clock.now() + PROXY_PIN_MS });
-    this.#later(PROXY_PIN_MS, () => {
-      if ((this.#pins.get(callId)?.untilMs ?? 0) <= clock.now()) this.#pins.delete(callId);
-    });
+    this.#later(TIMER_H_MS, () => this.#memory.forgetCall(callId));
   }
 
   #later(ms: number, action: () => void): void {
@@ -331,10 +300,6 @@ export class Proxies {
       this.#branches.delete(transaction);
     });
   }
-}
-
-function hasCredentials({ headers }: SipRequest): boolean {
-  return headers.has('authorization') || headers.has('proxy-authorization');
 }
 
 type Onward = ReturnType<typeof withoutOwnRoutes>;
