@@ -66,6 +66,7 @@ export type AuditAction =
   | 'backup-forgotten'
   | 'vault-restored'
   | 'drill-run'
+  | 'drill-scheduled'
   | 'disposal-completed'
   | 'retention-changed'
   | 'hold-placed'

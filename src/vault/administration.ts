@@ -1,29 +1,28 @@
 // The vault itself: its status, and unlocking and locking of the records half.
+import { readFileSync } from 'node:fs';
 import type { UtcMs } from '../kernel/clock.ts';
 import { codeOf } from '../kernel/errors.ts';
 import type { Adoption } from './adoption.ts';
-import type { Backups } from './backup/targets.ts';
 import type { VaultStatus } from './contract.ts';
 import type { InnerCore } from './engine.ts';
 import type { Handlers } from './operations.ts';
 import { type UnattendedSecrets, unlockUnattended } from './unattended.ts';
 
-export type AdministrationOperation = 'status' | 'unlock' | 'lock';
+export type AdministrationOperation = 'status' | 'memory' | 'unlock' | 'lock';
 
 export interface AdministrationParts {
   readonly core: InnerCore;
   readonly secrets: UnattendedSecrets;
   readonly adoption: Adoption;
-  readonly backups: Backups;
-  /** What the checks at start found; grows while the one in the background runs. */
-  readonly problems: readonly string[];
+  /** What the checks found, rows that do not open, and what is overdue. */
+  readonly problems: () => readonly string[];
 }
 
 export function administrationHandlers(parts: AdministrationParts): Pick<Handlers, AdministrationOperation> {
-  return { status: () => statusOf(parts), ...lockHandlers(parts) };
+  return { status: () => statusOf(parts), memory: () => memoryOf(process), ...lockHandlers(parts) };
 }
 
-function statusOf({ core, backups, problems }: AdministrationParts): VaultStatus {
+function statusOf({ core, problems }: AdministrationParts): VaultStatus {
   const { keyring, trail, db } = core;
   const countOf = (kind: string) =>
     db.prepare('SELECT count(*) FROM artifacts WHERE kind = ?').pluck().get(kind) as number;
@@ -33,7 +32,7 @@ function statusOf({ core, backups, problems }: AdministrationParts): VaultStatus
     createdAt: keyring.identity.createdAt as UtcMs,
     auditSequence: trail.sequence,
     auditHead: Buffer.from(trail.link).toString('hex'),
-    problems: [...problems, ...core.fenced, ...backups.overdue()],
+    problems: problems(),
     counts: {
       calls: db.prepare('SELECT count(*) FROM calls').pluck().get() as number,
       voicemails: countOf('voicemail'),
@@ -42,6 +41,26 @@ function statusOf({ core, backups, problems }: AdministrationParts): VaultStatus
     },
     slots: keyring.slots().map(({ id, kind, opens }) => ({ id, kind, opens })),
   };
+}
+
+/** Of the process that holds the keys, as Linux tells it. */
+function memoryOf({ report }: NodeJS.Process) {
+  const swapped = /^VmSwap:\s+(\d+) kB/m.exec(readProc('status'))?.[1];
+  const coreLimit = /^Max core file size\s+(\S+)/m.exec(readProc('limits'))?.[1] ?? 'unknown';
+  const { reportOnFatalError, reportOnSignal, reportOnUncaughtException } = report;
+  return {
+    swappedKb: Number(swapped ?? 0),
+    coreLimit,
+    hasReports: reportOnFatalError || reportOnSignal || reportOnUncaughtException,
+  };
+}
+
+function readProc(name: 'status' | 'limits'): string {
+  try {
+    return readFileSync(`/proc/self/${name}`, 'utf8');
+  } catch {
+    return '';
+  }
 }
 
 /** Who may have the vault read its own key file or credential: they hold the machine. */

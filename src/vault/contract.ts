@@ -37,6 +37,8 @@ export interface RetentionRules {
   readonly voicemail?: number | null;
   readonly recording?: number | null;
   readonly greeting?: number | null;
+  /** Of single mailboxes and queues, by number; before the rule of the class, longer or shorter. */
+  readonly places?: Readonly<Record<string, number | null>>;
 }
 
 export interface Hold {
@@ -57,6 +59,26 @@ export interface BackupTarget {
   readonly isThere: boolean;
   /** Artifacts that were disposed of and whose keys its bundle still holds. */
   readonly holdsDisposed: number;
+}
+
+export interface DrillReport {
+  readonly at: number;
+  /** The folder of the backup. */
+  readonly from: string;
+  /** Empty when all of it was opened. */
+  readonly problems: readonly string[];
+  readonly restoreMs: number;
+  readonly checkMs: number;
+  readonly calls: number;
+  readonly artifacts: number;
+  /** The records were not looked into: what opened it opens the settings alone. */
+  readonly isLocked: boolean;
+}
+
+export interface DrillStatus {
+  /** Null: by command alone. */
+  readonly everyDays: number | null;
+  readonly last?: DrillReport;
 }
 
 /** Digest secrets of one phone: hex HA1 of username:realm:password. */
@@ -82,7 +104,7 @@ export interface ArtifactHeader {
   readonly startedAt: UtcMs;
   readonly encoding: AudioEncoding;
   readonly channels: 1 | 2;
-  /** Voicemail: the mailbox; recording: empty. */
+  /** Voicemail: the mailbox; recording: the queue that it was made in, or empty. */
   readonly mailbox: string;
   readonly from: string;
   readonly fromName: string;
@@ -164,6 +186,11 @@ export interface SessionInfo {
 /** Operation → what is asked and what is answered. `body` marks the binary part, `deadlineMs` a longer wait than usual. */
 export interface VaultOperations {
   status: { ask: Record<string, never>; answer: VaultStatus };
+  /** How well the memory that holds the keys is kept off the disk: what `doctor` looks at. */
+  memory: {
+    ask: Record<string, never>;
+    answer: { swappedKb: number; coreLimit: string; hasReports: boolean };
+  };
   unlock: {
     /** With an empty secret the command line has the vault read its own key file or credential. */
     ask: { caller: Caller; slot: SlotKind; secret: string };
@@ -221,6 +248,12 @@ export interface VaultOperations {
   };
   /** Gives a target up that cannot be reached any more; disposals that waited for it stay incomplete. */
   'backup.forget': { ask: { caller: Caller; targetId: string }; answer: Record<string, never> };
+
+  // Drills: the newest backup restored into a scratch folder and opened whole, every week unless set otherwise.
+  'drill.get': { ask: Record<string, never>; answer: DrillStatus };
+  'drill.schedule': { ask: { caller: Caller; everyDays: number | null }; answer: Record<string, never> };
+  /** What came of one that somebody ran by hand. */
+  'drill.report': { ask: { caller: Caller; report: DrillReport }; answer: Record<string, never> };
 
   // Settings: the service half.
   'clinic.get': { ask: Record<string, never>; answer: { clinic: Clinic; version: number } };

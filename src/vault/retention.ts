@@ -51,8 +51,11 @@ export class Retention implements Disposable {
     return {
       'retention.get': () => ({ rules: this.#rules() }),
       'retention.set': ({ caller, rules }) => {
-        for (const retention of CLASSES) mustBeDays(rules[retention]);
-        const detail = CLASSES.map((retention) => `${retention} ${rules[retention] ?? 'kept'}`).join(', ');
+        const places = placesOf(rules);
+        for (const days of [...CLASSES.map((retention) => rules[retention]), ...places.map(([, days]) => days)])
+          mustBeDays(days);
+        const parts = [...CLASSES.map((retention) => [retention, rules[retention]] as const), ...places];
+        const detail = parts.map(([name, days]) => `${name} ${days ?? 'kept'}`).join(', ');
         const entry = { action: 'retention-changed', ...caller, outcome: 'ok', detail } as const;
         core.transact(entry, (tx) => {
           tx.put(SETTINGS, 'retention', rules);
@@ -156,12 +159,15 @@ export class Retention implements Disposable {
   }
 
   #sweep(retention: RetentionClass): boolean {
-    const days = this.#rules()[retention];
-    if (days === null || days === undefined || this.#isWithheld) return false;
+    if (this.#isWithheld) return false;
+    const rules = this.#rules();
+    const hasMore = retention === 'cdr' ? false : this.#sweepPlaces(retention, rules);
+    const days = rules[retention];
+    if (days === null || days === undefined) return hasMore;
     const before = this.#core.clock.now() - days * DAY_MS;
-    const count = retention === 'cdr' ? this.#sweepCalls(before) : this.#sweepArtifacts(retention, before);
+    const count = retention === 'cdr' ? this.#sweepCalls(before) : this.#sweepArtifacts(retention, before, rules);
     this.#destroyEpochs(retention, before);
-    return count === BATCH_ROWS;
+    return hasMore || count === BATCH_ROWS;
   }
 
   #sweepCalls(before: number): number {
@@ -184,12 +190,40 @@ export class Retention implements Disposable {
     return rows.length;
   }
 
-  #sweepArtifacts(kind: string, before: number): number {
+  /** Mailboxes and queues that have a rule of their own. */
+  #sweepPlaces(kind: string, rules: RetentionRules): boolean {
+    const sql = 'SELECT * FROM artifacts WHERE mailbox = ? AND kind = ? AND seq > ? ORDER BY seq LIMIT 100';
+    return placesOf(rules)
+      .filter(([, days]) => days !== null)
+      .map(([number, days]) => {
+        const before = this.#core.clock.now() - Number(days) * DAY_MS;
+        return this.#disposeOf(kind, sql, [this.#artifacts.mailboxDigest(number), kind], before) === BATCH_ROWS;
+      })
+      .includes(true);
+  }
+
+  #sweepArtifacts(kind: string, before: number, rules: RetentionRules): number {
     const sql = 'SELECT * FROM artifacts WHERE kind = ? AND seq > ? ORDER BY seq LIMIT 100';
+    const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
+    const own = new Set(placesOf(rules).map(([number]) => hex(this.#artifacts.mailboxDigest(number))));
+    const isOwn = ({ mailbox }: ArtifactRow) => mailbox !== null && own.has(hex(mailbox));
+    return this.#disposeOf(kind, sql, [kind], before, isOwn);
+  }
+
+  #disposeOf(
+    kind: string,
+    sql: string,
+    parameters: readonly (string | Uint8Array)[],
+    before: number,
+    isSpared: (row: ArtifactRow) => boolean = () => false,
+  ): number {
     const { rows: stored } = this.#artifacts;
-    const isWritten = (row: CapturedRow) => this.#isGenuine('artifacts', row, this.#core.artifacts.hashOf(row));
-    const rows = this.#expired(sql, [kind], before, isWritten).filter(({ row }) => !stored.isOpen(row)) as (Expired &
-      ArtifactRow)[];
+    const isWritten = (row: CapturedRow) =>
+      !isSpared(row as CapturedRow & ArtifactRow) &&
+      this.#isGenuine('artifacts', row, this.#core.artifacts.hashOf(row));
+    const rows = this.#expired(sql, parameters, before, isWritten).filter(
+      ({ row }) => !stored.isOpen(row),
+    ) as (Expired & ArtifactRow)[];
     if (rows.length === 0) return 0;
     this.#core.transact(this.#entry('artifact-disposed', `retention: ${rows.length} of ${kind}`), (tx) => {
       for (const { row, entry } of rows) {
@@ -205,7 +239,7 @@ export class Retention implements Disposable {
   /** The oldest rows that were written before that time and that nobody holds. */
   #expired(
     sql: string,
-    parameters: readonly string[],
+    parameters: readonly (string | Uint8Array)[],
     before: number,
     isWritten: (row: CapturedRow) => boolean,
   ): Expired[] {
@@ -276,6 +310,15 @@ export class Retention implements Disposable {
 }
 
 type Expired = CapturedRow;
+
+const MAX_PLACES = 1_000;
+
+/** Mailboxes and queues with a rule of their own. @throws WardlineError `bad-rule` */
+function placesOf({ places = {} }: RetentionRules): [string, number | null][] {
+  const all = Object.entries(places);
+  if (all.length <= MAX_PLACES && all.every(([number]) => /^\d{2,6}$/.test(number))) return all;
+  throw new WardlineError('bad-rule', 'A rule of its own is for a mailbox or a queue, by its number of 2 to 6 digits.');
+}
 
 function mustBeDays(days: number | null | undefined): void {
   if (days === null || days === undefined || (Number.isSafeInteger(days) && days >= 1 && days <= 36_500)) return;

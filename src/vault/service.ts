@@ -8,6 +8,9 @@ import { administrationHandlers } from './administration.ts';
 import { Adoption } from './adoption.ts';
 import { Artifacts } from './artifacts.ts';
 import { auditHandlers } from './audit-operations.ts';
+import { runDrill } from './backup/drill.ts';
+import { DrillSchedule } from './backup/drill-schedule.ts';
+import { runOnThread } from './backup/drill-worker.ts';
 import { Backups } from './backup/targets.ts';
 import { bindingHandlers } from './bindings.ts';
 import { callHandlers } from './calls.ts';
@@ -30,7 +33,7 @@ import { rotationHandlers } from './rotation.ts';
 import { getClinic, settingsHandlers } from './settings.ts';
 import { slotHandlers } from './slot-operations.ts';
 import { LeafRenewal, renewLeaves, tlsHandlers } from './tls.ts';
-import { openUnattended, type UnattendedSecrets } from './unattended.ts';
+import { openUnattended, type UnattendedSecrets, unattendedSecret } from './unattended.ts';
 import { checkMutableRows, checkTrail } from './verify.ts';
 
 export interface VaultOptions extends UnattendedSecrets {
@@ -69,6 +72,7 @@ export class OpenVault implements AsyncDisposable {
   readonly #adoption: Adoption;
   readonly #backups: Backups;
   readonly #retention: Retention;
+  readonly #drills: DrillSchedule;
   readonly #playout: PlayoutFolder;
   readonly #readers: Readers;
   readonly #leafRenewal: LeafRenewal;
@@ -95,6 +99,11 @@ export class OpenVault implements AsyncDisposable {
     const onError = (thrown: unknown) => log.error({ err: thrown }, 'the audit head could not be written');
     this.#heads = new Heads({ path: options.headsFile, keyring, trail, clock, privateKey, onError });
     this.#backups = new Backups(core, this.#heads, this.#readers, () => this.#isClosing);
+    this.#drills = new DrillSchedule({
+      ...{ core, backups: this.#backups, dataFolder: options.dataFolder, spoolFolder: options.spoolFolder },
+      run: options.hasReaders ? runOnThread : (task) => runDrill({ ...task, clock }),
+      secret: () => unattendedSecret(options),
+    });
     const { headsFile, keyFile } = options;
     this.#handlers = {
       ...settingsHandlers(core),
@@ -117,11 +126,11 @@ export class OpenVault implements AsyncDisposable {
         core,
         secrets: options,
         adoption: this.#adoption,
-        backups: this.#backups,
-        problems: this.#problems,
+        problems: () => [...this.#problems, ...core.fenced, ...this.#backups.overdue(), ...this.#drills.problems()],
       }),
       ...auditHandlers({ core, heads: this.#heads, headsFile, readers: this.#readers }),
       ...this.#backups.handlers(() => this.#flush()),
+      ...this.#drills.handlers(),
       ...people(core, () => getClinic(core).clinic.name),
     };
     this.#door = new Door(this.#handlers);
@@ -199,6 +208,12 @@ export class OpenVault implements AsyncDisposable {
     return { ...deep, problems, isLocked };
   }
 
+  /** Settles when no backup and no drill is under way. */
+  async idle(): Promise<void> {
+    await this.#backups.idle();
+    await this.#drills.idle();
+  }
+
   onNotice(listener: NoticeListener): Disposable {
     this.#listeners.add(listener);
     return { [Symbol.dispose]: () => this.#listeners.delete(listener) };
@@ -226,7 +241,8 @@ export class OpenVault implements AsyncDisposable {
 
   /** Nothing begins by itself any more. */
   #stopTimers(): void {
-    for (const part of [this.#backups, this.#retention, this.#artifacts, this.#adoption]) part[Symbol.dispose]();
+    for (const part of [this.#backups, this.#drills, this.#retention, this.#artifacts, this.#adoption])
+      part[Symbol.dispose]();
     this.#deepTimer?.[Symbol.dispose]();
   }
 
@@ -261,6 +277,7 @@ export class OpenVault implements AsyncDisposable {
     this.#heads.start();
     this.#retention.schedule();
     this.#backups.schedule(() => this.#flush());
+    this.#drills.begin();
     core.transactor.onCommit = (sequence) => this.#heads.committed(sequence);
     if (core.keyring.isUnlocked) this.#adoption.start();
     this.#readers.warm();

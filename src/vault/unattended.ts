@@ -57,6 +57,13 @@ export async function unlockUnattended(
   throw new WardlineError('wrong-secret', `No ${kind} of this machine opens the records; use the recovery code.`);
 }
 
+/** Something on this machine that opens its vault, as text; a backup of it opens with the same. */
+export function unattendedSecret({ keyFile, credentialsFolder }: UnattendedSecrets) {
+  const [credential] = readCredentials(credentialsFolder);
+  if (credential !== undefined) return { slot: 'systemd-credential' as const, secret: credential };
+  return existsSync(keyFile) ? { slot: 'key-file' as const, secret: readKeyFile(keyFile) } : undefined;
+}
+
 async function firstThatOpens<Opened>(
   secrets: readonly string[],
   open: (secret: string) => Promise<Opened>,
@@ -72,7 +79,7 @@ async function firstThatOpens<Opened>(
 }
 
 /** What systemd decrypted for this unit; nothing when it runs without one. */
-export function readCredentials(folder: string | undefined): string[] {
+function readCredentials(folder: string | undefined): string[] {
   if (folder === undefined || !existsSync(folder)) return [];
   const names = readdirSync(folder).filter((name) => CREDENTIAL.test(name));
   const files = names

@@ -3,14 +3,16 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { codeOf, WardlineError } from '../../kernel/errors.ts';
-import { runDrill } from '../../vault/backup/drill.ts';
+import { sentenceOf, WardlineError } from '../../kernel/errors.ts';
+import { type DrillResult, runDrill } from '../../vault/backup/drill.ts';
 import { restoreVault } from '../../vault/backup/restore.ts';
+import type { DrillReport } from '../../vault/contract.ts';
 import type { SlotKind } from '../../vault/slots.ts';
 import { ask, confirm } from '../ask.ts';
 import { type CliContext, openContext, openVault } from '../context.ts';
 import { localTime, show, table } from '../print.ts';
 import { bytesText, progress } from '../progress.ts';
+import { addDrillCommands } from './drill.ts';
 
 const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
@@ -46,7 +48,7 @@ export function addBackupCommands(program: Command): void {
     .option('--yes', 'do not ask')
     .option('--json', 'print JSON')
     .action(restore);
-  program
+  const drillCommand = program
     .command('drill [folder]')
     .description(
       'Restore a backup (the newest by default) into a scratch folder, open every record, and say how long it took.',
@@ -55,6 +57,7 @@ export function addBackupCommands(program: Command): void {
     .option('--recovery', 'open it with the recovery code instead of the key file')
     .option('--json', 'print JSON')
     .action(drill);
+  addDrillCommands(drillCommand);
 }
 
 async function create(folder: string, options: { json?: boolean }): Promise<void> {
@@ -186,21 +189,21 @@ async function drill(folder: string | undefined, options: DrillFlags): Promise<v
 }
 
 /** The trail of the vault itself says what came of a drill. */
-async function tell<Result extends { readonly problems: readonly string[] }>(
-  context: CliContext,
-  from: string,
-  run: () => Promise<Result>,
-): Promise<Result> {
-  const say = async (outcome: 'ok' | 'failed', detail: string) => {
+async function tell(context: CliContext, from: string, run: () => Promise<DrillResult>): Promise<DrillResult> {
+  const { clock, caller } = context;
+  const at = clock.now();
+  const say = async (report: Omit<DrillReport, 'at' | 'from'>) => {
     await using vault = await openVault(context);
-    await vault.ask('audit.put', { entry: { action: 'drill-run', ...context.caller, outcome, detail } });
+    await vault.ask('drill.report', { caller, report: { at, from, ...report } });
   };
   try {
     const result = await run();
-    await say(result.problems.length === 0 ? 'ok' : 'failed', `${from}, ${result.problems.length} problems`);
+    const { problems, restoreMs, checkMs, calls, artifacts, isLocked } = result;
+    await say({ problems: problems.slice(0, 10), restoreMs, checkMs, calls, artifacts, isLocked });
     return result;
   } catch (thrown) {
-    await say('failed', `${from}: ${codeOf(thrown)}`);
+    const nothing = { restoreMs: 0, checkMs: 0, calls: 0, artifacts: 0, isLocked: false };
+    await say({ problems: [sentenceOf(thrown)], ...nothing });
     throw thrown;
   }
 }

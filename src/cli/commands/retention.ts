@@ -26,6 +26,14 @@ export function addRetentionCommands(vault: Command): void {
     .option('--yes', 'do not ask')
     .option('--json', 'print JSON')
     .action(setRule);
+  retention
+    .command('place <number> <days>')
+    .description(
+      "Keep what was recorded in one mailbox or queue for so many days, 'forever', or by the 'common' rule of its kind.",
+    )
+    .option('--yes', 'do not ask')
+    .option('--json', 'print JSON')
+    .action(setPlace);
   const hold = vault.command('hold').description('Legal holds: what they name is destroyed by no rule and by nobody.');
   hold
     .command('place <id>')
@@ -41,10 +49,16 @@ async function showRules(options: Flags): Promise<void> {
   await using vault = await openVault(openContext());
   const { rules } = await vault.ask('retention.get', {});
   show(options.json, rules, () =>
-    table(Object.entries(NAMES), [
-      { title: 'Kind', value: ([name]) => name },
-      { title: 'Kept', value: ([, kind]) => (rules[kind] ? `${rules[kind]} days` : 'forever') },
-    ]),
+    table(
+      [
+        ...Object.entries(NAMES).map(([name, kind]) => [name, rules[kind]] as const),
+        ...Object.entries(rules.places ?? {}).map(([number, days]) => [`mailbox or queue ${number}`, days] as const),
+      ],
+      [
+        { title: 'Kind', value: ([name]) => name },
+        { title: 'Kept', value: ([, days]) => (days ? `${days} days` : 'forever') },
+      ],
+    ),
   );
 }
 
@@ -61,6 +75,26 @@ async function setRule(name: string, text: string, options: Flags): Promise<void
   const rules: RetentionRules = { ...before, [NAMES[name as Name]]: days };
   await vault.ask('retention.set', { caller: context.caller, rules });
   show(options.json, rules, () => `${name}: kept ${days === null ? 'forever' : `for ${days} days`}.`);
+}
+
+async function setPlace(number: string, text: string, options: Flags): Promise<void> {
+  const days = text === 'forever' ? null : Number(text);
+  const context = openContext();
+  await using vault = await openVault(context);
+  const before = (await vault.ask('retention.get', {})).rules;
+  const { [number]: _old, ...others } = before.places ?? {};
+  const isShorter = text === 'common' || days !== null;
+  const question = `Destroy what is in ${number} and older than ${text === 'common' ? 'the common rule says' : `${text} days`}, now and from now on?`;
+  if (isShorter && !(await confirm(question, options.yes)))
+    throw new WardlineError('not-confirmed', 'Nothing was changed.');
+  const places = text === 'common' ? others : { ...others, [number]: days };
+  const rules: RetentionRules = { ...before, places };
+  await vault.ask('retention.set', { caller: context.caller, rules });
+  show(
+    options.json,
+    rules,
+    () => `${number}: kept ${text === 'forever' || text === 'common' ? text : `for ${text} days`}.`,
+  );
 }
 
 async function place(subject: string, options: Flags & { reason: string }): Promise<void> {

@@ -10,6 +10,7 @@ import type { Vault } from '../../vault/contract.ts';
 import type { Check } from './checks.ts';
 import { machineChecks, verdicts } from './checks.ts';
 import { checkPorts } from './ports.ts';
+import { backupChecks, memoryChecks } from './vault-checks.ts';
 
 export interface DoctorOptions {
   readonly bootstrap: Bootstrap;
@@ -20,6 +21,8 @@ export interface DoctorOptions {
 
 const { ok, warning, problem } = verdicts;
 const DAY_MS = 86_400_000;
+/** A head leaves every 1,000 entries. */
+const MOST_UNCOVERED = 2_000;
 const EXPIRES_SOON_DAYS = 30;
 /** A leaf is good for 397 days and must end before its CA. */
 const CA_ENDS_SOON_DAYS = 400;
@@ -59,7 +62,9 @@ async function vaultChecks(
           "The sample clinic's loopback trunk is still there; `wardline import` of your own clinic removes it.",
         )
       : ok('sample trunk', 'No sample trunk is there.'),
-    checkHeads(bootstrap, status.auditSequence),
+    checkHeads(bootstrap, status.auditSequence, clock),
+    ...(await backupChecks(vault)),
+    ...(vault.isRunning ? await memoryChecks(vault) : []),
   ];
 }
 
@@ -112,26 +117,27 @@ function daysLeft(certificate: X509Certificate, clock: Clock): number {
 }
 
 /** What is newer than the last head that left could be cut off by root unseen; this says how much that is. */
-function checkHeads({ headsFile }: Bootstrap, sequence: number): Check {
+function checkHeads({ headsFile }: Bootstrap, sequence: number, clock: Clock): Check {
   if (!existsSync(headsFile)) return warning('audit heads', `No signed head has been written to ${headsFile} yet.`);
-  const covered = newestSequence(readFileSync(headsFile, 'utf8'));
-  if (covered === undefined) {
+  const newest = newestHead(readFileSync(headsFile, 'utf8'));
+  if (newest === undefined) {
     return problem(
       'audit heads',
       `The last line of ${headsFile} is no head; keep the file, and restart the appliance.`,
     );
   }
-  const newer = Math.max(0, sequence - covered);
-  return ok(
-    'audit heads',
-    `${newer} ${newer === 1 ? 'entry is' : 'entries are'} newer than the last head in ${headsFile}; copy that file off this machine regularly.`,
-  );
+  const newer = Math.max(0, sequence - newest.sequence);
+  const minutes = Math.max(0, Math.round((clock.now() - newest.at) / 60_000));
+  const window = `${newer} ${newer === 1 ? 'entry is' : 'entries are'} newer than the last head in ${headsFile}, which left ${minutes} minutes ago: root could cut them off unseen`;
+  return newer > MOST_UNCOVERED
+    ? problem('audit heads', `${window}; see why no head is written, and restart the appliance.`)
+    : ok('audit heads', `${window}; copy that file off this machine regularly.`);
 }
 
-function newestSequence(heads: string): number | undefined {
+function newestHead(heads: string): { sequence: number; at: number } | undefined {
   try {
-    const { sequence } = JSON.parse(heads.trimEnd().split('\n').at(-1) ?? '') as { sequence?: number };
-    return typeof sequence === 'number' ? sequence : undefined;
+    const { sequence, at } = JSON.parse(heads.trimEnd().split('\n').at(-1) ?? '') as { sequence?: number; at?: number };
+    return typeof sequence === 'number' && typeof at === 'number' ? { sequence, at } : undefined;
   } catch {
     return undefined;
   }

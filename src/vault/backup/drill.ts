@@ -12,6 +12,8 @@ export interface DrillOptions {
   readonly from: string;
   /** A folder with room for the whole vault; the scratch folder inside is removed at the end. */
   readonly scratch: string;
+  /** On RAM, for the key file that the restored vault gets; inside the scratch folder when absent. */
+  readonly keysFolder?: string;
   readonly unlock: { readonly slot: SlotKind; readonly secret: string };
   readonly clock: Clock;
   readonly caller: Caller;
@@ -32,15 +34,21 @@ export interface DrillResult {
 
 export async function runDrill(options: DrillOptions): Promise<DrillResult> {
   const root = mkdtempSync(join(options.scratch, 'wardline-drill-'));
+  const keys = mkdtempSync(join(options.keysFolder ?? root, 'drill-keys-'));
   try {
-    return await drillIn(root, options);
+    return await drillIn(root, keys, options);
   } finally {
+    rmSync(keys, { recursive: true, force: true });
     rmSync(root, { recursive: true, force: true });
   }
 }
 
-async function drillIn(root: string, { from, unlock, clock, caller, onProgress }: DrillOptions): Promise<DrillResult> {
-  const files = { keyFile: join(root, 'keys', 'key'), headsFile: join(root, 'keys', 'heads') };
+async function drillIn(
+  root: string,
+  keys: string,
+  { from, unlock, clock, caller, onProgress }: DrillOptions,
+): Promise<DrillResult> {
+  const files = { keyFile: join(keys, 'key'), headsFile: join(keys, 'heads') };
   const folders = { dataFolder: join(root, 'data'), spoolFolder: join(root, 'spool'), ...files };
   const begun = clock.monotonic();
   const restored = await restoreVault({ from, ...folders, unlock, clock, caller, ...(onProgress && { onProgress }) });

@@ -100,6 +100,18 @@ export class Backups implements Disposable {
       );
   }
 
+  /** The target that was written last and can be seen. */
+  newest(): { path: string; bytes: number } | undefined {
+    const { targets } = this.#status();
+    return targets.filter(({ isThere, lastAt }) => isThere && lastAt > 0).sort((a, b) => b.lastAt - a.lastAt)[0];
+  }
+
+  /** When the oldest of today's targets was named. */
+  firstAt(): number | undefined {
+    const added = this.#core.records.list<TargetRecord>(TARGETS).map(({ value }) => value.addedAt);
+    return added.length === 0 ? undefined : Math.min(...added);
+  }
+
   /** Settles when no run is under way; a run ends at its next pause when the vault is closing. */
   async idle(): Promise<void> {
     await this.#running?.catch(() => undefined);
