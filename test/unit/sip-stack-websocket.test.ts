@@ -211,6 +211,9 @@ t.test('limits: who never finishes the handshake, says nothing, or sends a messa
   while (stack.load.handshakes < 1) await new Promise(setImmediate);
   clock.advance(1_000);
   await halfClosed;
+  const garbage = connect(port, '127.0.0.1').on('error', () => {});
+  garbage.resume().write('OPTIONS sip:5550100@127.0.0.1 SIP/2.0\r\n\r\n');
+  await new Promise((resolve) => garbage.once('close', resolve));
   const silent = await phone(t, url);
   clock.advance(2_000);
   await silent.closed;
@@ -223,5 +226,5 @@ t.test('limits: who never finishes the handshake, says nothing, or sends a messa
   while (clock.pending === timers) await new Promise(setImmediate);
   clock.advance(500);
   await dribbles.closed;
-  t.strictSame(faults, ['slow-handshake', 'no-first-message', 'slow-writer']);
+  t.strictSame(faults, ['slow-handshake', 'bad-http', 'no-first-message', 'slow-writer']);
 });

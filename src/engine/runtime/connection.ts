@@ -114,6 +114,7 @@ export class Connection implements LiveFlow {
   }
 
   #receive(items: readonly StreamItem[], isMidMessage: boolean): void {
+    if (!this.#isOpen) return;
     if (this.#silence !== undefined) this.#heardAtMs = this.#parts.clock.monotonic();
     for (const item of items) {
       if (!this.#isOpen) return;

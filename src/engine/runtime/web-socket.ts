@@ -3,7 +3,7 @@ import { isUtf8 } from 'node:buffer';
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import type { Clock } from '../../kernel/clock.ts';
@@ -58,7 +58,11 @@ export function createWebSocketServer(
     response.writeHead(426, { Connection: 'close', Upgrade: 'websocket', 'Content-Length': 0 }).end();
     onRefused('no-websocket', request.socket);
   });
-  server.on('clientError', (_error, socket) => socket.destroy());
+  server.on('clientError', (error, socket) => {
+    const isGarbage = 'code' in error && String(error.code).startsWith('HPE_');
+    if (isGarbage && socket instanceof Socket) onRefused('bad-http', socket);
+    socket.destroy();
+  });
   return server;
 }
 
