@@ -89,12 +89,18 @@ export class Targets {
   #byConnection({ host, port, params, scheme }: SipUri): Route | undefined {
     const named = params.get('transport')?.toLowerCase();
     const transport = TRANSPORTS.find((each) => each === named) ?? (scheme === 'sips' ? 'tls' : 'tcp');
-    const isOne = (spec: ListenerSpec) => spec.transport === transport || isWebSocket(spec.transport, transport);
-    const spec = this.#stack.listeners.find(isOne);
+    const target = { host, port: port ?? defaultPort('tcp'), transport, isFlowOnly: true };
+    const flow = this.#stack.openFlow(target);
+    if (flow !== undefined) return this.byFlow(flow, scheme === 'sips');
+    const spec = this.#stack.listeners.find((each) => isSame(each.transport, transport));
     if (spec === undefined) return undefined;
-    const place = { host: localAddressFor(spec.host, host), port: spec.port, transport: spec.transport };
-    const target = { host, port: port ?? defaultPort('tcp'), transport: spec.transport, listener: spec.name };
-    return { target: { ...target, isFlowOnly: true }, place: { ...place, isSecureScheme: scheme === 'sips' } };
+    const place = {
+      host: localAddressFor(spec.host, host),
+      port: spec.port,
+      transport,
+      isSecureScheme: scheme === 'sips',
+    };
+    return { target: { ...target, listener: spec.name }, place };
   }
 
   async #byAddress(uri: SipUri, isSecure: boolean, isMedia: boolean, last?: Flow): Promise<Route | undefined> {
@@ -102,7 +108,8 @@ export class Targets {
     if (named === 'ws' || named === 'wss' || this.#contacts.hasLostFlow(uri)) return this.#byConnection(uri);
     const listeners = rankListeners(this.#stack.listeners, isMedia, last);
     // What was said over TLS is never gone on with in clear.
-    const meant: SipUri = last?.transport === 'tls' ? { ...uri, scheme: 'sips' } : uri;
+    const wasSecure = last?.transport === 'tls' || last?.transport === 'wss';
+    const meant: SipUri = wasSecure ? { ...uri, scheme: 'sips' } : uri;
     const reachable = listeners.filter((spec) => !isAddress(uri.host) || canReach(spec, uri.host));
     const plan = planFor(meant, [...new Set(reachable.map(({ transport }) => transport))].filter(isDialled));
     if (plan === undefined) return undefined;
@@ -155,8 +162,8 @@ function rankListeners(listeners: readonly ListenerSpec[], isMedia: boolean, las
 }
 
 /** A URI says `ws` for both (RFC 7118 §5.2). */
-function isWebSocket(ours: SipTransport, named: SipTransport): boolean {
-  return (ours === 'ws' || ours === 'wss') && (named === 'ws' || named === 'wss');
+function isSame(ours: SipTransport, named: SipTransport): boolean {
+  return ours === named || (ours === 'wss' && named === 'ws') || (ours === 'ws' && named === 'wss');
 }
 
 /** Others come to us by WebSocket; we go to nobody by it. */

@@ -170,6 +170,8 @@ export interface SipStack extends AsyncDisposable {
   readonly listeners: readonly ListenerSpec[];
   /** Replaces the certificate of the TLS and WSS listeners of that name, for new connections. */
   setCertificate(listener: string, tls: { certificate: string; key: string }): void;
+  /** The connection that is open to the target already; none for UDP, which has no connections. */
+  openFlow(target: SipTarget): Flow | undefined;
   /**
    * Starts a client transaction: adds the Via, sends, retransmits. Resolves when a flow exists and the request is on its way;
    * a transport that cannot be opened is reported by `onFailure('transport-error')` and the transaction still resolves.

@@ -12,6 +12,7 @@ import type { StackObserver } from './observer.ts';
 import type {
   ClientEvents,
   ClientTransaction,
+  Flow,
   HostPort,
   ListenerSpec,
   SipStack,
@@ -108,6 +109,10 @@ class RunningSipStack implements SipStack {
     const listeners = this.#listeners.filter(isMeant).filter((listener) => listener instanceof StreamListener);
     if (listeners.length === 0) throw new WardlineError('no-listener', `There is no TLS listener called ${name}.`);
     for (const listener of listeners) listener.setCertificate(tls);
+  }
+
+  openFlow(target: SipTarget): Flow | undefined {
+    return this.#connections.find(target);
   }
 
   async request(request: SipRequest, target: SipTarget, events: ClientEvents): Promise<ClientTransaction> {
