@@ -4,11 +4,14 @@ import { codeOf, WardlineError } from '../../../kernel/errors.ts';
 import type { HostPort } from '../../runtime/sip-stack.ts';
 import type { AudioLeg } from '../audio/leg.ts';
 import { LegSlot } from './leg-slot.ts';
-import type { FromWorker, ToWorker, WorkerSetup } from './messages.ts';
+import type { FromWorker, ToWorker, WorkerData, WorkerSetup } from './messages.ts';
+import { Bell } from './nap.ts';
 import { type LegHome, RemoteLeg } from './remote-leg.ts';
 
 /** A worker whose heap grows beyond this ends, and no other thread does. */
 const MAX_HEAP_MB = 1024;
+/** Packets are short-lived garbage: with room for a second's worth little of it is ever copied. */
+const YOUNG_MB = 64;
 
 export interface LegThreadEvents {
   /** It has answered a beat that waited for it. */
@@ -31,6 +34,7 @@ export class LegThread implements LegHome, AsyncDisposable {
   /** It was ready once. */
   hasBeenReady = false;
   readonly #worker: Worker;
+  readonly #bell = new Bell();
   readonly #events: LegThreadEvents;
   readonly #legs = new Map<number, RemoteLeg>();
   readonly #opening = new Map<number, Opening>();
@@ -46,8 +50,8 @@ export class LegThread implements LegHome, AsyncDisposable {
     this.ready = this.#started.promise;
     this.ready.catch(() => undefined); // who waits hears of it, and `onDied` tells the rest
     this.#worker = new Worker(new URL('./leg-worker.ts', import.meta.url), {
-      workerData: setup,
-      resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
+      workerData: { ...setup, bell: this.#bell.memory } satisfies WorkerData,
+      resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB, maxYoungGenerationSizeMb: YOUNG_MB },
     });
     this.#worker.on('message', (message: FromWorker) => this.#receive(message));
     this.#worker.on('error', (error) => {
@@ -81,6 +85,7 @@ export class LegThread implements LegHome, AsyncDisposable {
 
   post(message: ToWorker): void {
     this.#worker.postMessage(message);
+    this.#bell.ring();
   }
 
   forget(leg: number): void {

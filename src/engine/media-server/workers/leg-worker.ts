@@ -6,7 +6,8 @@ import { codeOf, sentenceOf } from '../../../kernel/errors.ts';
 import { createMediaPorts } from '../../runtime/media-socket.ts';
 import { type AudioLeg, openAudioLeg } from '../audio/leg.ts';
 import { LegSlot } from './leg-slot.ts';
-import type { FromWorker, ToWorker, WorkerSetup } from './messages.ts';
+import type { FromWorker, ToWorker, WorkerData } from './messages.ts';
+import { Bell, Napper } from './nap.ts';
 import { warmUp } from './warm-up.ts';
 
 /** Beats between two copies of a leg's counters. */
@@ -18,12 +19,13 @@ interface Held {
   readonly slot: LegSlot;
 }
 
-const { rtpHost, rtpPorts }: WorkerSetup = workerData;
+const { rtpHost, rtpPorts, bell }: WorkerData = workerData;
 const ports = createMediaPorts({ address: rtpHost, ...rtpPorts, clock: systemClock });
 const byId = new Map<number, Held>();
 /** For the beat: no iterator is made. */
 let list: Held[] = [];
 let beats = 0;
+const napper = new Napper(new Bell(bell), () => list.length);
 
 function tell(message: FromWorker): void {
   parentPort?.postMessage(message);
@@ -35,6 +37,7 @@ async function open(id: number, memory: SharedArrayBuffer): Promise<void> {
     leg.onDigit = (digit, durationTicks) => tell({ type: 'digit', leg: id, digit, durationTicks });
     byId.set(id, { id, leg, slot: new LegSlot(memory) });
     list = [...byId.values()];
+    napper.consider();
     tell({ type: 'opened', leg: id, local: leg.local });
   } catch (error) {
     tell({ type: 'refused', leg: id, code: codeOf(error), message: sentenceOf(error) });

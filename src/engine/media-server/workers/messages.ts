@@ -8,6 +8,10 @@ export interface WorkerSetup {
   readonly rtpPorts: { readonly first: number; readonly last: number };
 }
 
+export interface WorkerData extends WorkerSetup {
+  readonly bell: SharedArrayBuffer;
+}
+
 export type ToWorker =
   /** A new leg, which shares `slot`. Answered with `opened` or `refused`. */
   | { readonly type: 'open'; readonly leg: number; readonly slot: SharedArrayBuffer }
