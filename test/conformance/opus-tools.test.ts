@@ -149,6 +149,18 @@ if (needs(t, 'opusenc', 'opusdec', 'ffmpeg')) {
     }
   });
 
+  t.test('our packets carry what came before them when the peer asks for it, and only then', async (t) => {
+    for (const wantsFec of [true, false]) {
+      const packets = await encoded(speech, 20, { ...ANY, wantsFec });
+      // RFC 6716 §4.2.3: in a SILK packet of 20 ms the second bit behind the first byte says whether the frame before is repeated.
+      const silk = packets.filter(([toc = 0]) => toc >> 3 < 16);
+      const repeating = silk.filter(([, flags = 0]) => (flags & 0x40) !== 0).length;
+      t.ok(silk.length > 0.9 * packets.length, `${silk.length} of ${packets.length} packets are speech to the encoder`);
+      if (wantsFec) t.ok(repeating > 0.5 * silk.length, `${repeating} repeat what came before`);
+      else t.equal(repeating, 0);
+    }
+  });
+
   t.test('what is lost is made up from the packet after it, when ffmpeg sends in-band FEC', async (t) => {
     const fec = ['-c:a', 'libopus', '-application', 'voip', '-b:a', '32k', '-fec', '1', '-packet_loss', '25'];
     ffmpeg('-i', PROMPT, '-t', '4', ...fec, at('fec.ogg'));
