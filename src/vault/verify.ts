@@ -7,6 +7,7 @@ import type { Artifacts } from './artifacts.ts';
 import type { CapturedRow, CapturedTable, ClearColumns } from './captured-table.ts';
 import type { InnerCore } from './engine.ts';
 import { describeRoots } from './roots.ts';
+import { checkOrder } from './row-order.ts';
 import { StateDigest } from './state-digest.ts';
 import type { TrailContent } from './trail.ts';
 import { describeSlot } from './transact.ts';
@@ -135,7 +136,7 @@ export async function checkTrail(
     if (!(await pause())) return [];
   }
   forgiveDisposed(core, check, end);
-  return [...foreign, ...check.finish(end)].slice(0, MAX_PROBLEMS);
+  return [...foreign, ...check.finish(end), ...(await checkOrder(core, pause))].slice(0, MAX_PROBLEMS);
 }
 
 /** What was disposed of while the check ran is not missing. */

@@ -13,6 +13,7 @@ import { bindingOf, describeEpoch, openSecret } from '../../src/vault/epochs.ts'
 import { openBlob, openRecord, type RecordPlace, rowHash } from '../../src/vault/format.ts';
 import { blindDigest, deriveRecordsKeyPair, deriveServiceKeys } from '../../src/vault/purpose-keys.ts';
 import { parseRecoveryCode } from '../../src/vault/recovery-code.ts';
+import { firstMisplaced, type Placed } from '../../src/vault/row-order.ts';
 import { openSlot, type Slot } from '../../src/vault/slots.ts';
 import { StateDigest } from '../../src/vault/state-digest.ts';
 
@@ -142,6 +143,8 @@ const READERS: Record<string, (vector: never, t: Test) => string | Promise<strin
     const isSame = base64(total.tags) === tags && total.isWhole && total.samples === closing.samples;
     return isSame && closingHash({ artifact: artifactId, ...closing, tags: total.tags }) === hash ? 'ok' : 'refused';
   },
+  order: ({ rows }: { rows: readonly Placed[] }) =>
+    firstMisplaced([...rows].sort((a, b) => a.seq - b.seq)) === undefined ? 'ok' : 'refused',
   epoch: ({ vault, service, records, row, hash, keyRow, adopted, key }: EpochVector) => {
     const { epochMac } = deriveServiceKeys(bytes(service));
     const stored = { ...row, public: bytes(row.public), mac: bytes(row.mac), secret: bytes(row.secret) };

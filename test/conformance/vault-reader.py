@@ -160,7 +160,14 @@ def read_head(vector):
     return "ok"
 
 
-READERS = dict(closing=read_closing, epoch=read_epoch, rows=read_rows, head=read_head, keys=read_keys, slot=read_slot, record=read_record, segment=read_segment, trail=read_trail)
+def read_order(vector):
+    """Section 8."""
+    entries = [row["entry"] for row in sorted(vector["rows"], key=lambda row: row["seq"])]
+    assert entries == sorted(set(entries))
+    return "ok"
+
+
+READERS = dict(order=read_order, closing=read_closing, epoch=read_epoch, rows=read_rows, head=read_head, keys=read_keys, slot=read_slot, record=read_record, segment=read_segment, trail=read_trail)
 
 
 def main(folder):

@@ -46,6 +46,17 @@ function writeKeys(): void {
   });
 }
 
+function writeOrder(): void {
+  const rows = [3, 5, 8, 9].map((entry, index) => ({ seq: index + 1, row: `row${entry}`, entry }));
+  const vector = (expect: string, seqs: readonly number[]): Json => {
+    return { type: 'order', expect, rows: rows.map((row, index) => ({ ...row, seq: seqs[index]! })) };
+  };
+  write('order', vector('ok', [1, 2, 3, 4]));
+  write('order-gap', vector('ok', [1, 2, 6, 7]));
+  write('order-swapped', vector('refused', [1, 3, 2, 4]));
+  write('order-to-the-end', vector('refused', [9, 2, 3, 4]));
+}
+
 async function writeSlots(): Promise<void> {
   const keyFile = `wardline-key-1:${base64(bytes(32, 0x80))}\n`;
   const argon2 = { stretch: 'argon2id', salt: base64(bytes(16, 1)), operations: 2, memoryBytes: 8_388_608 } as const;
@@ -311,6 +322,7 @@ function writeHeads(): void {
 }
 
 writeKeys();
+writeOrder();
 await writeSlots();
 writeRecords();
 writeSegments();

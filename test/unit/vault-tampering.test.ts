@@ -251,3 +251,23 @@ t.test('a bad head is refused with a sentence', async (t) => {
   await using vault = await openVault(folders);
   await t.rejects(vault.ask('audit.verify', { caller: CALLER, head: '{}' }), { code: 'bad-head' });
 });
+
+t.test('rows that lists were made to show in another order are named', async (t) => {
+  using folders = newFolders('/dev/shm');
+  await makeVault(folders);
+  const cdrs = [sampleCdr(), sampleCdr(), sampleCdr()];
+  {
+    await using vault = await openVault(folders);
+    for (const cdr of cdrs) await vault.ask('cdr.put', { cdr });
+  }
+  const db = new SqliteDatabase(join(folders.dataFolder, 'vault.db'));
+  const move = (from: number, to: number) => {
+    db.prepare('UPDATE calls SET seq = ? WHERE seq = ?').run(to, from);
+    db.prepare('UPDATE call_numbers SET seq = ? WHERE seq = ?').run(to, from);
+  };
+  for (const [from, to] of [[1, 99], [2, 1], [99, 2]] as const) move(from, to); // biome-ignore format: a swap
+  db.close();
+  await using vault = await openVault(folders);
+  const { problems } = await vault.ask('status', {});
+  t.match(problems, [new RegExp(`calls/${cdrs[0]!.callId} is not in its place`)]);
+});
