@@ -200,6 +200,20 @@ t.test('limits: a large message, a broken frame, garbage for ever, a reader that
   t.equal(flow.isOpen, false);
 });
 
+t.test('RFC 6455 §5.4: a message that comes in two frames, split at each byte, is one message', async (t) => {
+  const { url, requests } = await bench(t, {}, {}, (transaction) => transaction.respond(answer(transaction, 200)));
+  const { socket, nth } = await phone(t, url);
+  const text = requestText({ method: 'MESSAGE', via: VIA, body: 'héllo' });
+  for (let at = 1; at < text.length; at++) {
+    const own = text.replace('z9hG4bK', `z9hG4bK${at}`);
+    socket.send(own.slice(0, at), { fin: false });
+    socket.send(own.slice(at));
+  }
+  await nth(text.length - 1);
+  t.equal(requests.length, text.length - 1);
+  t.ok(requests.every(({ request }) => Buffer.from(request.body).toString() === 'héllo'));
+});
+
 t.test('limits: who never finishes the handshake, says nothing, or sends a message bit by bit is cut', async (t) => {
   const clock = new ManualClock();
   const limits = { handshakeMs: 1_000, firstMessageMs: 2_000, messageMs: 500 };

@@ -73,7 +73,11 @@ export function addEdgeCommand(program: Command): void {
         .choices(['request', 'require'])
         .default('request'),
     )
-    .option('--origin <origin>', 'a page that may connect by ws and wss; all when not given', collect)
+    .option(
+      '--origin <origin>',
+      'a page that may connect by ws and wss, may be given several times; all when not given',
+      collect,
+    )
     .option('--trust <file>', 'certificates that outgoing TLS trusts beside the usual ones, PEM')
     .option(
       '--request-handler <handler>',
