@@ -144,10 +144,10 @@ export class UasSide {
       else this.#refuse(transaction, ...NO_DIALOG);
     } else if (dialog.remoteCSeq !== undefined && cseq < dialog.remoteCSeq) {
       this.#refuse(transaction, 500, 'Server Internal Error');
-    } else if (method === 'INVITE' && dialog.clientInvite?.outcome === 'pending') {
+    } else if (isNewOffer(request) && dialog.clientInvite?.outcome === 'pending') {
       this.#refuse(transaction, 491, 'Request Pending');
-    } else if (method === 'INVITE' && dialog.hasServerInvite) {
-      // RFC 3261 §14.2: a second INVITE before the first is answered.
+    } else if ((isNewOffer(request) && dialog.hasServerInvite) || (method === 'INVITE' && this.#isUnanswered(dialog))) {
+      // RFC 3261 §14.2, RFC 3311 §5.2: a second one before the first is answered.
       this.#refuse(transaction, 500, 'Server Internal Error', RETRY_SOON);
     } else {
       dialog.remoteCSeq = cseq;
@@ -161,6 +161,11 @@ export class UasSide {
       }
       this.#pass(transaction, request, dialog);
     }
+  }
+
+  /** The INVITE that is making the dialog has no final answer yet. */
+  #isUnanswered(dialog: Dialog): boolean {
+    return dialog.role === 'uas' && dialog.state === 'early' && this.incoming.findInvite(dialog.id) !== undefined;
   }
 
   #pass(transaction: ServerTransaction, request: SipRequest, dialog: Dialog): void {
@@ -264,6 +269,11 @@ function dialogIdOfIncoming({ dialog, request }: Incoming): string {
 function flawOf({ headers }: SipRequest): string | undefined {
   const ids = `${headers.get('call-id')}${tagOf(headers.get('from')) ?? ''}`;
   return /[|\r\n]/.test(ids) ? 'bar-in-id' : undefined;
+}
+
+/** RFC 3261 §14.1, RFC 3311 §5.2: what must not cross another of its kind. */
+function isNewOffer({ method, body }: SipRequest): boolean {
+  return method === 'INVITE' || (method === 'UPDATE' && body.length > 0);
 }
 
 /** srf learns of an ended ringing by CANCEL alone. */
