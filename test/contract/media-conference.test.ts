@@ -4,8 +4,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { isSilent, toneLevel } from '../support/listen.ts';
-import type { FarPhone, FsmrfEvent, MediaBench } from '../support/media-bench.ts';
-import { mediaBench } from '../support/media-bench.ts';
+import type { FarPhone, FsmrfEndpoint, FsmrfEvent, MediaBench } from '../support/media-bench.ts';
+import { mediaBench, ON_FREESWITCH } from '../support/media-bench.ts';
 import { wav } from '../support/wav.ts';
 
 /** Louder than this a tone was heard, fainter than the second it was not. */
@@ -27,8 +27,11 @@ async function hearing(phones: readonly FarPhone[], tones: readonly number[]): P
 }
 
 const TONES = [500, 1100, 1900];
-/** A FreeSWITCH that is named may be set up without SRTP. */
-const SECURE = process.env.WARDLINE_TEST_FREESWITCH === undefined ? 'required' : 'forbidden';
+const SECURE = 'required';
+
+function controlLeg(conference: object): FsmrfEndpoint {
+  return (conference as { endpoint: FsmrfEndpoint }).endpoint;
+}
 
 async function party(bench: MediaBench, count: number, name: string, options: object = {}) {
   const calls = [];
@@ -149,13 +152,16 @@ t.test('files for all and for one, entry tones, and the recording of the mix', a
   await bench.ms.api('conference ward-5 enter_sound off');
   await bench.ms.api('conference ward-5 exit_sound off');
   await third.endpoint.unjoin();
-  await a.phone.wait(400);
+  // FreeSWITCH plays what was in its queue before it was told to be quiet.
+  await a.phone.wait(ON_FREESWITCH ? 1500 : 400);
 
   const notice = join(bench.folder, bench.writeSound('notice.wav', wav(8000, 1500, 600)));
   const done = conference.play([notice, 'tone_stream://%(300,0,2500)']);
   t.same(await hearing(phones, [1500]), [[1500], [1500]], 'both hear the file');
   const { milliseconds } = await done;
-  t.equal(milliseconds, 900);
+  // FreeSWITCH counts what it read: whole blocks of a file.
+  if (ON_FREESWITCH) t.ok(milliseconds > 0, `${milliseconds} ms`);
+  else t.equal(milliseconds, 900);
   t.equal((await conference.play('missing.wav')).milliseconds, 0);
   t.match(await bench.ms.api('conference ward-5 play missing.wav'), /^-ERR \(play\) File: missing\.wav not found\./);
   const one = b.endpoint.confPlay('tone_stream://%(900,0,1300)');
@@ -180,7 +186,9 @@ t.test('files for all and for one, entry tones, and the recording of the mix', a
   t.ok(existsSync(path));
   const bytes = readFileSync(path);
   const samples = Int16Array.from({ length: (bytes.length - 44) / 2 }, (_, i) => bytes.readInt16LE(44 + i * 2));
-  t.ok(samples.length > 0.7 * 8000 && samples.length < 0.95 * 8000, `${samples.length / 8} ms: without the pause`);
+  // FreeSWITCH takes a command when it comes to it, up to 100 ms later.
+  const longest = (ON_FREESWITCH ? 1.05 : 0.95) * 8000;
+  t.ok(samples.length > 0.7 * 8000 && samples.length < longest, `${samples.length / 8} ms: without the pause`);
   const middle = samples.subarray(2400, 5600);
   t.ok(toneLevel(middle, 8000, 500) > HEARD && toneLevel(middle, 8000, 1100) > HEARD, 'both voices');
 });
@@ -190,25 +198,32 @@ t.test('a PIN is asked for by digits; the control leg’s end ends the conferenc
   const conference = await bench.ms.createConference('ward-6');
   await bench.ms.api('conference ward-6 pin 4711');
   const [a, b] = [await bench.call(), await bench.call()];
-  await a.endpoint.join('ward-6', { pin: '4711' });
+  // What a join names is the PIN of a conference that it begins; who enters one has it as a variable.
+  await a.endpoint.set('supplied_pin', '4711');
+  await a.endpoint.join('ward-6');
   const joining = b.endpoint.join('ward-6');
   await b.phone.wait(200);
   for (const digit of '1111') b.phone.press(digit);
-  await b.phone.wait(900);
+  await b.phone.wait(ON_FREESWITCH ? 2500 : 900);
   t.equal(await conference.getSize(), 2, 'a wrong one opens nothing');
   for (const digit of '4711') b.phone.press(digit);
   const { confUuid } = await joining;
   t.equal(confUuid, conference.uuid);
   await a.endpoint.set('hangup_after_conference', 'false');
   const gone = once(b.endpoint, 'destroy');
-  await conference.destroy();
+  // On FreeSWITCH a leg within a conference takes no further command, not even that to hang up: it is told by SIP.
+  if (ON_FREESWITCH) await controlLeg(conference).dialog.destroy();
+  else await conference.destroy();
   await gone;
   await a.endpoint.play('tone_stream://%(40,0,600)');
   t.pass('who does not hang up after a conference goes on');
   t.match(await bench.ms.api('conference ward-6 list count'), /not found/);
 });
 
-t.test('a G.722 phone and G.711 phones share one conference, each at its own rate', async (t) => {
+/** Its module (mod_spandsp) is no part of the build that is named. */
+const NO_G722 = ON_FREESWITCH && 'a FreeSWITCH without mod_spandsp has no G.722';
+
+t.test('a G.722 phone and G.711 phones share one conference, each at its own rate', { skip: NO_G722 }, async (t) => {
   await using bench = await mediaBench();
   const wide = await bench.call(SECURE, ['G722']);
   const other = await bench.call(SECURE, ['G722']);
@@ -237,11 +252,14 @@ t.test('commands that FreeSWITCH’s console has answer as it does, and nonsense
   t.match(await api(`ward-8 energy ${id} 300`), `Energy ${id} = 300`);
   t.match(await api(`ward-8 volume_in ${id} 9`), `Volume IN ${id} = 4`);
   t.match(await api(`ward-8 tmute ${id}`), `+OK mute ${id}`);
-  t.match(await api('ward-8 mute non_moderator'), /^-ERR no reply/, 'nobody is none');
+  t.equal(await api('ward-8 mute non_moderator'), `Skipping moderator (member id ${id}).\n`);
   t.match(await api('ward-8 stop all'), /^\+OK Stopped 0 files/);
-  t.match(await api('ward-8 recording start'), /^-USAGE/);
+  // FreeSWITCH takes `start` for the file.
+  if (!ON_FREESWITCH) t.match(await api('ward-8 recording start'), /^-USAGE/);
   t.match(await api('ward-8 recording stop x.wav'), /^-ERR non-existant recording/);
-  t.match(await api('ward-8 gettag green nomatch'), String(id));
+  // A patch of the drachtio image's, which FreeSWITCH itself does not have.
+  const tagged = await api('ward-8 gettag green nomatch');
+  t.match(tagged, ON_FREESWITCH ? /^-ERR Conference command 'gettag' not found/ : String(id));
   await a?.phone.wait(60);
   t.ok(isSilent((await a?.phone.listen(200)) ?? new Int16Array(0)), 'alone it is quiet');
 });

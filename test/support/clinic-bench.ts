@@ -16,11 +16,17 @@ import type { Pbx } from '../../src/pbx/pbx.ts';
 import { createPbx } from '../../src/pbx/pbx.ts';
 import { makeTestCertificate } from './certificate.ts';
 import { ClinicVault } from './clinic-vault.ts';
+import { namedMediaServer } from './named-media.ts';
+import { namedServer } from './named-server.ts';
 import { TestPhone } from './phone.ts';
+import { tailSpool } from './spool-tail.ts';
 import { trunkTo } from './test-clinic.ts';
 import { CALLER } from './vault-bench.ts';
 
 export const PASSWORD = 'a-test-password';
+/** A FreeSWITCH that runs with the configuration of freeswitch/ in the place of the embedded media server. */
+const NAMED = namedServer('WARDLINE_TEST_FREESWITCH');
+
 export const soundsFolder = join(dirname(dirname(dirname(fileURLToPath(import.meta.url)))), 'config/prompts/en');
 
 export class ClinicBench implements AsyncDisposable {
@@ -114,14 +120,15 @@ export class ClinicBench implements AsyncDisposable {
       random: randomBytes,
       logger,
     };
-    const media = await createMediaServer(mediaOptions);
+    const media = NAMED === undefined ? await createMediaServer(mediaOptions) : await namedMediaServer(NAMED);
     stack.defer(() => media.close());
+    if (NAMED !== undefined) stack.use(tailSpool(vault.spoolFolder, vault.intake));
     // They hang on until call control has said its last word to them.
     const phones = stack.use(new AsyncDisposableStack());
     let loads = 0;
     const pbx = await createPbx({
       edge: { ...edge.admin, secret: 'test-edge' },
-      media: { ...media.eventSocket, secret: 'test-media' },
+      media: { ...media.eventSocket, secret: NAMED?.secret ?? 'test-media' },
       listeners: edge.listeners as readonly Listener[],
       vault,
       loadClinic: async () => {

@@ -71,10 +71,8 @@ function forMembers(conference: Conference, command: string, act: MemberCommand,
   const all = conference.members;
   if (target === 'all') return all.map((member) => act(member, value)).join('');
   if (target === 'non_moderator') {
-    return all
-      .filter(({ flags }) => !flags.isModerator)
-      .map((member) => act(member, value))
-      .join('');
+    const skipped = ({ id }: Member) => `Skipping moderator (member id ${id}).\n`;
+    return all.map((member) => (member.flags.isModerator ? skipped(member) : act(member, value))).join('');
   }
   const id = target === 'last' ? all.at(-1)?.id : Number.parseInt(target, 10);
   if (id === undefined || Number.isNaN(id) || id === 0) return `-USAGE: ${command} <${TARGETS}>\n`;

@@ -1,0 +1,61 @@
+#!/bin/sh
+# Starts FreeSWITCH as Wardline's media server, in the foreground, with everything that it writes in one folder on RAM.
+# The event socket's password is read from standard input, so that it is in no argument and no environment.
+set -eu
+
+usage() {
+  echo "usage: run.sh [--freeswitch PROGRAM] [--modules DIR] [--event-socket HOST:PORT] [--sip HOST:PORT] [--rtp HOST:FIRST-LAST] [--sounds DIR] [--run DIR] < password" >&2
+  exit 64
+}
+
+here=$(cd "$(dirname "$0")" && pwd)
+program=freeswitch
+modules=
+event_socket=127.0.0.1:8021
+sip=127.0.0.1:5080
+rtp=127.0.0.1:20000-21000
+sounds=$here/../config/prompts/en
+run=/dev/shm/wardline-freeswitch
+
+while [ $# -gt 0 ]; do
+  [ $# -ge 2 ] || usage
+  case $1 in
+    --freeswitch) program=$2 ;;
+    --modules) modules=$2 ;;
+    --event-socket) event_socket=$2 ;;
+    --sip) sip=$2 ;;
+    --rtp) rtp=$2 ;;
+    --sounds) sounds=$2 ;;
+    --run) run=$2 ;;
+    *) usage ;;
+  esac
+  shift 2
+done
+
+IFS= read -r password || [ -n "$password" ] || { echo "run.sh: say the password on standard input." >&2; exit 64; }
+case $password in *[!A-Za-z0-9_-]*) echo "run.sh: a password of letters, digits, - and _ alone." >&2; exit 64 ;; esac
+
+umask 077
+for folder in conf log db run temp cache storage recordings scripts certs; do mkdir -p "$run/$folder"; done
+cp "$here/freeswitch.xml" "$run/conf/freeswitch.xml"
+ports=${rtp##*:}
+cat > "$run/conf/vars.xml" <<VARS
+<include>
+  <X-PRE-PROCESS cmd="set" data="local_ip_v4=${rtp%%:*}"/>
+  <X-PRE-PROCESS cmd="set" data="domain=${rtp%%:*}"/>
+  <X-PRE-PROCESS cmd="set" data="event_socket_host=${event_socket%%:*}"/>
+  <X-PRE-PROCESS cmd="set" data="event_socket_port=${event_socket##*:}"/>
+  <X-PRE-PROCESS cmd="set" data="event_socket_password=$password"/>
+  <X-PRE-PROCESS cmd="set" data="sip_host=${sip%%:*}"/>
+  <X-PRE-PROCESS cmd="set" data="sip_port=${sip##*:}"/>
+  <X-PRE-PROCESS cmd="set" data="rtp_host=${rtp%%:*}"/>
+  <X-PRE-PROCESS cmd="set" data="rtp_first_port=${ports%%-*}"/>
+  <X-PRE-PROCESS cmd="set" data="rtp_last_port=${ports##*-}"/>
+  <X-PRE-PROCESS cmd="set" data="sound_prefix=$(cd "$sounds" && pwd)"/>
+</include>
+VARS
+
+set -- -nonat -nonatmap -nc -nf -np -conf "$run/conf" -log "$run/log" -db "$run/db" -run "$run/run" -temp "$run/temp" \
+  -cache "$run/cache" -storage "$run/storage" -recordings "$run/recordings" -sounds "$sounds" -scripts "$run/scripts" -certs "$run/certs"
+[ -z "$modules" ] || set -- "$@" -mod "$modules"
+exec "$program" "$@"
