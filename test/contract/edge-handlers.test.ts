@@ -1,11 +1,12 @@
 // Request handlers: an HTTP server decides about new requests, and we connect to applications; as traced of drachtio-server (`outbound`).
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
-import { createServer as createTcpServer } from 'node:net';
+import { createServer as createTcpServer, type Server as NetServer } from 'node:net';
 import Srf from 'drachtio-srf';
 import t, { type Test } from 'tap';
 import type { RequestHandler } from '../../src/engine/edge/request-handlers.ts';
 import type { SrfConnection, SrfDialog } from '../../src/pbx/leg/srf-types.ts';
+import { makeTestCertificate } from '../support/certificate.ts';
 import { edgeBench, SECRET } from '../support/edge-bench.ts';
 import { SDP, SipPeer } from '../support/sip-peer.ts';
 
@@ -174,3 +175,24 @@ t.test(
     t.equal(edge.edge.status().pendingIn, 0);
   },
 );
+
+t.test('to an application by TLS, whose certificate must be one that we trust', async (t) => {
+  const { certificate, key, ca } = await makeTestCertificate();
+  const srf = new Srf() as unknown as SrfConnection & { listen(options: object): NetServer };
+  const server = srf.listen({ host: '127.0.0.1', port: 0, secret: SECRET, tls: { cert: certificate, key } });
+  srf.on('error', () => {});
+  srf.use('options', (_req, res) => res.send(200));
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  const address = server.address();
+  const port = typeof address === 'object' ? (address?.port ?? 0) : 0;
+  const requestHandlers = [
+    { method: '*', question: { by: 'connection', place: { host: '127.0.0.1', port, isSecure: true } } },
+  ] as const;
+  for (const trust of [ca, undefined]) {
+    await using edge = await edgeBench({ requestHandlers, ...(trust !== undefined && { trust }) });
+    await using peer = await SipPeer.udp(edge.port('carrier/udp'));
+    peer.send(peer.request('OPTIONS'));
+    t.ok(await peer.takeResponse(trust === undefined ? 480 : 200));
+  }
+});
