@@ -58,6 +58,35 @@ t.test('a transport that we do not have is no way', async (t) => {
   );
 });
 
+t.test(
+  'whatever a URI says: only what we have is used, sips is never in clear, an address or a port asks no DNS for servers',
+  async (t) => {
+    const { seed, below } = seeded();
+    t.comment(`seed ${seed}`);
+    const pick = <Item>(items: readonly Item[]) => items[below(items.length)] as Item;
+    for (let round = 0; round < 500; round++) {
+      const scheme = pick(['sip', 'sips']);
+      const host = pick(['192.0.2.1', '[2001:db8::1]', 'carrier.example', 'a-1.b.example']);
+      const port = pick(['', '', ':5080']);
+      const transport = pick(['', '', ';transport=udp', ';transport=tcp', ';transport=tls', ';transport=ws']);
+      const ours = ALL.filter(() => below(3) > 0);
+      const uri = `${scheme}:a@${host}${port}${transport}`;
+      const found = plan(uri, ours);
+      if (found === undefined) continue;
+      const used = [found.server, ...found.services].map((each) => each.transport);
+      if (!used.every((each) => ours.includes(each))) t.fail(`${uri} uses what we do not have`);
+      if (scheme === 'sips' && used.some((each) => each !== 'tls')) t.fail(`${uri} in clear`);
+      if (scheme === 'sip' && transport !== '' && used.some((each) => !transport.endsWith(each)))
+        t.fail(`${uri} by another`);
+      const isFixed = port !== '' || !host.includes('example');
+      if (isFixed !== (found.services.length === 0)) t.fail(`${uri} asks for ${found.services.length} services`);
+      if (port === '' && found.server.port !== (used[0] === 'tls' ? 5061 : 5060))
+        t.fail(`${uri} at ${found.server.port}`);
+    }
+    t.pass('500 URIs');
+  },
+);
+
 const naptr = (order: number, preference: number, service: string, replacement: string, flags = 's'): NaptrRecord => ({
   order,
   preference,
