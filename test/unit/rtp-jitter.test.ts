@@ -187,8 +187,12 @@ for (const stallMs of [200, 360, 550]) {
     const refused: Sent[] = [];
     listen(buffer, packets(400, stalled), 400, (packet) => refused.push(packet));
     t.same(refused, [], 'every packet is heard');
+    // Some routers empty their queue in another order.
+    const backwards = packets(400, stalled).sort((a, b) => a.arrival - b.arrival || b.sequence - a.sequence);
+    listen(new JitterBuffer(), backwards, 400, (packet) => refused.push(packet));
+    t.same(refused, [], 'in whatever order they come');
     t.equal(buffer.overflowed, 0);
-    t.ok(buffer.late <= stallMs / 20, `${buffer.late} were late`);
+    t.ok(Math.abs(buffer.late - (stallMs - 40) / 20) <= 2, `${buffer.late} were late`);
     t.ok(buffer.shortened >= (stallMs - 140) * 8, `${buffer.shortened / 8} ms caught up`);
     const delays = buffer.delayMs;
     t.ok(delays <= 140, `${delays} ms of delay in the end`);

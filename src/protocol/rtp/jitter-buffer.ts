@@ -96,8 +96,13 @@ export class JitterBuffer {
     const due = this.#dueIn(header.timestamp);
     this.#leads.note(due);
     if (due < 0) this.late++;
-    if (due < 0 && this.#isPaused) this.#begin(header.timestamp);
-    else if (this.#ahead(header.timestamp) + samples <= 0) {
+    if (due < 0 && this.#isPaused) {
+      // What should have been heard meanwhile comes with it; a pause that lasted longer was the sender's own.
+      const silent = this.#idle - this.#have;
+      if (silent <= this.#samplesOf(MAX_HELD_MS)) this.late += Math.floor(silent / samples);
+      this.#begin(this.#ahead(header.timestamp) > 0 ? this.#next : header.timestamp);
+    }
+    if (this.#ahead(header.timestamp) + samples <= 0) {
       // Its time is over; but many in a row are right, and we are wrong.
       this.#lateRun++;
       if (this.#lateRun < LATE_RUN) return false;
