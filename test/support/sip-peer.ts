@@ -45,7 +45,7 @@ export interface TlsPeerOptions {
   readonly key?: string;
 }
 
-const DEADLINE_MS = 3_000;
+const DEADLINE_MS = 10_000;
 let made = 0;
 
 export class SipPeer implements AsyncDisposable {

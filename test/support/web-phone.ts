@@ -12,7 +12,7 @@ import {
 import WebSocket from 'ws';
 import { SDP } from './sip-peer.ts';
 
-const DEADLINE_MS = 10_000;
+const DEADLINE_MS = 30_000;
 
 export class WebPhone implements AsyncDisposable {
   readonly #agent: UserAgent;
