@@ -22,6 +22,7 @@ import { Door } from './door.ts';
 import { buildEngine, type InnerCore, VAULT_ACTOR } from './engine.ts';
 import { compareHeads, Heads, readHeads } from './heads.ts';
 import type { Intake } from './intake.ts';
+import { sealLeftovers } from './leftovers.ts';
 import { noteHandlers } from './notes.ts';
 import { type AskContext, type Handlers, WithBody } from './operations.ts';
 import { people } from './people/people.ts';
@@ -247,7 +248,7 @@ export class OpenVault implements AsyncDisposable {
   }
 
   async #start(
-    { dataFolder, headsFile, canResume, clock, names }: VaultOptions,
+    { dataFolder, headsFile, spoolFolder, canResume, clock, names }: VaultOptions,
     foreign: readonly string[],
   ): Promise<void> {
     const core = this.#core;
@@ -268,6 +269,7 @@ export class OpenVault implements AsyncDisposable {
       ...this.#problems.slice(0, 10),
     ].join('; ');
     core.record({ action: 'vault-opened', actor: VAULT_ACTOR, address: '', outcome, detail });
+    if (!canResume) await sealLeftovers(core, this.#artifacts, spoolFolder);
     this.#artifacts.recover(canResume);
     this.#artifacts.sweep();
     await renewLeaves(core, names);
