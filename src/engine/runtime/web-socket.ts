@@ -32,8 +32,9 @@ export function createWebSocketServer(
   { onOpen, onRefused }: WebSocketEvents,
 ): HttpServer | HttpsServer {
   const http = { maxHeaderSize: limits.upgradeBytes, keepAlive: false };
-  const server =
-    spec.tls === undefined ? createHttpServer(http) : createHttpsServer({ ...http, ...tlsServerOptions(spec.tls) });
+  const { transport, tls } = spec;
+  const isClear = transport === 'ws' || tls === undefined;
+  const server = isClear ? createHttpServer(http) : createHttpsServer({ ...http, ...tlsServerOptions(tls) });
   const sockets = new WebSocketServer({
     noServer: true,
     clientTracking: false,
