@@ -3,6 +3,7 @@ import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import t from 'tap';
 import type { DtlsIdentity, DtlsRole } from '../../src/protocol/dtls/handshake.ts';
 import { createDtlsIdentity, fingerprintOf } from '../../src/protocol/dtls/identity.ts';
+import { fragmentsOf, HandshakeInbox, wholeMessage } from '../../src/protocol/dtls/inbox.ts';
 import { readRecords, writeRecord } from '../../src/protocol/dtls/record.ts';
 import type { DtlsPair } from '../support/dtls-pair.ts';
 import { ALICE, BOB, dtlsPair, newIdentity } from '../support/dtls-pair.ts';
@@ -161,4 +162,33 @@ t.test('a session stands: nothing in the clear moves it, its end is authentic an
   pair.run(40);
   t.same(states(pair), ['closed', 'closed']);
   t.equal(pair.server.srtp, undefined);
+});
+
+t.test('RFC 6347 §4.2.3: a message is whole when each byte came, in whatever pieces, and taken once', async (t) => {
+  const body = Buffer.from(Array.from({ length: 100 }, (_, i) => i));
+  const whole = wholeMessage(11, 0, body);
+  const pieces = fragmentsOf(whole, 30);
+  t.equal(pieces.length, 4);
+  const inbox = new HandshakeInbox();
+  const putAll = (...which: number[]) => {
+    for (const each of which) inbox.put(pieces[each] ?? Buffer.alloc(0), 0);
+  };
+  putAll(2, 0, 0, 2, 1);
+  const beyond = Buffer.from(pieces[3] ?? []);
+  beyond.writeUIntBE(95, 6, 3);
+  inbox.put(beyond, 0);
+  t.equal(inbox.take(), undefined, 'a piece that reaches beyond the end is none');
+  const longer = Buffer.from(pieces[3] ?? []);
+  longer.writeUIntBE(101, 1, 3);
+  inbox.put(longer, 0);
+  inbox.put(pieces[3] ?? Buffer.alloc(0), 1);
+  putAll(3);
+  t.equal(inbox.take(), undefined, 'what contradicts, or is of another epoch, makes no whole of it');
+  putAll(3, 2, 1, 0);
+  t.same(inbox.take()?.whole, whole, 'and is gone when the peer says all again');
+  inbox.put(whole, 0);
+  t.ok(inbox.hasRepeat);
+  t.equal(inbox.take(), undefined);
+  for (const far of [wholeMessage(11, 20, body), wholeMessage(11, 1, Buffer.alloc(20_000))]) inbox.put(far, 0);
+  t.equal(inbox.take(), undefined, 'nor is anything kept that is far ahead or too long');
 });

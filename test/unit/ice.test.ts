@@ -146,7 +146,9 @@ t.test('who lacks the password gets no answer, moves nothing, and ends nothing',
   const id = parseStun(asked)?.transactionId ?? Buffer.alloc(12);
   const reply = formatStun(StunType.success, id, [], { password: OF_BOB.password, hasFingerprint: true });
   fresh.a.receive(reply, STRANGER, 20);
-  t.equal(fresh.a.selected, undefined, '§7.2.5.2.1: an answer from elsewhere counts for nothing');
+  t.notOk(fresh.a.knows(BOB), '§7.2.5.2.1: an answer from elsewhere counts for nothing');
+  fresh.a.receive(reply, BOB, 40);
+  t.notOk(fresh.a.knows(BOB), 'and its question is closed');
 });
 
 t.test('the addresses that are learnt have an end', async (t) => {

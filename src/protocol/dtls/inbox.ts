@@ -30,7 +30,7 @@ export class HandshakeInbox {
   /** A message came that was taken before: the peer has not heard our answer. */
   hasRepeat = false;
 
-  /** Takes the fragments of one record; what contradicts itself is passed over. */
+  /** Takes the fragments of one record, up to the first that is none. */
   put(record: Buffer, epoch: number): void {
     const reader = new ByteReader(record);
     for (let count = 0; reader.left > 0 && count < MAX_FRAGMENTS; count++) {
@@ -55,11 +55,11 @@ export class HandshakeInbox {
   #fill(head: { type: number; length: number; number: number; epoch: number }, from: number, bytes: Buffer): void {
     const { type, length, number, epoch } = head;
     let partial = this.#assemblies.get(number);
-    if (partial === undefined) {
+    // Whoever contradicts begins anew: what a stranger put in between is gone when the peer repeats itself.
+    if (partial?.type !== type || partial.body.length !== length || partial.epoch !== epoch) {
       partial = { type, epoch, body: Buffer.alloc(length), has: new Uint8Array(length), missing: length };
       this.#assemblies.set(number, partial);
     }
-    if (partial.type !== type || partial.body.length !== length || partial.epoch !== epoch) return;
     for (let i = 0; i < bytes.length; i++) {
       if (partial.has[from + i] === 1) continue;
       partial.has[from + i] = 1;
