@@ -24,6 +24,8 @@ export interface VaultBoot extends BootBase {
   readonly credentialsFolder?: string;
   /** Where signed audit heads are appended; beside the key file. */
   readonly headsFile: string;
+  /** Heads go to syslog too. */
+  readonly headsToSyslog?: boolean;
   /** RAM-backed; play-out files go to `<spool>/out`. */
   readonly spoolFolder: string;
   /** What the certificates are to name, beside loopback. */

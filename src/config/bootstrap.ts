@@ -47,6 +47,7 @@ const Schema = Type.Object(
       { data: Type.String(), keys: Type.String(), logs: Type.String() },
       { additionalProperties: false },
     ),
+    'audit-heads': Type.Optional(Type.Union([Type.Literal('file'), Type.Literal('syslog')])),
     'log-level': Type.Union([Type.Literal('error'), Type.Literal('warn'), Type.Literal('info'), Type.Literal('debug')]),
   },
   { additionalProperties: false },
@@ -73,6 +74,8 @@ export interface Bootstrap {
   /** Where secrets of the first start go when no terminal is there to show them. */
   readonly firstSecretsFile: string;
   readonly logFolder: string;
+  /** Signed heads of the audit trail go to syslog, beside the file next to the key. */
+  readonly headsToSyslog: boolean;
   readonly logLevel: 'error' | 'warn' | 'info' | 'debug';
 }
 
@@ -102,6 +105,8 @@ roles: { edge: embedded, media: embedded }
 
 # Relative to this file. The keys belong on another file system than the data: a stolen disk that holds both can be read.
 folders: { data: data, keys: keys, logs: logs }
+# Signed heads of the audit trail are written beside the keys; \`syslog\` hands them to the machine's syslog too, which can send them on.
+audit-heads: file
 log-level: info
 `;
 
@@ -250,6 +255,7 @@ function toBootstrap(file: string, value: Static<typeof Schema>, { credentialsFo
     headsFile: join(keys, 'audit-heads.jsonl'),
     firstSecretsFile: join(keys, 'FIRST-START-SECRETS.txt'),
     logFolder: folder(value.folders.logs),
+    headsToSyslog: value['audit-heads'] === 'syslog',
     logLevel: value['log-level'],
   };
 }

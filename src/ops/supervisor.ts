@@ -143,9 +143,10 @@ export class Supervisor {
 
   #vaultBoot(): Omit<VaultBoot, 'runtimeFolder' | 'tokens' | 'logLevel'> {
     const { bootstrap } = this.#options;
-    const { dataFolder, keyFile, headsFile, credentialsFolder } = bootstrap;
+    const { dataFolder, keyFile, headsFile, headsToSyslog, credentialsFolder } = bootstrap;
     return {
       ...{ dataFolder, keyFile, headsFile, spoolFolder: this.#spoolFolder, names: certificateNames(bootstrap) },
+      headsToSyslog,
       ...(credentialsFolder !== undefined && { credentialsFolder }),
     };
   }

@@ -13,6 +13,7 @@ import { createLogger, type Logger } from '../kernel/logger.ts';
 import { answerIntake } from '../vault/intake-service.ts';
 import type { AskContext } from '../vault/operations.ts';
 import { OpenVault } from '../vault/service.ts';
+import { headsToSyslog } from './syslog.ts';
 
 const ASKING_ROLES = new Set(['controller', 'cli', 'main']);
 
@@ -33,6 +34,7 @@ async function main(): Promise<void> {
   if (!canResume) rmSync(lockMark, { force: true });
   const vault = await OpenVault.open({
     ...{ dataFolder, keyFile, credentialsFolder, headsFile, spoolFolder, names, canResume, hasReaders: true },
+    onHead: boot.headsToSyslog ? headsToSyslog(log) : undefined,
     startLocked: startLocked || mustStayLocked,
     clock: systemClock,
     log,

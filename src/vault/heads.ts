@@ -19,6 +19,7 @@ export class Heads implements Disposable {
   readonly #clock: Clock;
   #privateKey: Uint8Array;
   readonly #onError: (thrown: unknown) => void;
+  readonly #onHead: (line: string) => void;
   #written = 0;
   #timer: Disposable | undefined;
 
@@ -29,6 +30,8 @@ export class Heads implements Disposable {
     clock: Clock;
     privateKey: Uint8Array;
     onError: (thrown: unknown) => void;
+    /** Given each head that was written, to be carried further. */
+    onHead?: ((line: string) => void) | undefined;
   }) {
     this.#path = options.path;
     this.#keyring = options.keyring;
@@ -36,6 +39,7 @@ export class Heads implements Disposable {
     this.#clock = options.clock;
     this.#privateKey = options.privateKey;
     this.#onError = options.onError;
+    this.#onHead = options.onHead ?? (() => undefined);
   }
 
   /** The head of now, signed. */
@@ -79,8 +83,10 @@ export class Heads implements Disposable {
   write(): void {
     if (this.#written === this.#trail.sequence) return;
     try {
-      appendDurably(this.#path, `${headText(this.sign())}\n`);
+      const line = headText(this.sign());
+      appendDurably(this.#path, `${line}\n`);
       this.#written = this.#trail.sequence;
+      this.#onHead(line);
     } catch (thrown) {
       this.#onError(thrown);
     }

@@ -45,6 +45,8 @@ export interface VaultOptions extends UnattendedSecrets {
   readonly log: Logger;
   /** Opens the service half only, whatever the slot gives. */
   readonly startLocked: boolean;
+  /** Given each signed head, one line, beside the file: syslog. */
+  readonly onHead?: ((line: string) => void) | undefined;
   /** Reads on threads of their own. */
   readonly hasReaders?: boolean;
   /** The vault alone was restarted: captures that ran may be taken up again. */
@@ -98,7 +100,15 @@ export class OpenVault implements AsyncDisposable {
     this.#playout = new PlayoutFolder(options.spoolFolder, clock);
     const privateKey = signingKey(core);
     const onError = (thrown: unknown) => log.error({ err: thrown }, 'the audit head could not be written');
-    this.#heads = new Heads({ path: options.headsFile, keyring, trail, clock, privateKey, onError });
+    this.#heads = new Heads({
+      path: options.headsFile,
+      keyring,
+      trail,
+      clock,
+      privateKey,
+      onError,
+      onHead: options.onHead,
+    });
     this.#backups = new Backups(core, this.#heads, this.#readers, () => this.#isClosing);
     this.#drills = new DrillSchedule({
       ...{ core, backups: this.#backups, dataFolder: options.dataFolder, spoolFolder: options.spoolFolder },

@@ -75,11 +75,7 @@ t.test('a file is sealed as it grows, to its last odd byte, and is gone at the e
     // biome-ignore format: pieces
     appendFileSync(path, audio.subarray(from, until));
     await tick(clock);
-    t.equal(
-      intake.heard.get(id)?.length,
-      Math.min(until - (until % 2), intake.heard.get(id)?.length ?? 0),
-      `up to ${until}`,
-    );
+    if (until < 10_000) t.equal(intake.heard.get(id)?.length, until - (until % 2), `up to ${until}`);
   }
   t.ok((intake.heard.get(id)?.length ?? 0) > 300_000, 'what is there is taken, a little at a time');
   await tailer.finish(id);
@@ -127,7 +123,6 @@ t.test('what the spool held when everything went down is part of the recording a
   using folders = newFolders('/dev/shm');
   await makeVault(folders);
   const audio = tone(2_000, 9);
-  let opened: Awaited<ReturnType<typeof open>>;
   async function open() {
     await using vault = await openVault(folders);
     const { artifactId } = await vault.ask('artifact.open', { header: voicemailHeader() });
@@ -136,7 +131,7 @@ t.test('what the spool held when everything went down is part of the recording a
     await vault.ask('artifact.close', { artifactId: closed, keep: true });
     return { artifactId, closed };
   }
-  opened = await open();
+  const opened = await open();
   mkdirSync(folders.spoolFolder, { recursive: true });
   const pathOf = (id: string) => join(folders.spoolFolder, `${id}.ul`);
   const stranger = newId();
