@@ -1,42 +1,33 @@
 // Every state × every request of a dialog, over UDP and TCP, in virtual time: what the peer is answered by the edge itself and what the
 // application gets. RFC 3261 §12.2.2, §14.2, §15.1; RFC 3262 §3; RFC 3311 §5.2; RFC 6665 §4.4.1. No answer of an application is among them.
 import t, { type Test } from 'tap';
-import { cseqOf, tagOf } from '../../src/protocol/sip/fields.ts';
-import type { SipRequest, SipResponse } from '../../src/protocol/sip/message.ts';
-import { type EdgeBench, edgeBench, type RawApp } from '../support/edge-bench.ts';
+import { cseqOf } from '../../src/protocol/sip/fields.ts';
+import type { SipMessage, SipRequest } from '../../src/protocol/sip/message.ts';
+import {
+  acknowledgedEarly,
+  beingReinvited,
+  called,
+  calledByUs,
+  confirmed,
+  leaving,
+  OFFER,
+  reinvited,
+  type Scene,
+  type SceneBench,
+  subscribed,
+  subscribedByUs,
+} from '../support/dialog-scenes.ts';
+import { edgeBench } from '../support/edge-bench.ts';
 import { ManualClock } from '../support/manual-clock.ts';
-import { type CallParts, SDP, SipPeer } from '../support/sip-peer.ts';
-
-/** A dialog brought to a state, with somebody on both sides. */
-interface Scene {
-  readonly clock: ManualClock;
-  readonly app: RawApp;
-  readonly peer: SipPeer;
-  readonly callId: string;
-  readonly dialogId: string;
-  /** The peer's INVITE that a CANCEL would mean. */
-  readonly pending: SipRequest | undefined;
-  /** What a PRACK of our provisional names. */
-  readonly rack: string;
-  /** The peer says it in the dialog; the CSeq counts on. */
-  say(method: string, parts?: CallParts): SipRequest;
-}
 
 interface State {
   /** By whose INVITE or SUBSCRIBE the dialog came to be is part of the state. */
-  enter(bench: Bench): Promise<Scene>;
+  enter(bench: SceneBench): Promise<Scene>;
+  /** What time alone brings the peer, to half a second: `500 183`. */
+  readonly alone?: Readonly<Record<'udp' | 'tcp', readonly string[]>>;
   /** What each input brings: `486 INVITE` to the peer, `app BYE`; an input that is not named goes to the application as it is. */
   readonly on: Readonly<Record<string, readonly string[]>>;
 }
-
-interface Bench {
-  readonly edge: EdgeBench;
-  readonly app: RawApp;
-  readonly clock: ManualClock;
-  readonly transport: 'udp' | 'tcp';
-}
-
-const OFFER = { body: SDP };
 
 const INPUTS: Readonly<Record<string, (scene: Scene) => unknown>> = {
   're-INVITE': (scene) => scene.say('INVITE', OFFER),
@@ -67,6 +58,16 @@ const INPUTS: Readonly<Record<string, (scene: Scene) => unknown>> = {
 const NOTHING: readonly string[] = [];
 const REFUSED = ['481'];
 
+const at = (times: readonly number[], what: string): string[] => times.map((ms) => `${ms} ${what}`);
+const UNACKNOWLEDGED_183 = [
+  ...at([500, 1_500, 3_500, 7_500, 15_500, 31_500], '183'),
+  ...at([32_000, 32_500, 33_500, 35_500, 39_500], '504'),
+];
+const UNACKNOWLEDGED_200 = [
+  ...at([500, 1_500, 3_500, 7_500, 11_500, 15_500, 19_500, 23_500, 27_500, 31_500], '200'),
+  ...at([32_000, 32_500, 33_500, 35_500, 39_500], 'BYE'),
+];
+
 const STATES: Readonly<Record<string, State>> = {
   'early, the peer called': {
     enter: (bench) => called(bench, '180 Ringing'),
@@ -81,6 +82,8 @@ const STATES: Readonly<Record<string, State>> = {
   },
   'early and reliable, the peer called': {
     enter: (bench) => called(bench, '183 Progress', 'Require: 100rel'),
+    // RFC 3262 §3: whatever the transport, doubling without end; at 64 × T1 the call is refused.
+    alone: { udp: UNACKNOWLEDGED_183, tcp: [...UNACKNOWLEDGED_183.slice(0, 6), '32000 504'] },
     on: {
       're-INVITE': ['500'],
       BYE: ['200', '487 INVITE', 'app CANCEL'],
@@ -101,6 +104,8 @@ const STATES: Readonly<Record<string, State>> = {
   },
   'answered and not acknowledged, the peer called': {
     enter: async (bench) => called(bench, '200 OK'),
+    // RFC 3261 §13.3.1.4; the BYE has no answer, and is said again over UDP.
+    alone: { udp: UNACKNOWLEDGED_200, tcp: ['32000 BYE'] },
     on: { CANCEL: ['200'], PRACK: ['app PRACK'] },
   },
   'confirmed, the peer called': { enter: confirmed, on: { CANCEL: ['481'] } },
@@ -133,10 +138,8 @@ const STATES: Readonly<Record<string, State>> = {
   },
   'our BYE waits, the peer called': { enter: async (bench) => leaving(await confirmed(bench)), on: ending('481') },
   'our BYE waits, we called': { enter: async (bench) => leaving(await calledByUs(bench)), on: ending() },
-  'a subscription of the peer': {
-    enter: subscribed,
-    on: { CANCEL: NOTHING },
-  },
+  'a subscription of the peer': { enter: subscribed, on: { CANCEL: NOTHING } },
+  'a subscription of ours': { enter: subscribedByUs, on: { CANCEL: NOTHING } },
 };
 
 /** RFC 3261 §15: both hang up at once; all else has come too late. */
@@ -157,7 +160,38 @@ for (const transport of ['udp', 'tcp'] as const) {
   }
 }
 
-async function cell(t: Test, bench: Bench, state: State, input: string, act: (scene: Scene) => unknown): Promise<void> {
+for (const transport of ['udp', 'tcp'] as const) {
+  for (const [name, { enter, alone }] of Object.entries(STATES)) {
+    if (alone === undefined) continue;
+    t.test(`${name}, over ${transport}: time alone`, async (t) => {
+      const clock = new ManualClock();
+      await using edge = await edgeBench({ clock });
+      const app = await (await edge.raw()).ready('invite');
+      const scene = await enter({ edge, app, clock, transport });
+      await using peer = scene.peer;
+      const seen: string[] = [];
+      for (let ms = 500; ms <= 40_000; ms += 500) {
+        const from = peer.seen.length;
+        clock.advance(500);
+        await settled(scene);
+        for (const message of peer.seen.slice(from)) if (!isFence(message)) seen.push(`${ms} ${shortOf(message)}`);
+      }
+      t.strictSame(seen, alone[transport]);
+    });
+  }
+}
+
+function shortOf(message: SipMessage): string {
+  return message.kind === 'request' ? message.method : String(message.status);
+}
+
+async function cell(
+  t: Test,
+  bench: SceneBench,
+  state: State,
+  input: string,
+  act: (scene: Scene) => unknown,
+): Promise<void> {
   const scene = await state.enter(bench);
   await using peer = scene.peer;
   const { app } = bench;
@@ -191,136 +225,12 @@ async function settled({ peer, app }: Scene): Promise<void> {
   await app.ask('ping');
 }
 
-function isFence(message: SipResponse): boolean {
+function isFence(message: SipMessage): boolean {
   return cseqOf(message)?.method === 'PUBLISH';
-}
-
-async function peerOf({ edge, transport }: Bench): Promise<SipPeer> {
-  return await SipPeer[transport](edge.port(`carrier/${transport}`));
-}
-
-/** The peer's INVITE, answered so by the application. */
-async function called(bench: Bench, status: string, ...headers: string[]): Promise<Scene> {
-  const { app, clock } = bench;
-  const peer = await peerOf(bench);
-  const invite = peer.request('INVITE', { ...OFFER, cseq: 10, headers: [['Supported', '100rel']] });
-  const callId = callIdOf(invite);
-  peer.send(invite);
-  const transactionId = (await takeOf(app, 'INVITE', callId)).fields[8] ?? '';
-  const echo = await app.ask(`sip|${transactionId}|\r\nSIP/2.0 ${[status, ...headers].join('\r\n')}\r\n\r\n${SDP}`);
-  const answer = await peer.takeResponse(Number(status.slice(0, 3)), 'INVITE');
-  let cseq = 10;
-  const say = (method: string, parts: CallParts = {}) => {
-    cseq += 1;
-    const request = peer.within(invite, answer, method, { cseq, ...parts });
-    peer.send(request);
-    return request;
-  };
-  const rack = `${answer.headers.get('rseq') ?? 1} 10 INVITE`;
-  return { clock, app, peer, callId, dialogId: echo.fields[11] ?? '', pending: invite, rack, say };
-}
-
-async function acknowledgedEarly(bench: Bench): Promise<Scene> {
-  const scene = await called(bench, '183 Progress', 'Require: 100rel');
-  INPUTS.PRACK?.(scene);
-  await takeOf(bench.app, 'PRACK', scene.callId);
-  return scene;
-}
-
-async function confirmed(bench: Bench): Promise<Scene> {
-  const scene = await called(bench, '200 OK');
-  scene.say('ACK', { cseq: 10 });
-  await takeOf(bench.app, 'ACK', scene.callId);
-  // Its INVITE is forgotten when timer L has fired.
-  bench.clock.advance(32_000);
-  return scene;
-}
-
-/** The application's INVITE, answered by the peer. */
-async function calledByUs(bench: Bench): Promise<Scene> {
-  const { app, clock } = bench;
-  const peer = await peerOf(bench);
-  // Over TCP the connection that the peer has opened is used.
-  await app.ask(`sip|||\r\nINVITE ${peer.uri} SIP/2.0\r\nContent-Type: application/sdp\r\n\r\n${SDP}`);
-  const invite = await peer.takeRequest('INVITE');
-  const callId = callIdOf(invite);
-  peer.answer(invite, 200, 'OK', { headers: [['Contact', `<${peer.uri}>`]], body: SDP });
-  const dialogId = (await takeOf(app, 'SIP/2.0 200', callId)).fields[9] ?? '';
-  await app.ask(`sip||${dialogId}|\r\nACK ${peer.uri} SIP/2.0\r\n\r\n`);
-  await peer.takeRequest('ACK');
-  const toTag = tagOf(invite.headers.get('from'));
-  let cseq = 10;
-  const say = (method: string, parts: CallParts = {}) => {
-    cseq += 1;
-    const request = peer.request(method, { callId, fromTag: 'peertag', toTag, cseq, ...parts });
-    peer.send(request);
-    return request;
-  };
-  clock.advance(32_000);
-  // The peer has said something, so that an older CSeq can be told.
-  say('MESSAGE');
-  const transactionId = (await takeOf(app, 'MESSAGE', callId)).fields[8] ?? '';
-  await app.ask(`sip|${transactionId}|\r\nSIP/2.0 200 OK\r\n\r\n`);
-  return { clock, app, peer, callId, dialogId, pending: undefined, rack: '1 10 INVITE', say };
-}
-
-async function subscribed(bench: Bench): Promise<Scene> {
-  const { app, clock } = bench;
-  const peer = await peerOf(bench);
-  const subscribe = peer.request('SUBSCRIBE', {
-    cseq: 10,
-    headers: [
-      ['Event', 'presence'],
-      ['Expires', '600'],
-    ],
-  });
-  const callId = callIdOf(subscribe);
-  peer.send(subscribe);
-  const transactionId = (await takeOf(app, 'SUBSCRIBE', callId)).fields[8] ?? '';
-  const echo = await app.ask(`sip|${transactionId}|\r\nSIP/2.0 202 Accepted\r\nExpires: 600\r\n\r\n`);
-  const answer = await peer.takeResponse(202, 'SUBSCRIBE');
-  let cseq = 10;
-  const say = (method: string, parts: CallParts = {}) => {
-    cseq += 1;
-    const request = peer.within(subscribe, answer, method, { cseq, ...parts });
-    peer.send(request);
-    return request;
-  };
-  return { clock, app, peer, callId, dialogId: echo.fields[11] ?? '', pending: undefined, rack: '1 10 INVITE', say };
-}
-
-async function reinvited(scene: Scene): Promise<Scene> {
-  const { app, peer, dialogId } = scene;
-  await app.ask(`sip||${dialogId}|\r\nINVITE ${peer.uri} SIP/2.0\r\nContent-Type: application/sdp\r\n\r\n${SDP}`);
-  await peer.takeRequest('INVITE');
-  return scene;
-}
-
-async function beingReinvited(scene: Scene): Promise<Scene> {
-  const pending = scene.say('INVITE', OFFER);
-  await takeOf(scene.app, 'INVITE', scene.callId);
-  return { ...scene, pending };
-}
-
-async function leaving(scene: Scene): Promise<Scene> {
-  const { app, peer, dialogId } = scene;
-  await app.ask(`sip||${dialogId}|\r\nBYE ${peer.uri} SIP/2.0\r\n\r\n`);
-  await peer.takeRequest('BYE');
-  return scene;
 }
 
 /** RFC 3261 §9.1. */
 function asCancel(invite: SipRequest): SipRequest {
   const headers = invite.headers.with('CSeq', `${cseqOf(invite)?.number} CANCEL`).without('content-type');
   return { ...invite, method: 'CANCEL', headers, body: Buffer.alloc(0) };
-}
-
-function callIdOf({ headers }: SipRequest): string {
-  return headers.get('call-id') ?? '';
-}
-
-function takeOf(app: RawApp, start: string, callId: string) {
-  const isIt = ({ fields, text }: { fields: readonly string[]; text: string }) =>
-    fields[1] === 'sip' && text.startsWith(start) && text.includes(callId);
-  return app.take(isIt, start);
 }

@@ -2,13 +2,22 @@
 import type { Clock } from '../../kernel/clock.ts';
 import { T1_MS, T2_MS, TIMER_H_MS } from './limits.ts';
 
-/** `isReliable`: nothing is resent, but the wait ends all the same. Disposing it is the ACK. */
-export function resendUntilAck(clock: Clock, isReliable: boolean, resend: () => void, giveUp: () => void): Disposable {
+/**
+ * `isReliable`: nothing is resent, but the wait ends all the same. `longestMs` is what the doubling stops at. Disposing it is
+ * the ACK, or the PRACK of a reliable provisional (RFC 3262 §3).
+ */
+export function resendUntilAck(
+  clock: Clock,
+  isReliable: boolean,
+  resend: () => void,
+  giveUp: () => void,
+  longestMs = T2_MS,
+): Disposable {
   let intervalMs = T1_MS;
   let next: Disposable | undefined;
   const again = () => {
     resend();
-    intervalMs = Math.min(intervalMs * 2, T2_MS);
+    intervalMs = Math.min(intervalMs * 2, longestMs);
     next = clock.after(intervalMs, again);
   };
   if (!isReliable) next = clock.after(intervalMs, again);

@@ -171,7 +171,7 @@ export class Answers {
     return incoming.reliable === undefined ? this.#context.ids.rseq() : incoming.reliable.rseq + 1;
   }
 
-  /** RFC 3262 §3: resent from T1 until the PRACK; after 64·T1 the INVITE is refused. */
+  /** RFC 3262 §3: resent from T1, doubling without end, until the PRACK; after 64·T1 the INVITE is refused. */
   #resendReliably(incoming: Incoming, response: SipResponse, rseq: number): void {
     incoming.reliable?.timer[Symbol.dispose]();
     const timer = resendUntilAck(
@@ -179,6 +179,7 @@ export class Answers {
       false,
       () => void this.#incoming.send(incoming.transaction, response),
       () => this.#incoming.refuse(incoming, 504, 'Server Time-out'),
+      Number.POSITIVE_INFINITY,
     );
     incoming.reliable = { rseq, timer };
   }
