@@ -3,7 +3,7 @@ import type { AppHeader } from '../../protocol/drachtio-wire/app-message.ts';
 import { cseqOf, tagOf } from '../../protocol/sip/fields.ts';
 import { SipHeaders, type SipMessage, type SipRequest } from '../../protocol/sip/message.ts';
 import { parseNameAddr, parseUri, splitList } from '../../protocol/sip/uri.ts';
-import type { Flow, SipTarget } from '../runtime/sip-stack.ts';
+import type { ClientTransaction, Flow, SipTarget } from '../runtime/sip-stack.ts';
 import type { AppConnection } from './app-port.ts';
 
 /** An INVITE that we sent in a dialog, until the next one. */
@@ -13,6 +13,8 @@ export interface ClientInvite {
   readonly credentials: readonly AppHeader[];
   outcome: 'pending' | 'answered' | 'failed';
   isCancelled: boolean;
+  /** On its way. A peer that says 180 and nothing more would have it for ever (RFC 3261 §17.1.1.2). */
+  client?: Pick<ClientTransaction, 'cancel'>;
   /** Kept to answer repeated 2xx. */
   ack?: { readonly request: SipRequest; readonly target: SipTarget };
 }
@@ -64,6 +66,12 @@ export interface Dialog {
   localSdp?: { readonly type: string; readonly body: Uint8Array } | undefined;
 }
 
+/** The dialog's INVITE is on its way; it is cancelled when the dialog ends before its answer. */
+export function holdClient(dialog: Dialog, invite: ClientInvite, client: ClientTransaction): void {
+  invite.client = client;
+  if (dialog.state === 'ended') client.cancel();
+}
+
 export function dialogIdOf(callId: string, fromTag: string): string {
   return `${callId};from-tag=${fromTag}`;
 }
@@ -95,6 +103,7 @@ export class DialogTable {
     dialog.session?.next?.[Symbol.dispose]();
     dialog.answerWait?.timer[Symbol.dispose]();
     dialog.answerWait = undefined;
+    if (dialog.clientInvite?.outcome === 'pending') dialog.clientInvite.client?.cancel();
     if (this.#byId.get(dialog.id) === dialog) this.#byId.delete(dialog.id);
     const key = localKey(dialog.callId, dialog.localTag);
     if (this.#byLocal.get(key) === dialog) this.#byLocal.delete(key);

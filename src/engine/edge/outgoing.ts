@@ -8,7 +8,7 @@ import type { AppConnection } from './app-port.ts';
 import { sendRequest } from './attempts.ts';
 import { cdrAttempt, cdrStop } from './cdr.ts';
 import { type EdgeContext, metaOfArrival, metaOfSentRequest, wireProtocol } from './context.ts';
-import type { Dialog } from './dialog.ts';
+import { type Dialog, holdClient } from './dialog.ts';
 import { withoutOurHeaders } from './headers.ts';
 import { isInner, type Route } from './targets.ts';
 
@@ -77,6 +77,7 @@ export class OutgoingTable {
       throw thrown;
     });
     outgoing.client = client;
+    if (method === 'INVITE' && dialog?.clientInvite !== undefined) holdClient(dialog, dialog.clientInvite, client);
     counters.add('messagesOut');
     const meta = metaOfSentRequest(this.#context, client.flow, client.wire.length);
     app.send((id) => requestEcho(id, replyTo, meta, outgoing.id), client.wire);

@@ -5,7 +5,7 @@ import type { SipResponse } from '../../protocol/sip/message.ts';
 import type { Arrival } from '../runtime/sip-stack.ts';
 import { sendRequest } from './attempts.ts';
 import type { EdgeContext } from './context.ts';
-import { type ClientInvite, type Dialog, refreshTarget, requestInDialog } from './dialog.ts';
+import { type ClientInvite, type Dialog, holdClient, refreshTarget, requestInDialog } from './dialog.ts';
 import { hangUp } from './hang-up.ts';
 import { MIN_SE_SECONDS, parseSessionExpires } from './session-timer.ts';
 
@@ -99,7 +99,7 @@ async function send(context: EdgeContext, dialog: Dialog, done: () => void): Pro
   ];
   if (localSdp !== undefined) headers.push(['Content-Type', localSdp.type]);
   const request = requestInDialog(dialog, method, cseq, headers, localSdp?.body);
-  await sendRequest(context, route, () => request, {
+  const client = await sendRequest(context, route, () => request, {
     onResponse(response, arrival) {
       if (response.status < 200) return;
       finish(response.status < 300 ? 'answered' : 'failed');
@@ -110,6 +110,7 @@ async function send(context: EdgeContext, dialog: Dialog, done: () => void): Pro
       if (dialog.state === 'confirmed') hangUp(context, dialog, 'Session timer expired');
     },
   });
+  if (invite.outcome === 'pending') holdClient(dialog, invite, client);
   context.counters.add('messagesOut');
 }
 
