@@ -47,6 +47,10 @@ t.test('seen, lifted and on record', async (t) => {
   };
   t.match(await listed(), [{ address: SCANNER, reason: 'scanner', listener: 'carrier', covers: 'udp' }]);
   t.equal(heard, 0);
+  const status = appliance.cli(['sip', 'status']).stdout;
+  t.match(status, /listeners +phones tls 127\.0\.0\.1 port \d+\n/);
+  t.match(status, /counters dropped scanner +1\n/);
+  t.match(status, /connections +0\n/);
 
   // The sample clinic's carrier is this machine, whatever it calls itself.
   await using trunk = await SipPeer.udp(port);

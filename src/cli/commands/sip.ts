@@ -1,4 +1,4 @@
-// `wardline sip`: sources that the edge has banned, and a masked trace of one person's SIP messages.
+// `wardline sip`: what the edge counts, sources that it has banned, and a masked trace of one person's SIP messages.
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { LinkClient } from '../../ipc/client.ts';
@@ -7,6 +7,7 @@ import type { Json } from '../../kernel/canonical.ts';
 import { WardlineError } from '../../kernel/errors.ts';
 import { type CliContext, openContext, openVault, readToken } from '../context.ts';
 import { show, table } from '../print.ts';
+import { statusTable } from './sip-status.ts';
 
 const MAX_SECONDS = 3_600;
 
@@ -27,6 +28,13 @@ export function addSipCommands(program: Command): void {
     .option('--json', 'print JSON')
     .action(bans);
   sip
+    .command('status')
+    .description(
+      'Show where SIP is listened for, the connections and dialogs that stand, and what was counted since the start.',
+    )
+    .option('--json', 'print JSON')
+    .action(status);
+  sip
     .command('trace')
     .description("Show a person's SIP messages as they come and go, with names, numbers, keys and bodies masked.")
     .argument('<aor>', 'whose: the user part of their SIP address, or all of it')
@@ -44,6 +52,12 @@ async function bans(options: { lift?: string; json?: boolean }): Promise<void> {
   const { payload } = await edge.request('bans.list');
   const rows = Array.isArray(payload) ? payload.flatMap((each: Json) => readRow(each) ?? []) : [];
   show(options.json, rows, () => (rows.length === 0 ? 'Nobody is banned.' : listOf(rows)));
+}
+
+async function status(options: { json?: boolean }): Promise<void> {
+  using edge = connectEdge(openContext());
+  const { payload } = await edge.request('status');
+  show(options.json, payload, () => statusTable(payload));
 }
 
 async function lift(context: CliContext, edge: LinkClient, address: string): Promise<void> {
