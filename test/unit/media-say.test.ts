@@ -9,6 +9,7 @@ import { sayEnglish } from '../../src/engine/media-server/say/english.ts';
 import { ourName } from '../../src/engine/media-server/say/sound-names.ts';
 import { isPlayable, openSource } from '../../src/engine/media-server/sources/open-source.ts';
 import { dominantFrequency, toneLevel } from '../support/listen.ts';
+import type { FarPhone } from '../support/media-bench.ts';
 import { mediaBench } from '../support/media-bench.ts';
 import { wav } from '../support/wav.ts';
 
@@ -147,13 +148,21 @@ t.test('fsmrf says a number, and plays music until it is told to stop', async (t
   await playing;
 });
 
+/** Whether the tone comes within ten seconds. */
+async function hears(phone: FarPhone, hz: number): Promise<boolean> {
+  for (let waited = 0; waited < 10_000; waited += 200) {
+    if (toneLevel(await phone.listen(200), 8000, hz) > -25) return true;
+  }
+  return false;
+}
+
 t.test('fsmrf speaks a text, says the time of day, and is told when there is no engine', async (t) => {
   const speech = ({ text }: { readonly text: string }) =>
     Promise.resolve(text === 'hello' ? wav(16_000, 1100, 400) : undefined);
   await using bench = await mediaBench({ speech });
   const { phone, endpoint } = await bench.call();
-  const [told, heard] = await Promise.all([endpoint.execute('speak', 'flite|slt|hello'), phone.listen(700)]);
-  t.ok(Math.abs(toneLevel(heard, 8000, 1100) + 12) < 5, 'the party hears it');
+  const [told, isHeard] = await Promise.all([endpoint.execute('speak', 'flite|slt|hello'), hears(phone, 1100)]);
+  t.ok(isHeard, 'the party hears it');
   t.equal(told.getHeader('Application-Response'), '_none_');
   t.match((await endpoint.execute('speak', 'flite|slt|x')).getHeader('Application-Response'), /-ERR/);
   for (const name of ['1', '30', 'p-m']) {
@@ -166,7 +175,6 @@ t.test('fsmrf speaks a text, says the time of day, and is told when there is no 
     sayType: 'current_time',
     sayMethod: 'pronounced',
   });
-  const time = await phone.listen(900);
+  t.ok(await hears(phone, 700), 'our own names stand for those of FreeSWITCH');
   await saying;
-  t.ok(toneLevel(time, 8000, 700) > -20, 'our own name stands for a-m and p-m');
 });
