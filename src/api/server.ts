@@ -14,7 +14,7 @@ import type { Vault } from '../vault/contract.ts';
 import type { App } from './app.ts';
 import { Hearings } from './audio/hearings.ts';
 import type { ApiContext, ApplianceHealth, RateLimits } from './context.ts';
-import { errorHandler, notFound } from './errors.ts';
+import { answerTo, errorHandler, notFound } from './errors.ts';
 import { addGuard } from './guard.ts';
 import { addRoutes } from './routes.ts';
 import { securityHeaders } from './security-headers.ts';
@@ -101,6 +101,10 @@ function newApp({ tls }: ApiOptions): App {
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 64 },
     exposeHeadRoutes: false,
+    frameworkErrors: (error, _request, reply: FastifyReply) => {
+      const { status, body } = answerTo(error);
+      void reply.status(status).send(body);
+    },
     ajv: { customOptions: { removeAdditional: false } },
   }).withTypeProvider<TypeBoxTypeProvider>();
 }

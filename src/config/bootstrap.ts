@@ -137,9 +137,16 @@ export function certificateNames({ hostName, address, console }: Bootstrap): { h
   };
 }
 
+/** One by one, each made with its mode: the runtime's own `recursive` never comes back from a place like /proc. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  makeFolder(dirname(folder));
+  mkdirSync(folder, { mode: 0o700 });
+}
+
 function writeFirst(file: string, text: string): void {
   try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(file));
     writeFileSync(file, text, { mode: 0o600, flag: 'wx' });
   } catch (thrown) {
     throw new WardlineError(

@@ -290,3 +290,9 @@ t.test('a path that is written in another way is guarded all the same', async (t
   const foreign = await stranger.send('POST', '/%61pi/login', { body, headers: { origin: 'https://other.example' } });
   t.match(foreign.json, { code: 'cross-origin' }, 'the check of the origin too');
 });
+
+t.test('an address that is no address gets the same form of answer as everything else', async (t) => {
+  const nobody = visitor(t, await bench(t));
+  const message = 'The request is not of the form that this address takes.';
+  t.match(await nobody.get('/%zz'), { status: 400, json: { message } });
+});
