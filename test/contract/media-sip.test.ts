@@ -36,9 +36,9 @@ function message(method: string, port: number, parts: Parts = {}): string {
   ].join('\r\n');
 }
 
-/** A controller that accepts and says nothing, so that calls stay. */
+/** A controller that accepts, reads and says nothing, so that calls stay. */
 async function controller() {
-  const server = createServer((socket) => socket.on('error', () => undefined)).listen(0, '127.0.0.1');
+  const server = createServer((socket) => socket.on('error', () => undefined).resume()).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
   t.teardown(() => server.close());

@@ -10,7 +10,7 @@ export const MAX_WORKERS = 32;
 /** Without a word from anybody: what a clinic calls at once never needs more. */
 const MAX_DEFAULT_WORKERS = 8;
 /** Beats that a worker may be behind before the others go on without it. */
-const PATIENCE_BEATS = 5;
+const PATIENCE_BEATS = 25;
 /** One that never came to take legs is not started again at once. */
 const RESTART_MS = 1_000;
 
