@@ -1,5 +1,5 @@
 // `npm run bench:edge [-- part…]`: the SIP edge's speed and memory against its aims; against a drachtio-server too, when WARDLINE_TEST_DRACHTIO=host:port:secret names one.
-// Parts: codec register-udp register-tls calls connections power-cut. Options: --seconds 8 --phones 2000 --sources 8 (loopback addresses that the phones come from; 0: one)
+// Parts: codec register-udp register-tls calls connections power-cut. Options: --seconds 8 --phones 2000 --sources 8 (loopback addresses that the phones come from; else one)
 import { execFileSync, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { cpus, loadavg } from 'node:os';
@@ -16,7 +16,7 @@ const { values, positionals } = parseArgs({
   options: {
     seconds: { type: 'string', default: '8' },
     phones: { type: 'string', default: '2000' },
-    sources: { type: 'string', default: '8' },
+    sources: { type: 'string', default: '0' },
     /** Options for the edge's Node, a profiler's: `--node=--cpu-prof`. */
     node: { type: 'string', multiple: true, default: [] },
   },
@@ -28,7 +28,7 @@ const WINDOW = 64;
 const BUSY_PHONES = 40;
 const ALL_BACK_MS = 60_000;
 const SETTLE_MS = 1_500;
-/** What drachtio-server was seen to spend where none is named: issue of record in `src/decisions`. */
+/** drachtio-server was seen to spend 0.46 ms, on another machine: what matters is the same run. */
 const AIM_CPU_MS = 0.25;
 
 const named = namedServer('WARDLINE_TEST_DRACHTIO');
@@ -127,7 +127,7 @@ async function registerUdp(server: BenchServer): Promise<void> {
   say('  CPU of the server a transaction', `${(full.serverMs / full.done).toFixed(3)} ms`, `<= ${AIM_CPU_MS} ms`);
   say('  CPU of the application a transaction', `${(full.appMs / full.done).toFixed(3)} ms`);
   const perCore = (1000 * full.done) / (full.serverMs + full.appMs);
-  say('  transactions a second of CPU, server and application', perCore.toFixed(0), '>= 1.5 times drachtio-server');
+  say('  transactions a second of CPU, server and application', perCore.toFixed(0), ">= 1.5 times drachtio-server's");
   const half = await load(server, pid, { kind: 'register', window: 0, perSecond: Math.round(rate / 2) });
   const spent = `${(half.serverMs / half.done).toFixed(3)} ms`;
   say(`  at half load, ${(half.done / half.seconds).toFixed(0)}/s: CPU of the server`, spent, `<= ${AIM_CPU_MS} ms`);

@@ -90,7 +90,7 @@ class Phone {
     const { localAddress, localPort } = this.#socket ?? {};
     const lines = [
       'REGISTER sip:clinic.example SIP/2.0',
-      `Via: SIP/2.0/TLS ${localAddress}:${localPort};branch=z9hG4bK${this.#callId}${this.#cseq}${performance.now()}`,
+      `Via: SIP/2.0/TLS ${localAddress}:${localPort};branch=z9hG4bK${process.pid}.${this.#index}.${localPort}.${this.#cseq}`,
       'Max-Forwards: 70',
       `From: <sip:${name}@clinic.example>;tag=${this.#index}`,
       `To: <sip:${name}@clinic.example>`,
