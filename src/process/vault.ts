@@ -10,6 +10,7 @@ import type { Json } from '../kernel/canonical.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { WardlineError } from '../kernel/errors.ts';
 import { createLogger, type Logger } from '../kernel/logger.ts';
+import { runOnThread } from '../vault/backup/drill-worker.ts';
 import { answerIntake } from '../vault/intake-service.ts';
 import type { AskContext } from '../vault/operations.ts';
 import { OpenVault } from '../vault/service.ts';
@@ -33,7 +34,17 @@ async function main(): Promise<void> {
   const mustStayLocked = canResume && existsSync(lockMark);
   if (!canResume) rmSync(lockMark, { force: true });
   const vault = await OpenVault.open({
-    ...{ dataFolder, keyFile, credentialsFolder, headsFile, spoolFolder, names, canResume, hasReaders: true },
+    ...{
+      dataFolder,
+      keyFile,
+      credentialsFolder,
+      headsFile,
+      spoolFolder,
+      names,
+      canResume,
+      hasReaders: true,
+      drill: runOnThread,
+    },
     onHead: boot.headsToSyslog ? headsToSyslog(log) : undefined,
     startLocked: startLocked || mustStayLocked,
     clock: systemClock,

@@ -8,9 +8,7 @@ import { administrationHandlers } from './administration.ts';
 import { Adoption } from './adoption.ts';
 import { Artifacts } from './artifacts.ts';
 import { auditHandlers } from './audit-operations.ts';
-import { runDrill } from './backup/drill.ts';
-import { DrillSchedule } from './backup/drill-schedule.ts';
-import { runOnThread } from './backup/drill-worker.ts';
+import { type DrillRunner, DrillSchedule } from './backup/drill-schedule.ts';
 import { Backups } from './backup/targets.ts';
 import { bindingHandlers } from './bindings.ts';
 import { callHandlers } from './calls.ts';
@@ -47,6 +45,8 @@ export interface VaultOptions extends UnattendedSecrets {
   readonly startLocked: boolean;
   /** Given each signed head, one line, beside the file: syslog. */
   readonly onHead?: ((line: string) => void) | undefined;
+  /** Holds a drill; without it this vault holds none by itself. */
+  readonly drill?: DrillRunner | undefined;
   /** Reads on threads of their own. */
   readonly hasReaders?: boolean;
   /** The vault alone was restarted: captures that ran may be taken up again. */
@@ -78,6 +78,7 @@ export class OpenVault implements AsyncDisposable {
   readonly #drills: DrillSchedule;
   readonly #playout: PlayoutFolder;
   readonly #readers: Readers;
+  readonly #hasReaders: boolean;
   readonly #leafRenewal: LeafRenewal;
   readonly #lock: Disposable;
   readonly #listeners: Set<NoticeListener>;
@@ -94,7 +95,8 @@ export class OpenVault implements AsyncDisposable {
     this.#artifacts = new Artifacts(core);
     this.#adoption = new Adoption(core);
     this.#retention = new Retention(core, this.#artifacts);
-    this.#readers = new (options.hasReaders ? WorkerReaders : InlineReaders)(core, this.#artifacts);
+    this.#hasReaders = options.hasReaders === true;
+    this.#readers = new (this.#hasReaders ? WorkerReaders : InlineReaders)(core, this.#artifacts);
     keyring.onChange = () => this.#readers.reset();
     this.#leafRenewal = new LeafRenewal(core);
     this.#playout = new PlayoutFolder(options.spoolFolder, clock);
@@ -112,7 +114,7 @@ export class OpenVault implements AsyncDisposable {
     this.#backups = new Backups(core, this.#heads, this.#readers, () => this.#isClosing);
     this.#drills = new DrillSchedule({
       ...{ core, backups: this.#backups, dataFolder: options.dataFolder, spoolFolder: options.spoolFolder },
-      run: options.hasReaders ? runOnThread : (task) => runDrill({ ...task, clock }),
+      run: options.drill,
       secret: () => unattendedSecret(options),
     });
     const { headsFile, keyFile } = options;
@@ -308,11 +310,19 @@ export class OpenVault implements AsyncDisposable {
       );
     this.#deepTimer = clock.after(delayMs, () => {
       if (!this.#core.keyring.isUnlocked) return this.#checkDaily(clock, DEEP_EVERY_MS);
-      const run = checkDeeply(this.#core, this.#artifacts, rest).then(({ problems }) => {
+      const check = this.#hasReaders
+        ? this.#readers.run('deep-check', { restMs: DEEP_REST_MS }).then(({ answer }) => answer)
+        : checkDeeply(this.#core, this.#artifacts, rest);
+      const run = check.then(({ problems }) => {
         this.#problems.push(...problems.filter((problem) => !this.#problems.includes(problem)));
         if (!this.#isClosing) this.#checkDaily(clock, DEEP_EVERY_MS);
       });
-      run.catch((thrown) => this.#core.log.error({ err: thrown }, 'the check of all records failed'));
+      run.catch((thrown) => {
+        if (this.#isClosing) return;
+        // Records that are locked in the middle of it end it; it is begun again the next day.
+        this.#core.log.error({ code: codeOf(thrown) }, 'the check of all records was not finished');
+        this.#checkDaily(clock, DEEP_EVERY_MS);
+      });
     });
   }
 

@@ -9,6 +9,7 @@ import { createLogger } from '../../src/kernel/logger.ts';
 import type { Cdr } from '../../src/model/cdr.ts';
 import type { Clinic, E164, ExtensionNumber } from '../../src/model/clinic.ts';
 import { CaptureSealer } from '../../src/seal/capture-sealer.ts';
+import { runDrill } from '../../src/vault/backup/drill.ts';
 import type { ArtifactHeader, Caller, Vault } from '../../src/vault/contract.ts';
 import { createVault } from '../../src/vault/create.ts';
 import { OpenVault } from '../../src/vault/service.ts';
@@ -101,6 +102,7 @@ export async function openVault(
     startLocked,
     canResume,
     hasReaders,
+    drill: (task) => runDrill({ ...task, clock }),
   });
   const nothing = new Uint8Array(0);
   const links = { local: { role: 'local', persons: new Map<string, string>() }, controller: { role: 'controller' } };

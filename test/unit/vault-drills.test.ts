@@ -1,8 +1,9 @@
 // Drills by themselves: due once a week and at night, on record, an alarm when one fails; and rules of single mailboxes and queues.
-import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { backupChecks, memoryChecks } from '../../src/ops/doctor/vault-checks.ts';
+import { runOnThread } from '../../src/vault/backup/drill-worker.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { type BenchVault, CALLER, captureAll, LOCAL, makeVault, newFolders, openVault, sampleCdr, tone, voicemailHeader } from '../support/vault-bench.ts'; // biome-ignore format: one import
 
@@ -117,4 +118,17 @@ t.test("doctor says of the vault's memory what Linux says", async (t) => {
   const verdicts = async (answer: object) => (await memoryChecks(answers(answer))).map(({ verdict }) => verdict);
   t.same(await verdicts({ swappedKb: 0, coreLimit: '0', hasReports: false }), ['ok', 'ok']);
   t.same(await verdicts({ swappedKb: 4, coreLimit: 'unlimited', hasReports: true }), ['problem', 'problem', 'problem']);
+});
+
+t.test('a drill on a thread of its own finds the same, and says why it cannot', async (t) => {
+  using folders = newFolders('/dev/shm');
+  await makeVault(folders);
+  await using vault = await openVault(folders);
+  await vault.ask('cdr.put', { cdr: sampleCdr() });
+  const target = join(folders.root, 'backup');
+  await vault.ask('backup.create', { caller: CALLER, target });
+  const unlock = { slot: 'key-file', secret: readFileSync(folders.keyFile, 'utf8') } as const;
+  const task = { scratch: folders.root, unlock, caller: CALLER };
+  t.match(await runOnThread({ ...task, from: target }), { problems: [], calls: 1, isLocked: false });
+  await t.rejects(runOnThread({ ...task, from: join(folders.root, 'nothing') }), { code: 'backup-missing' });
 });

@@ -115,3 +115,22 @@ t.test('a vault of an older version is copied before it is changed, until the ne
     [],
   );
 });
+
+t.test('a backup goes on while records are locked, restores, and keeps no capture waiting', async (t) => {
+  using folders = newFolders('/dev/shm');
+  await makeVault(folders);
+  await using vault = await openVault(folders, { hasReaders: true });
+  for (let call = 0; call < 50; call++) await vault.ask('cdr.put', { cdr: sampleCdr() });
+  const target = join(folders.root, 'backup');
+  const order: string[] = [];
+  const running = vault.ask('backup.create', { caller: CALLER, target }).then(() => order.push('backed up'));
+  await vault.ask('lock', { caller: CALLER });
+  await vault.ask('cdr.put', { cdr: sampleCdr() });
+  order.push('captured');
+  await running;
+  t.same(order, ['captured', 'backed up']);
+  t.match(await vault.ask('backup.verify', { caller: CALLER, target }), { ok: true });
+  const again = await vault.ask('backup.create', { caller: CALLER, target });
+  t.ok(again.rows > 0);
+  t.match(await vault.ask('backup.status', {}), { targets: [{ path: target, holdsDisposed: 0 }] });
+});

@@ -18,7 +18,8 @@ export type DrillRunner = (options: Omit<DrillOptions, 'clock' | 'onProgress'>) 
 export interface DrillParts {
   readonly core: InnerCore;
   readonly backups: Backups;
-  readonly run: DrillRunner;
+  /** Without it none is held by itself. */
+  readonly run: DrillRunner | undefined;
   readonly dataFolder: string;
   /** On RAM: the scratch vault's key file goes there. */
   readonly spoolFolder: string;
@@ -81,6 +82,7 @@ export class DrillSchedule implements Disposable {
   }
 
   begin(): void {
+    if (this.#parts.run === undefined) return;
     rmSync(this.#scratch, { recursive: true, force: true }); // of a drill that was cut off
     this.#schedule();
   }
@@ -164,9 +166,10 @@ export class DrillSchedule implements Disposable {
     const { bavail, bsize } = statfsSync(this.#scratch);
     if (bavail * bsize < bytes * ROOM)
       throw new WardlineError('no-room', 'There is no room to restore the backup beside the vault; free some space.');
-    const { spoolFolder } = this.#parts;
+    const { spoolFolder, run } = this.#parts;
+    if (run === undefined) throw new Error('a drill without its runner');
     mkdirSync(spoolFolder, { recursive: true, mode: 0o700 });
-    return this.#parts.run({ from: path, scratch: this.#scratch, keysFolder: spoolFolder, unlock, caller });
+    return run({ from: path, scratch: this.#scratch, keysFolder: spoolFolder, unlock, caller });
   }
 
   #note(caller: Caller, report: DrillReport): void {

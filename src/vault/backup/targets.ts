@@ -11,6 +11,7 @@ import type { Handlers } from '../operations.ts';
 import type { Readers } from '../reading/readers.ts';
 import { MANIFEST_NAME, type Manifest } from './manifest.ts';
 import { readTarget, runBackup } from './run.ts';
+import type { WriteFilesAsk } from './write-files.ts';
 
 const TARGETS = 'backup-targets';
 const DISPOSALS = 'disposals';
@@ -19,7 +20,6 @@ const MAX_TARGETS = 16;
 const EVERY_MS = 24 * 3_600_000;
 const LOOK_MS = 15 * 60_000;
 const OVERDUE_MS = 3 * EVERY_MS;
-const PROGRESS_BYTES = 16 * 1024 * 1024;
 
 interface TargetRecord {
   readonly path: string;
@@ -151,7 +151,9 @@ export class Backups implements Disposable {
     this.#begin(caller, { id, target }, known?.value);
     try {
       const sign = (message: Uint8Array) => this.#heads.signature(message);
-      const { manifest, bytes, rows } = await runBackup({ core: this.#core, target, sign, pause: this.#pause() });
+      const write = async (ask: WriteFilesAsk) =>
+        (await this.#readers.run('backup.write', ask, (bytes) => this.#progress(bytes))).answer;
+      const { manifest, bytes, rows } = await runBackup({ core: this.#core, target, sign, write });
       this.#register(caller, { id, target, manifest });
       const completed = this.#complete(id, manifest.until);
       return { target, until: manifest.until, bytes, rows, files: manifest.files.length, completed };
@@ -218,7 +220,7 @@ export class Backups implements Disposable {
     if (manifest === undefined)
       throw new WardlineError('backup-missing', `There is no backup in ${target}; check the folder.`);
     const all = [...manifest.files, manifest.bundle];
-    const progress = (bytes: number) => this.#core.notify('backup.progress', { bytes });
+    const progress = (bytes: number) => this.#progress(bytes);
     const { problems } = (await this.#readers.run('backup.files', { target, files: all }, progress)).answer;
     const outcome = problems.length === 0 ? 'ok' : 'failed';
     this.#core.record({
@@ -246,20 +248,8 @@ export class Backups implements Disposable {
     return this.#core.records.list<TargetRecord>(TARGETS).find(({ value }) => value.path === path);
   }
 
-  /** Tells how far a run is, and ends it when the vault is closing. */
-  #pause(): (bytes: number) => Promise<void> {
-    let done = 0;
-    let told = 0;
-    return async (bytes) => {
-      done += bytes;
-      if (done - told >= PROGRESS_BYTES) {
-        told = done;
-        this.#core.notify('backup.progress', { bytes: done });
-      }
-      await new Promise((next) => setImmediate(next));
-      if (this.#isClosing())
-        throw new WardlineError('vault-closing', 'The vault is closing; the backup was not finished.');
-    };
+  #progress(bytes: number): void {
+    this.#core.notify('backup.progress', { bytes });
   }
 }
 

@@ -42,29 +42,35 @@ export class InlineReaders implements Readers {
   }
 
   [Symbol.dispose](): void {
-    this.reset();
+    this.#reads.end();
   }
 }
 
 /** What takes seconds or more, and must not stand before what people wait for. */
-const LONG: ReadonlySet<ReadName> = new Set(['trail.verify', 'audit.search', 'backup.files', 'deep-check']);
+const LONG: ReadonlySet<ReadName> = new Set(['trail.verify', 'audit.search', 'deep-check']);
+/** What needs no key, and goes on while records are locked. */
+const KEYLESS: ReadonlySet<ReadName> = new Set(['backup.files', 'backup.write']);
 
 export class WorkerReaders implements Readers {
   readonly #quick: Lane;
   readonly #long: Lane;
+  readonly #keyless: Lane;
 
   constructor(core: InnerCore, artifacts: ArtifactReader) {
-    this.#quick = new Lane(core, artifacts, true);
-    this.#long = new Lane(core, artifacts, false);
+    this.#quick = new Lane(core, artifacts, { mustIndex: true });
+    this.#long = new Lane(core, artifacts, {});
+    this.#keyless = new Lane(core, artifacts, { isKeyless: true });
   }
 
   run<Name extends ReadName>(name: Name, ask: ReadAsk<Name>, progress: Progress = () => undefined) {
-    return (LONG.has(name) ? this.#long : this.#quick).run(name, ask, progress);
+    const lane = KEYLESS.has(name) ? this.#keyless : LONG.has(name) ? this.#long : this.#quick;
+    return lane.run(name, ask, progress);
   }
 
   reset(): void {
     this.#quick.end(closing());
     this.#long.end(closing());
+    this.#keyless.endIdle();
     this.#quick.warm();
   }
 
@@ -75,6 +81,7 @@ export class WorkerReaders implements Readers {
   [Symbol.dispose](): void {
     this.#quick.close();
     this.#long.close();
+    this.#keyless.close();
   }
 }
 
@@ -94,17 +101,24 @@ class Lane {
   readonly #core: InnerCore;
   readonly #artifacts: ArtifactReader;
   readonly #mustIndex: boolean;
+  readonly #isKeyless: boolean;
   readonly #pending = new Map<number, Pending>();
   #worker: Worker | undefined;
   #keys: ReaderKeys | undefined;
   #nextId = 1;
   #told = 0;
   #isClosed = false;
+  #mustEnd = false;
 
-  constructor(core: InnerCore, artifacts: ArtifactReader, mustIndex: boolean) {
+  constructor(
+    core: InnerCore,
+    artifacts: ArtifactReader,
+    { mustIndex = false, isKeyless = false }: { readonly mustIndex?: boolean; readonly isKeyless?: boolean },
+  ) {
     this.#core = core;
     this.#artifacts = artifacts;
     this.#mustIndex = mustIndex;
+    this.#isKeyless = isKeyless;
   }
 
   run<Name extends ReadName>(
@@ -128,6 +142,12 @@ class Lane {
     if (!this.#isClosed && this.#core.keyring.isUnlocked) this.#started();
   }
 
+  /** Ends the thread once nothing waits for it. */
+  endIdle(): void {
+    this.#mustEnd = this.#pending.size > 0;
+    if (!this.#mustEnd) this.end(closing());
+  }
+
   close(): void {
     this.#isClosed = true;
     this.end(closing());
@@ -149,7 +169,8 @@ class Lane {
   #started(): Worker {
     if (this.#worker !== undefined) return this.#worker;
     const { keyring, db, log } = this.#core;
-    this.#keys = shareKeys(keyring.service, keyring.isUnlocked ? keyring.records : undefined);
+    const mayOpen = keyring.isUnlocked && !this.#isKeyless;
+    this.#keys = shareKeys(keyring.service, mayOpen ? keyring.records : undefined);
     const start: ReaderStart = { path: db.name, keys: this.#keys, mustIndex: this.#mustIndex && keyring.isUnlocked };
     const worker = new Worker(new URL('./reader-worker.ts', import.meta.url), {
       workerData: start,
@@ -178,6 +199,7 @@ class Lane {
     for (const artifactId of message.tampered) this.#artifacts.tampered.add(artifactId);
     if ('result' in message) pending.resolve(message.result);
     else pending.reject(new WardlineError(message.error.code, message.error.sentence));
+    if (this.#mustEnd) this.endIdle();
   }
 
   /** What was found changed on this thread or another since. */

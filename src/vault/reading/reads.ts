@@ -2,9 +2,10 @@
 // vault's own thread or on a reader's; what is to be put on record comes back with the answer.
 import type { AuditEntry, SealedEntryContent } from '../../audit/entry.ts';
 import { filterText, matches } from '../../audit/filter.ts';
-import { codeOf, sentenceOf } from '../../kernel/errors.ts';
+import { codeOf, sentenceOf, WardlineError } from '../../kernel/errors.ts';
 import type { ArtifactReader } from '../artifact-reader.ts';
 import { type BackupCheckAsk, checkFiles } from '../backup/check-files.ts';
+import { type WriteFilesAsk, type WrittenFiles, writeFiles } from '../backup/write-files.ts';
 import type { AnswerTo, Ask, VaultOperation } from '../contract.ts';
 import { checkDeeply, type DeepCheckResult } from '../deep-check.ts';
 import type { InnerCore } from '../engine.ts';
@@ -24,6 +25,7 @@ export interface ReaderTasks {
     answer: { ok: boolean; entries: number; firstBad?: { sequence: number; problem: string } };
   };
   'backup.files': { ask: BackupCheckAsk; answer: { problems: readonly string[] } };
+  'backup.write': { ask: WriteFilesAsk; answer: WrittenFiles };
   'deep-check': { ask: { restMs: number }; answer: DeepCheckResult };
 }
 
@@ -71,11 +73,13 @@ type ReadHandlers = {
 const MAX_SEARCHED = 50_000;
 /** A multiple of the slice. */
 const PROGRESS_ENTRIES = 10_000;
+const PROGRESS_BYTES = 16 * 1024 * 1024;
 
 export class Reads {
   readonly #core: InnerCore;
   readonly #handlers: ReadHandlers;
   readonly #search: SearchReads;
+  #isEnded = false;
 
   constructor(core: InnerCore, artifacts: ArtifactReader) {
     this.#core = core;
@@ -93,7 +97,13 @@ export class Reads {
       'audit.page': (ask) => this.#auditPage(ask),
       'audit.search': (ask) => this.#auditSearch(ask),
       'trail.verify': (ask, progress) => this.#verify(ask, progress),
-      'backup.files': (ask, progress) => checkBackup(ask, progress),
+      'backup.files': async (ask, progress) => ({
+        answer: { problems: await checkFiles(ask, this.#counted(progress)) },
+      }),
+      'backup.write': async (ask, progress) => {
+        const place = { name: core.db.name, vaultId: core.keyring.vaultId };
+        return { answer: await writeFiles(place, ask, this.#counted(progress)) };
+      },
       'deep-check': async ({ restMs }) => {
         const rest = () =>
           new Promise<boolean>((resolve) => setTimeout(() => resolve(core.keyring.isUnlocked), restMs));
@@ -119,6 +129,28 @@ export class Reads {
   /** Drops what is kept in memory: records were locked, or their keys changed. */
   forget(): void {
     this.#search.forget();
+  }
+
+  /** What runs through files ends at its next piece. */
+  end(): void {
+    this.#isEnded = true;
+    this.forget();
+  }
+
+  /** Gives others their turn after each piece, and tells every 16 MB how much is done. */
+  #counted(progress: (done: number, all: number) => void): (bytes: number) => Promise<void> {
+    let done = 0;
+    let told = 0;
+    return async (bytes) => {
+      done += bytes;
+      if (done - told >= PROGRESS_BYTES) {
+        told = done;
+        progress(done, 0);
+      }
+      await turn();
+      if (this.#isEnded)
+        throw new WardlineError('vault-closing', 'The vault is closing; what ran through its files was not finished.');
+    };
   }
 
   #auditPage({ page }: ReadAsk<'audit.page'>): ReadResult<AnswerTo<'audit.page'>> {
@@ -171,16 +203,6 @@ export class Reads {
     const { entries, firstBad } = verifier;
     return { answer: firstBad === undefined ? { ok: true, entries } : { ok: false, entries, firstBad } };
   }
-}
-
-async function checkBackup(ask: BackupCheckAsk, progress: (done: number, all: number) => void) {
-  let done = 0;
-  const tick = (bytes: number) => {
-    done += bytes;
-    progress(done, 0);
-    return turn();
-  };
-  return { answer: { problems: await checkFiles(ask, tick) } };
 }
 
 /** The trail is in order of time: nothing further back can fit. An hour is left for a clock that was set. */
