@@ -1,7 +1,10 @@
 // Each leg's policy of keys, in FreeSWITCH's variables and in ours, driven by an unmodified drachtio-fsmrf, and heard at the far end.
 import { randomBytes } from 'node:crypto';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import type { Test } from 'tap';
 import t from 'tap';
+import { writeRtpHeader } from '../../src/protocol/rtp/packet.ts';
 import type { SrtpSuite } from '../../src/protocol/rtp/suite.ts';
 import { masterBytes } from '../../src/protocol/rtp/suite.ts';
 import { dominantFrequency } from '../support/listen.ts';
@@ -120,6 +123,34 @@ t.test(
 );
 
 type Phone = Awaited<ReturnType<MediaBench['phone']>>;
+
+t.test(
+  'a peer is heard from behind its NAT, unless the call nails it to the address of its SDP',
+  { skip },
+  async (t) => {
+    await using bench = await mediaBench();
+    const socket = createSocket('udp4').bind(0, '127.0.0.1');
+    t.teardown(() => socket.close());
+    await once(socket, 'listening');
+    const packet = Buffer.alloc(172, 0xd5);
+    const heardWith = async (headers: Headers): Promise<number> => {
+      // The description names another port than the packets come from.
+      const endpoint = await bench.ms.createEndpoint({ remoteSdp: offer(PLAIN), headers });
+      const port = Number(/m=audio (\d+)/.exec(endpoint.local.sdp)?.[1]);
+      for (let n = 0; n < 20; n++) {
+        writeRtpHeader(packet, n === 0, 0, n, n * 160, 7);
+        await new Promise<void>((resolve) => socket.send(packet, port, '127.0.0.1', () => resolve()));
+      }
+      // What was sent on loopback is there by the time that the server has answered twice.
+      await endpoint.getChannelVariables(true);
+      const { variable_rtp_audio_in_packet_count: count } = await endpoint.getChannelVariables(true);
+      await endpoint.destroy();
+      return Number(count);
+    };
+    t.ok((await heardWith({})) > 0);
+    t.equal(await heardWith({ 'X-Media-Nat': 'false' }), 0);
+  },
+);
 
 async function hears(t: Test, endpoint: FsmrfEndpoint, phone: Phone, when: string): Promise<void> {
   const playing = endpoint.play(`tone_stream://%(20000,0,${HZ})`);
