@@ -47,7 +47,7 @@ export async function runAppliance(options: RunOptions): Promise<number> {
       soundsFolder: join(configFolder, 'prompts', 'en'),
       clock: systemClock,
       logger: createLogger({ role: 'main', level: bootstrap.logLevel, file: join(bootstrap.logFolder, 'main.log') }),
-      onFatal: () => signals.fatal(),
+      onFatal: (why) => signals.fatal(why),
     });
     return await supervise(supervisor, signals, (running) =>
       startScreen({ bootstrap, running, warnings: startWarnings(bootstrap), ...first }),
@@ -104,8 +104,9 @@ class Signals {
     return this.#second.promise;
   }
 
-  fatal(): void {
+  fatal(why?: string): void {
     this.isFatal = true;
+    if (why !== undefined) process.stderr.write(`wardline: ${why}\n`);
     this.#stopped.resolve('fatal');
   }
 

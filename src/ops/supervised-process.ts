@@ -19,8 +19,8 @@ export interface SupervisedOptions<Status> {
   readonly token: string;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** The process cannot start at all (it said why on standard error); nothing will restart it. */
-  readonly onFatal: () => void;
+  /** The process cannot start at all; nothing will restart it. `why` is a sentence, absent when it said why on standard error itself. */
+  readonly onFatal: (why?: string) => void;
 }
 
 /** A crash leaves no core file, which would hold keys and clear audio; Node itself cannot set the limit. */
@@ -133,7 +133,11 @@ export class SupervisedProcess<Status> {
   #died(code: number | null, signal: string | null, ranForMs: number): void {
     const { name, clock, logger, onFatal } = this.#options;
     if (code === EXIT_CONFIGURATION || this.#status === undefined) {
-      onFatal();
+      onFatal(
+        signal === null
+          ? undefined
+          : `The ${name} process was ended by ${signal} while it was starting; start Wardline again.`,
+      );
       return;
     }
     if (ranForMs > SETTLED_AFTER_MS) this.#restartDelayMs = FIRST_RESTART_DELAY_MS;

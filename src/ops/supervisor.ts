@@ -20,7 +20,7 @@ export interface SupervisorOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   /** A process said that it cannot run; the appliance must stop. */
-  readonly onFatal: (name: string) => void;
+  readonly onFatal: (why?: string) => void;
 }
 
 interface EdgeStatus {
@@ -121,7 +121,7 @@ export class Supervisor {
       token: secrets.tokens[name].main ?? '',
       clock,
       logger,
-      onFatal: () => onFatal(name),
+      onFatal,
     });
     this.#running.push(supervised);
     return supervised;

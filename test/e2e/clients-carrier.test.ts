@@ -29,6 +29,7 @@ interface Caller {
   readonly numbers: readonly string[];
 }
 
+t.setTimeout(300_000);
 const appliance = await startAppliance();
 t.teardown(() => appliance[Symbol.asyncDispose]());
 const portOf = (transport: 'udp' | 'tcp') =>

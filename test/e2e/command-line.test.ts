@@ -9,7 +9,7 @@ import { PASSWORD, Visitor } from '../support/visitor.ts';
 
 const STEP_MS = 30_000;
 
-t.setTimeout(120_000);
+t.setTimeout(300_000);
 const appliance = await startAppliance();
 const ca = appliance.cli(['vault', 'ca']).stdout;
 const visitors: Visitor[] = [];

@@ -32,7 +32,7 @@ const flags = [
 ];
 const viewports = { laptop: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } };
 
-t.setTimeout(120_000);
+t.setTimeout(300_000);
 
 const skip = existsSync(CHROMIUM) ? false : 'needs the Debian package chromium: apt-get install chromium';
 t.test('the console in Chromium', { skip }, async (t) => {

@@ -7,7 +7,7 @@ import { checkCoreDumps, checkSwap } from '../../src/ops/doctor/checks.ts';
 import type { Appliance } from '../support/appliance.ts';
 import { startAppliance } from '../support/appliance.ts';
 
-t.setTimeout(110_000);
+t.setTimeout(300_000);
 
 interface Finding {
   readonly name: string;

@@ -23,7 +23,7 @@ const PROBE = (port: number, agent: string) =>
     '',
   ].join('\r\n');
 
-t.setTimeout(120_000);
+t.setTimeout(300_000);
 t.test('seen, lifted and on record', async (t) => {
   await using appliance = await startAppliance();
   const scanner = createSocket('udp4');

@@ -22,7 +22,7 @@ const carrier = await TestPhone.open({
   server: { host: '127.0.0.1', port: appliance.carrierUdpPort },
   username: CALLER,
 });
-t.setTimeout(180_000);
+t.setTimeout(300_000);
 t.teardown(async () => {
   for (const phone of [carrier, ...phones.values()]) await phone[Symbol.asyncDispose]();
   await appliance[Symbol.asyncDispose]();

@@ -16,7 +16,7 @@ function failingStart(varFolder: string): { status: number | null; text: string 
   const { status, stdout, stderr } = spawnSync(process.execPath, [main], {
     env: { ...process.env, WARDLINE_VAR: varFolder },
     encoding: 'utf8',
-    timeout: 30_000,
+    timeout: 90_000,
   });
   return { status, text: stdout + stderr };
 }
@@ -39,6 +39,7 @@ function faultsOf({ status, text }: ReturnType<typeof failingStart>, pattern: Re
   ];
 }
 
+t.setTimeout(300_000);
 t.test(
   'the first start keeps its secrets in a file of mode 0600 when no terminal is there; the second prints none',
   async (t) => {

@@ -5,7 +5,7 @@ import WebSocket from 'ws';
 import { defaultBootstrap, startAppliance } from '../support/appliance.ts';
 import { WebPhone } from '../support/web-phone.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(300_000);
 t.test('it registers by wss, and is known as such', async (t) => {
   const bootstrap = defaultBootstrap().replace('phones: { tls: 0 }', 'phones: { tls: 0, wss: 0 }');
   await using appliance = await startAppliance({ bootstrap });

@@ -10,7 +10,7 @@ import type { Appliance } from '../support/appliance.ts';
 import { defaultBootstrap, startAppliance, until } from '../support/appliance.ts';
 import { TestPhone } from '../support/phone.ts';
 
-t.setTimeout(90_000);
+t.setTimeout(300_000);
 
 const ROOTS = ['process/vault.ts', 'process/edge.ts', 'process/media.ts', 'appliance.ts'];
 /** Longer than the controller waits for the vault's answers when it starts. */

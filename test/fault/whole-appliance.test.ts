@@ -60,6 +60,7 @@ function processOf(appliance: Appliance, entry: string): number {
   );
 }
 
+t.setTimeout(300_000);
 t.test(
   'kill -9 of the whole appliance in the middle of a voicemail keeps what was said up to a second before',
   async (t) => {
