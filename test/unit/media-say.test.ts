@@ -88,6 +88,7 @@ t.test('every word of a date, a time and a number is among our prompts', (t) => 
     nowMs: 0,
   }))
     names.add(sound);
+  names.add(sayEnglish({ type: 'NAME_PHONETIC', text: 'q', method: 'pronounced', nowMs: 0 })[0] ?? '');
   t.ok(names.size > 90, `${names.size} words`);
   for (const name of names) t.ok(isPlayable(`${ourName(name) ?? name}.wav`, prompts), name);
   t.end();
