@@ -54,10 +54,15 @@ export function parseSdp(text: string): SdpSession | undefined {
   if (lines.length > MAX_LINES || lines[0]?.trimEnd() !== 'v=0') return undefined;
   const draft: Draft = { origin: undefined, subject: '-', address: undefined, attributes: [], media: [] };
   for (const line of lines) {
-    if (line[1] === '=' && !readLine(draft, line[0] ?? '', line.slice(2).trim())) return undefined;
+    if (line[1] === '=' && !readLine(draft, line[0] ?? '', stripped(line.slice(2)))) return undefined;
   }
   const { origin, subject, address, attributes, media } = draft;
   return origin === undefined ? undefined : { origin, subject, address, attributes, media };
+}
+
+/** Blanks alone are no part of a value; other white space that JavaScript knows is. */
+function stripped(value: string): string {
+  return value.replace(/^[ \t]+|[ \t]+$/g, '');
 }
 
 function readLine(draft: Draft, kind: string, value: string): boolean {
