@@ -47,6 +47,7 @@ export type AuditAction =
   | 'prompt-added'
   | 'recordings-listed'
   | 'vault-closed'
+  | 'vault-verified'
   | 'certificate-renewed'
   | 'user-invited'
   | 'user-enrolled'

@@ -4,7 +4,7 @@ const WIDTH = 24;
 const REDRAW_MS = 100;
 
 /** What is counted: bytes, or things by their name. */
-export type Unit = 'bytes' | 'entries' | 'records';
+export type Unit = 'bytes' | 'entries' | 'slices';
 
 export interface Progress extends Disposable {
   /** `all` is 0 when nobody knows how much there is. */

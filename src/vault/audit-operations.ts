@@ -5,12 +5,21 @@ import { headText } from '../audit/head.ts';
 import { WardlineError } from '../kernel/errors.ts';
 import { newId } from '../kernel/id.ts';
 import { blake2b } from '../seal/sodium.ts';
+import type { Caller } from './contract.ts';
 import type { InnerCore } from './engine.ts';
 import { type Heads, parseOwnHead, readHeads } from './heads.ts';
+import { recordsLocked } from './keyring.ts';
 import { type Handlers, WithBody } from './operations.ts';
 import type { Readers } from './reading/readers.ts';
+import type { ReadAnswer } from './reading/reads.ts';
 
-export type AuditOperation = 'audit.put' | 'audit.verify' | 'audit.export' | 'audit.exportEntries' | 'audit.head';
+export type AuditOperation =
+  | 'audit.put'
+  | 'audit.verify'
+  | 'vault.verify'
+  | 'audit.export'
+  | 'audit.exportEntries'
+  | 'audit.head';
 
 export interface AuditParts {
   readonly core: InnerCore;
@@ -41,6 +50,7 @@ export function auditHandlers(parts: AuditParts): Pick<Handlers, AuditOperation>
       core.record({ action: 'audit-verified', ...caller, outcome, detail: `${answer.entries} entries` });
       return { ...answer, head: headText(heads.sign()) };
     },
+    'vault.verify': ({ caller }) => verifyVault(parts, caller),
     ...exportHandlers(parts),
     'audit.head': () => {
       heads.write();
@@ -95,12 +105,29 @@ function linkAt(core: InnerCore, sequence: number): Uint8Array {
   );
 }
 
-async function verifyChain({ core, headsFile, readers }: AuditParts, head: string | undefined) {
+async function verifyChain(
+  { core, headsFile, readers }: AuditParts,
+  head: string | undefined,
+): Promise<ReadAnswer<'trail.verify'>> {
   const given = head === undefined ? [] : [ownHead(head, core)];
   const kept = readHeads(headsFile, core.keyring).heads;
   const heads = [...kept, ...given].map(({ sequence, link }) => ({ sequence, link }));
   const progress = (done: number, all: number) => core.notify('audit.progress', { done, all });
   return (await readers.run('trail.verify', { heads }, progress)).answer;
+}
+
+async function verifyVault(parts: AuditParts, caller: Caller) {
+  const { core, readers } = parts;
+  if (!core.keyring.isUnlocked) throw recordsLocked();
+  const { ok, entries, firstBad } = await verifyChain(parts, undefined);
+  const progress = (done: number, all: number) => core.notify('vault.progress', { done, all });
+  const { answer } = await readers.run('deep-check', { restMs: 0 }, progress);
+  const { calls, artifacts } = answer;
+  const chain = ok ? [] : [`The audit trail is damaged at entry ${firstBad?.sequence}: ${firstBad?.problem}.`];
+  const problems = [...chain, ...answer.problems];
+  const outcome = problems.length === 0 ? 'ok' : 'failed';
+  core.record({ action: 'vault-verified', ...caller, outcome, detail: `${problems.length} problems` });
+  return { problems, calls, artifacts, entries };
 }
 
 function ownHead(text: string, core: InnerCore) {

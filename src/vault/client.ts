@@ -27,6 +27,7 @@ const DEADLINES_MS: Partial<Record<VaultOperation, number>> = {
   'session.login': 15_000,
   'audit.verify': 600_000,
   'audit.search': 60_000,
+  'vault.verify': 24 * 3_600_000,
   'audit.exportEntries': 15_000,
   'root.rotate': 120_000,
   'slot.add': 15_000,

@@ -223,6 +223,15 @@ export interface VaultOperations {
     answer: { recoveryCode: string; passphrasesRemoved: number; credentialsRemoved: number };
   };
 
+  /**
+   * Walks the trail and opens every record and all audio, which takes hours where there is much; the records need to be unlocked.
+   * Progress comes as notices `vault.progress {done, all}`.
+   */
+  'vault.verify': {
+    ask: { caller: Caller };
+    answer: { problems: readonly string[]; calls: number; artifacts: number; entries: number };
+  };
+
   // Retention and legal holds. What is older than its class's rule is destroyed, unless a hold keeps it.
   'retention.get': { ask: Record<string, never>; answer: { rules: RetentionRules } };
   'retention.set': { ask: { caller: Caller; rules: RetentionRules }; answer: Record<string, never> };

@@ -21,9 +21,11 @@ export interface DeepCheckResult {
 export async function checkDeeply(
   core: InnerCore,
   artifacts: ArtifactReader,
-  pause: () => Promise<boolean>,
+  rest: () => Promise<boolean>,
+  onProgress: (done: number, all: number) => void = () => undefined,
 ): Promise<DeepCheckResult> {
   const problems: string[] = [];
+  const pause = counting(core, rest, onProgress);
   const name = (problem: string) => problems.length < MAX_PROBLEMS && problems.push(problem);
   for (const row of core.records.damaged()) name(`The row ${row} does not open.`);
   const calls = await walk(core, core.calls, pause, (row) => tryOpen(core.calls, row, name));
@@ -34,6 +36,21 @@ export async function checkDeeply(
     await listen(core, artifacts, row as ArtifactRow, pause, name);
   });
   return { calls, artifacts: found, problems };
+}
+
+/** Tells how many slices are done, of about as many as there are. */
+function counting(core: InnerCore, rest: () => Promise<boolean>, onProgress: (done: number, all: number) => void) {
+  const rows = ['calls', 'artifact_marks', 'notes', 'artifacts'].map(
+    (table) => core.db.prepare(`SELECT count(*) FROM ${table}`).pluck().get() as number,
+  );
+  const samples = core.db.prepare('SELECT coalesce(sum(samples), 0) FROM closings').pluck().get() as number;
+  const all = rows.reduce((sum, count) => sum + Math.ceil(count / SLICE_ROWS), Math.ceil(samples / SLICE_SAMPLES));
+  let done = 0;
+  return () => {
+    done = Math.min(all, done + 1);
+    onProgress(done, all);
+    return rest();
+  };
 }
 
 async function walk(

@@ -43,11 +43,13 @@ t.test('a lock ends the readers; an unlock begins new ones; a new root is read w
   await vault.ask('lock', { caller: CALLER });
   await t.rejects(running, { code: 'vault-closing' }, 'what was being read when the records were locked is not shown');
   await t.rejects(list(), { code: 'records-locked' });
+  await t.rejects(vault.ask('vault.verify', { caller: CALLER }), { code: 'records-locked' });
   await vault.ask('unlock', { caller: LOCAL, slot: 'key-file', secret: '' });
   t.equal((await list()).rows.length, 1);
   await vault.ask('root.rotate', { caller: CALLER, using: { slot: 'recovery', secret: recoveryCode } });
   await vault.ask('cdr.put', { cdr: sampleCdr() });
   t.equal((await list()).rows.length, 2);
+  t.match(await vault.ask('vault.verify', { caller: CALLER }), { problems: [], calls: 2 });
   t.equal((await vault.ask('audit.verify', { caller: CALLER })).ok, true);
 });
 
@@ -64,6 +66,12 @@ t.test('a row that a reader finds damaged is named in the status, and audio stay
   db.prepare('UPDATE calls SET body = zeroblob(length(body)) WHERE row = ?').run(cdrs[0]!.callId);
   db.prepare('UPDATE chunks SET body = zeroblob(length(body)) WHERE artifact = ? AND chunk = 1').run(artifactId);
   db.close();
+  const verified = await vault.ask('vault.verify', { caller: CALLER });
+  t.match(verified, { calls: 2, artifacts: 1 });
+  t.same(
+    verified.problems.map((text) => text.includes(cdrs[0]!.callId) || text.includes(artifactId)),
+    [true, true],
+  );
   const { rows, damaged } = await vault.ask('calls.page', { caller: CALLER, page });
   t.match([rows, damaged], [[{ callId: cdrs[1]!.callId }], [cdrs[0]!.callId]]);
   t.match((await vault.ask('status', {})).problems, [new RegExp(cdrs[0]!.callId)]);

@@ -4,6 +4,7 @@ import { WardlineError } from '../../kernel/errors.ts';
 import { ask } from '../ask.ts';
 import { openContext, openVault } from '../context.ts';
 import { show, table } from '../print.ts';
+import { progress } from '../progress.ts';
 import { addRetentionCommands } from './retention.ts';
 import { addSlotCommands } from './slot.ts';
 
@@ -14,6 +15,11 @@ export function addVaultCommands(program: Command): void {
     .description('Say what it holds, whether the records are open, and what the check at start found.')
     .option('--json', 'print JSON')
     .action(status);
+  vault
+    .command('verify')
+    .description('Walk the trail and open every record and all audio. Exit code 1 when something does not hold.')
+    .option('--json', 'print JSON')
+    .action(verify);
   vault
     .command('unlock')
     .description('Open the records with a recovery code or a passphrase, which it asks for.')
@@ -53,6 +59,26 @@ async function status(options: { json?: boolean }): Promise<void> {
       ]),
     ].join('\n'),
   );
+}
+
+async function verify(options: { json?: boolean }): Promise<void> {
+  const context = openContext();
+  await using vault = await openVault(context);
+  using bar = progress();
+  using _notices = vault.onNotice(({ type, payload }) => {
+    const { done, all } = payload as { done: number; all: number };
+    if (type === 'audit.progress') bar.show('The trail', done, all, 'entries');
+    if (type === 'vault.progress') bar.show('Records and audio', done, all, 'slices');
+  });
+  const result = await vault.ask('vault.verify', { caller: context.caller });
+  bar[Symbol.dispose]();
+  const { problems, calls, artifacts, entries } = result;
+  show(options.json, result, () =>
+    problems.length === 0
+      ? `All of it holds: ${entries} entries of the trail, ${calls} calls, ${artifacts} messages and recordings.`
+      : problems.map((text) => `Problem: ${text}`).join('\n'),
+  );
+  if (problems.length > 0) process.exitCode = 1;
 }
 
 async function unlock(options: { passphrase?: boolean; json?: boolean }): Promise<void> {

@@ -104,10 +104,10 @@ export class Reads {
         const place = { name: core.db.name, vaultId: core.keyring.vaultId };
         return { answer: await writeFiles(place, ask, this.#counted(progress)) };
       },
-      'deep-check': async ({ restMs }) => {
+      'deep-check': async ({ restMs }, progress) => {
         const rest = () =>
           new Promise<boolean>((resolve) => setTimeout(() => resolve(core.keyring.isUnlocked), restMs));
-        return { answer: await checkDeeply(core, artifacts, rest) };
+        return { answer: await checkDeeply(core, artifacts, rest, progress) };
       },
     };
   }
