@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AudioLeg } from '../../src/engine/media-server/audio/leg.ts';
@@ -35,7 +36,7 @@ export interface FsmrfEndpoint extends EventEmitter {
   readonly uuid: string;
   readonly local: { sdp: string };
   readonly dialog: { destroy(): Promise<unknown> };
-  readonly conn: EventEmitter & { subscribe(events: string): void };
+  readonly conn: EventEmitter & { readonly socket: Socket; subscribe(events: string): void };
   play(file: string | readonly string[] | object): Promise<Record<string, string>>;
   playCollect(options: object): Promise<Record<string, string | undefined>>;
   record(file: string, options: object): Promise<Record<string, string | undefined>>;

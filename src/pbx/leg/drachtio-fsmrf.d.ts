@@ -24,6 +24,8 @@ declare module 'drachtio-fsmrf' {
     readonly dtmfType: string | undefined;
     readonly local: { readonly sdp: string | undefined };
     readonly dialog: EndpointDialog | null;
+    /** The event socket of this endpoint; null when it is gone. */
+    readonly conn?: { readonly socket?: { setNoDelay(isOn: boolean): unknown } } | null;
     api(command: string, args: string | readonly string[]): Promise<EslEvent>;
     execute(app: string, arg?: string): Promise<EslEvent>;
     play(file: string): Promise<{ readonly playbackLastOffsetPos: string | null }>;

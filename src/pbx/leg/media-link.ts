@@ -69,6 +69,8 @@ export class MediaLink {
     try {
       const endpoint = await within(creating, { clock, ms: CREATE_MS, what: 'opening audio' });
       endpoint.setMaxListeners(50);
+      // The library writes a command line by line: without this all but the first wait for an acknowledgement, 40 ms.
+      endpoint.conn?.socket?.setNoDelay(true);
       const media = new EndpointMedia(endpoint, { clock, logger, kill: (uuid) => void this.#kill(uuid) });
       this.#live.add(endpoint.uuid);
       media.ending.onEnd(() => this.#live.delete(endpoint.uuid));

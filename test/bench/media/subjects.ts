@@ -171,6 +171,8 @@ async function openMedia(name: string, server: NamedServer, newPath: () => Promi
   const endpoints: FsmrfEndpoint[] = [];
   const endpoint = async (negotiation: AudioNegotiation) => {
     const made = await ms.createEndpoint({ remoteSdp: negotiation.makeOffer().replace('RTP/SAVP', 'RTP/xAVP') });
+    // As our own call control does: the library writes a command line by line, and Nagle's algorithm holds all but the first back.
+    made.conn.socket.setNoDelay(true);
     endpoints.push(made);
     return made;
   };
