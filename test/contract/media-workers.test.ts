@@ -39,8 +39,8 @@ t.test('calls are spread over the workers, hear each other across them, and are 
   const left = Int16Array.from({ length: 8000 }, (_, i) => recorded.readInt16LE(4 * i));
   t.equal(dominantFrequency(left, 8000), 500);
   const variables = await a.endpoint.getChannelVariables(true);
-  t.ok(Number(variables['variable_rtp_audio_in_packet_count']) > 30, 'its counters are told');
-  t.equal(Number(variables['variable_rtp_audio_out_packet_count']) > 30, true);
+  t.ok(Number(variables.variable_rtp_audio_in_packet_count) > 30, 'its counters are told');
+  t.ok(Number(variables.variable_rtp_audio_out_packet_count) > 30, 'both ways');
 });
 
 t.test('a digit ends a prompt, and a conference mixes members of all workers', async (t) => {
