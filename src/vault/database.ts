@@ -1,12 +1,13 @@
 // Opens the SQLite file as the vault needs it, and the lock that keeps a second process out.
-import { closeSync, constants, copyFileSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, rmSync, statfsSync, statSync } from 'node:fs'; // biome-ignore format: one import
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readSync, rmSync, statfsSync, statSync, writeSync } from 'node:fs'; // biome-ignore format: one import
 import { dirname, join } from 'node:path';
 import SqliteDatabase, { type Database } from 'better-sqlite3';
 import { codeOf, WardlineError } from '../kernel/errors.ts';
-import { APPLICATION_ID, mendSchema, migrate, olderVersion } from './schema.ts';
+import { APPLICATION_ID, mendSchema, migrate, SCHEMA_VERSION } from './schema.ts';
 
 export const DATABASE_NAME = 'vault.db';
 const LOCK_NAME = 'vault.lock';
+const COPY_BYTES = 4 * 1024 * 1024;
 /** Up to this size every page is looked at before the first call; a larger file would keep the telephones waiting. */
 const QUICK_CHECK_BYTES = 32 * 1024 * 1024;
 
@@ -45,7 +46,6 @@ export function openDatabase(path: string, dataFolder: string): Database {
     if (db.pragma('application_id', { simple: true }) !== APPLICATION_ID) throw notOurs(path);
     const isSmall = statSync(path).size <= QUICK_CHECK_BYTES;
     if (isSmall && db.pragma('quick_check(1)', { simple: true }) !== 'ok') throw notOurs(path);
-    keepCopy(db, path);
     migrate(db);
   });
 }
@@ -57,24 +57,58 @@ export function createDatabase(path: string, dataFolder: string): Database {
   });
 }
 
-/** A database of an older version is copied first; the copy stays until the new one has opened (`dropCopies`). */
-function keepCopy(db: Database, path: string): void {
-  const version = olderVersion(db);
-  if (version === undefined || version === 0) return;
-  db.pragma('wal_checkpoint(TRUNCATE)');
+/**
+ * A database of an older version is copied first, its journal too; the copy stays until the new one has opened (`dropCopies`). Before
+ * SQLite opens it: closing any descriptor of a file drops this process's locks on it.
+ */
+function keepCopy(path: string): void {
+  const version = versionInHeader(path);
+  if (version === 0 || version >= SCHEMA_VERSION) return;
+  const files = [path, `${path}-wal`].filter((each) => existsSync(each));
+  const size = files.reduce((sum, each) => sum + statSync(each).size, 0);
   const { bavail, bsize } = statfsSync(dirname(path));
-  const { size } = statSync(path);
   if (bavail * bsize < size) {
     const needed = Math.ceil(size / 1_000_000);
     const sentence = `The vault is of an older version, and a copy is kept while it is brought up to date: free ${needed} MB for ${dirname(path)}.`;
     throw new WardlineError('folder-unwritable', sentence);
   }
   const copy = copyName(path, version);
-  rmSync(copy, { force: true }); // of a start that was cut off
-  copyFileSync(path, copy, constants.COPYFILE_FICLONE);
-  const file = openSync(copy, 'r');
-  fsyncSync(file);
-  closeSync(file);
+  for (const suffix of ['', '-wal']) rmSync(copy + suffix, { force: true }); // of a start that was cut off
+  for (const file of files) copyDurably(file, copy + file.slice(path.length));
+}
+
+const HEADER_BYTES = 100;
+const MAGIC = 'SQLite format 3\0';
+
+/** `user_version` as the file's own header says (SQLite file format §1.3); 0 for what is no vault. */
+function versionInHeader(path: string): number {
+  const header = Buffer.alloc(HEADER_BYTES);
+  const file = openSync(path, 'r');
+  try {
+    const isWhole = readSync(file, header, 0, HEADER_BYTES, 0) === HEADER_BYTES;
+    const isOurs = header.toString('latin1', 0, MAGIC.length) === MAGIC && header.readUInt32BE(68) === APPLICATION_ID;
+    return isWhole && isOurs ? header.readUInt32BE(60) : 0;
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** In plain steps, which the proof by power cuts sees; the copy is durable, name and all, before anything is changed. */
+function copyDurably(from: string, to: string): void {
+  const source = openSync(from, 'r');
+  const target = openSync(to, 'wx', 0o600);
+  try {
+    const chunk = Buffer.alloc(COPY_BYTES);
+    for (let read = readSync(source, chunk); read > 0; read = readSync(source, chunk))
+      writeSync(target, chunk, 0, read);
+    fsyncSync(target);
+  } finally {
+    closeSync(target);
+    closeSync(source);
+  }
+  const folder = openSync(dirname(to), 'r');
+  fsyncSync(folder);
+  closeSync(folder);
 }
 
 function copyName(path: string, version: number): string {
@@ -111,6 +145,7 @@ function prepare(path: string, dataFolder: string, ready: (db: Database) => void
   let db: Database | undefined;
   try {
     createFile(path);
+    keepCopy(path);
     db = new SqliteDatabase(path, { timeout: 2_000 });
     db.pragma('journal_mode = WAL');
     db.pragma('synchronous = FULL');

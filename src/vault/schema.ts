@@ -84,6 +84,8 @@ CREATE INDEX notes_by_subject ON notes (subject, seq);
 `;
 
 const MIGRATIONS: readonly string[] = [FIRST, NOTES];
+/** `user_version` of a vault that is up to date. */
+export const SCHEMA_VERSION = MIGRATIONS.length;
 /** 'WARD', so that `file` and a careful opener can tell what this is. */
 export const APPLICATION_ID = 0x57415244;
 
@@ -118,12 +120,6 @@ export function mendSchema(db: Database, expected: Database): string[] {
     problems.push(`The ${item.type} ${item.name} of the database was missing or changed.`);
   }
   return problems;
-}
-
-/** Whether the schema is of an older version, and which: 0 for a database that is being made. */
-export function olderVersion(db: Database): number | undefined {
-  const version = Number(db.pragma('user_version', { simple: true }));
-  return version < MIGRATIONS.length ? version : undefined;
 }
 
 /** Brings the schema up to date. @throws WardlineError `vault-newer` */
