@@ -64,7 +64,9 @@ export class TransactionDriver {
     this.#armed?.[Symbol.dispose]();
     this.#armedFor = next;
     this.#armed =
-      next === undefined ? undefined : this.#clock.after(Math.ceil(next - this.#clock.monotonic()), this.#wake);
+      next === undefined
+        ? undefined
+        : this.#clock.after(Math.max(0, Math.ceil(next - this.#clock.monotonic())), this.#wake);
   }
 
   readonly #wake = (): void => {
