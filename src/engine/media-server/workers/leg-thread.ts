@@ -12,6 +12,8 @@ import { type LegHome, RemoteLeg } from './remote-leg.ts';
 const MAX_HEAP_MB = 1024;
 /** Packets are short-lived garbage: with room for a second's worth little of it is ever copied. */
 const YOUNG_MB = 64;
+/** A worker that has not answered for so many beats, 5 s, never will. */
+const MAX_MISSED_BEATS = 250;
 
 export interface LegThreadEvents {
   /** It has answered a beat that waited for it. */
@@ -44,6 +46,7 @@ export class LegThread implements LegHome, AsyncDisposable {
   /** `reading`: a beat was sent and not answered. `heard`: it was, and the channels have not spoken yet. */
   #state: 'idle' | 'reading' | 'heard' = 'idle';
   #isAwaited = false;
+  #missedBeats = 0;
 
   constructor(setup: WorkerSetup, events: LegThreadEvents) {
     this.#events = events;
@@ -95,7 +98,11 @@ export class LegThread implements LegHome, AsyncDisposable {
   /** Asks for what was heard; false when the worker is behind, or gone. */
   beginBeat(): boolean {
     this.#isAwaited = this.isReady && this.#state === 'idle';
-    if (!this.#isAwaited) return false;
+    if (!this.#isAwaited) {
+      if (this.isReady && ++this.#missedBeats === MAX_MISSED_BEATS) void this.terminate();
+      return false;
+    }
+    this.#missedBeats = 0;
     this.#state = 'reading';
     this.post({ type: 'beat' });
     return true;
