@@ -192,3 +192,53 @@ t.test('RFC 6347 §4.2.3: a message is whole when each byte came, in whatever pi
   for (const far of [wholeMessage(11, 20, body), wholeMessage(11, 1, Buffer.alloc(20_000))]) inbox.put(far, 0);
   t.equal(inbox.take(), undefined, 'nor is anything kept that is far ahead or too long');
 });
+
+t.test(
+  'RFC 6347 §4.1.2.7: the announced certificate with a key that is none ends the handshake, and throws nowhere',
+  async (t) => {
+    const withKey = (identity: DtlsIdentity, from: string, to: string): DtlsIdentity => {
+      const hex = Buffer.from(identity.certificate).toString('hex').replace(from, to);
+      return { ...identity, certificate: new Uint8Array(Buffer.from(hex, 'hex')) };
+    };
+    const broken = {
+      'an algorithm that nobody knows': withKey(ALICE, '2a8648ce3d0201', '2a8648ce3d0277'),
+      'a curve that nobody knows': withKey(ALICE, '2a8648ce3d030107', '2a8648ce3d030170'),
+      'a point of no curve': withKey(ALICE, '03420004', '03420009'),
+    };
+    for (const [name, identity] of Object.entries(broken)) {
+      const fingerprint = fingerprintOf(identity.certificate);
+      for (const pair of [
+        dtlsPair(undefined, { identity }, { fingerprint }),
+        dtlsPair(undefined, { fingerprint }, { identity }),
+      ]) {
+        t.doesNotThrow(() => pair.run(5_000), name);
+        t.same(states(pair), ['failed', 'failed'], name);
+      }
+    }
+  },
+);
+
+t.test(
+  "RFC 6347 §4.2.4: the last flight is the server's: however late it comes twice, neither keeps the other talking",
+  async (t) => {
+    const wire: { at: number; from: DtlsRole; datagram: Buffer }[] = [];
+    let now = 0;
+    const pair = dtlsPair((datagram, from) => {
+      wire.push({ at: now + 300, from, datagram });
+      return [];
+    });
+    const until = (end: number) => {
+      for (; now < end; now += 20) {
+        pair.run(20);
+        for (const { from, datagram } of wire.splice(0, wire.filter(({ at }) => at <= now).length)) {
+          (from === 'client' ? pair.server : pair.client).receive(datagram, now);
+        }
+      }
+    };
+    until(5_000);
+    t.same(states(pair), ['connected', 'connected']);
+    const { length } = pair.sent;
+    until(20_000);
+    t.equal(pair.sent.length, length, 'nothing is left to say');
+  },
+);

@@ -67,7 +67,7 @@ function onServerHello(core: HandshakeCore, message: HandshakeMessage): Reply {
 function onCertificate(core: HandshakeCore, message: HandshakeMessage): Reply {
   const der = parseCertificate(message.body);
   if (der === undefined || !core.takesCertificate(der)) return Alert.badCertificate;
-  if (core.certificate?.publicKey.asymmetricKeyType !== core.suite?.keyType) return Alert.badCertificate;
+  if (core.peerKey?.asymmetricKeyType !== core.suite?.keyType) return Alert.badCertificate;
   core.note(message);
   core.state = 'key';
   return [];

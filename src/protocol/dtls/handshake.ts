@@ -1,5 +1,6 @@
 // What both roles of a DTLS 1.2 handshake do alike: the transcript, the key exchange, and proof that the peer holds the certificate
 // whose fingerprint its SDP named (RFC 5246 §7.4.8, RFC 8122 §5). Without that proof a fingerprint says nothing.
+import type { KeyObject } from 'node:crypto';
 import {
   constants,
   createECDH,
@@ -75,8 +76,8 @@ export class HandshakeCore {
   srtpSuite: SrtpSuite | undefined;
   clientRandom = Buffer.alloc(RANDOM_BYTES);
   serverRandom = Buffer.alloc(RANDOM_BYTES);
-  /** Theirs; set when it is the one of the fingerprint. */
-  certificate: X509Certificate | undefined;
+  /** Of their certificate; set when that is the one of the fingerprint. */
+  peerKey: KeyObject | undefined;
   /** The server's key-exchange point, for the client, and whether it asked for our certificate. */
   serverPoint: Buffer | undefined;
   isAsked = false;
@@ -119,7 +120,8 @@ export class HandshakeCore {
     const shown = createHash('sha256').update(der).digest();
     if (fingerprint.length !== shown.length || !timingSafeEqual(shown, fingerprint)) return false;
     try {
-      this.certificate = new X509Certificate(der);
+      // The getter throws too: a certificate may be read whose key is none.
+      this.peerKey = new X509Certificate(der).publicKey;
       return true;
     } catch {
       return false;
@@ -135,7 +137,7 @@ export class HandshakeCore {
   /** Whether the holder of the peer's certificate signed `data`. */
   isSigned(data: Buffer, { scheme: id, signature }: Signed): boolean {
     const scheme = SIGNATURE_HASHES.get(id);
-    const key = this.certificate?.publicKey;
+    const key = this.peerKey;
     if (scheme === undefined || key?.asymmetricKeyType !== scheme.keyType) return false;
     const { RSA_PKCS1_PSS_PADDING: padding, RSA_PSS_SALTLEN_DIGEST: saltLength } = constants;
     try {
@@ -152,6 +154,7 @@ export class HandshakeCore {
       const shared = this.#exchange.computeSecret(point);
       const { hash } = this.suite;
       this.schedule = new KeySchedule(hash, shared, this.transcript, this.clientRandom, this.serverRandom);
+      shared.fill(0);
       return true;
     } catch {
       return false;

@@ -81,7 +81,9 @@ export class DtlsSession {
     }
     if (!this.#inbox.hasRepeat) return;
     this.#inbox.hasRepeat = false;
-    if (now - this.#sentAt >= REPEAT_GAP_MS) this.#transmit(now);
+    // §4.2.4: the last flight is the server's; a client that answered it again would be answered again in turn.
+    const isOver = this.state === 'connected' && this.#options.role === 'client';
+    if (!isOver && now - this.#sentAt >= REPEAT_GAP_MS) this.#transmit(now);
   }
 
   /** Tells the peer that there will be no more. */
