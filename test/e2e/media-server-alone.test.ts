@@ -73,4 +73,5 @@ t.test('what it cannot do it says in one sentence', async (t) => {
   t.match((await run(t, ...ANY, '--rtp-address', '198.51.100.7')).said, '198.51.100.7 is no address of this machine');
   t.match((await run(t, ...ANY, '--codecs', 'MP3')).said, 'Choose among PCMU, PCMA, G722, ');
   t.match((await run(t, ...ANY, '--rtp', '21000-20000')).said, 'Write the first and the last port');
+  t.match((await run(t, ...ANY, '--workers', '99')).said, 'Write a number from 0 to 32.');
 });
