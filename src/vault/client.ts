@@ -20,6 +20,12 @@ export interface VaultConnection {
 const DEADLINES_MS: Partial<Record<VaultOperation, number>> = {
   unlock: 15_000,
   'artifact.close': 15_000,
+  'calls.page': 15_000,
+  'artifacts.page': 15_000,
+  'artifact.get': 15_000,
+  'note.list': 15_000,
+  search: 15_000,
+  'audit.page': 15_000,
   'playout.open': 15_000,
   'artifact.audio': 15_000,
   'enrolment.begin': 15_000,

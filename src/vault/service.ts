@@ -64,7 +64,7 @@ const DEEP_FIRST_MS = 2 * 60_000;
 const DEEP_EVERY_MS = 24 * 3_600_000;
 const DEEP_REST_MS = 20;
 /** A start has its calls to take up first; then the search index is built. */
-const WARM_MS = 10_000;
+const INDEX_MS = 10_000;
 
 export type NoticeListener = (notice: { readonly type: string; readonly payload: object }) => void;
 
@@ -88,7 +88,7 @@ export class OpenVault implements AsyncDisposable {
   #checking: Promise<void> = Promise.resolve();
   #isClosing = false;
   #deepTimer: Disposable | undefined;
-  #warming: Disposable | undefined;
+  #indexing: Disposable | undefined;
 
   private constructor(core: InnerCore, options: VaultOptions, lock: Disposable, listeners: Set<NoticeListener>) {
     const { keyring, trail, clock, log } = core;
@@ -260,7 +260,7 @@ export class OpenVault implements AsyncDisposable {
     for (const part of [this.#backups, this.#drills, this.#retention, this.#artifacts, this.#adoption])
       part[Symbol.dispose]();
     this.#deepTimer?.[Symbol.dispose]();
-    this.#warming?.[Symbol.dispose]();
+    this.#indexing?.[Symbol.dispose]();
   }
 
   async #start(
@@ -298,7 +298,8 @@ export class OpenVault implements AsyncDisposable {
     this.#drills.begin();
     core.transactor.onCommit = (sequence) => this.#heads.committed(sequence);
     if (core.keyring.isUnlocked) this.#adoption.start();
-    this.#warming = clock.after(WARM_MS, () => this.#readers.warm());
+    this.#readers.warm();
+    this.#indexing = clock.after(INDEX_MS, () => this.#readers.index());
     this.#checkDaily(clock, DEEP_FIRST_MS);
     core.log.info(
       { entries: core.trail.sequence, problems: this.#problems.length, at: clock.now() },

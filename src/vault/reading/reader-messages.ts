@@ -7,12 +7,12 @@ export interface ReaderStart {
   /** The database. */
   readonly path: string;
   readonly keys: ReaderKeys;
-  /** Builds the search index at once, beside what it answers. */
-  readonly mustIndex: boolean;
 }
 
 export type ToReader =
   | { readonly id: number; readonly name: ReadName; readonly ask: unknown }
+  /** Builds the search index, beside what it answers. */
+  | { readonly index: true }
   /** Audio that was found changed elsewhere. */
   | { readonly tampered: readonly string[] };
 

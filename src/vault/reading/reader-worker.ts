@@ -12,7 +12,7 @@ import { Reads, refusalOf } from './reads.ts';
 
 if (process.report) process.report.reportOnFatalError = false;
 
-const { path, keys, mustIndex } = workerData as ReaderStart;
+const { path, keys } = workerData as ReaderStart;
 const db = openReadOnly(path);
 const { service, records } = takeKeys(keys);
 const log = createLogger({ role: 'vault', level: 'silent' });
@@ -40,6 +40,10 @@ parentPort?.on('message', (message: ToReader) => {
     for (const artifactId of message.tampered) artifacts.tampered.add(artifactId);
     return;
   }
+  if ('index' in message) {
+    void reads.index().catch(() => undefined);
+    return;
+  }
   const { id, name, ask } = message;
   const progress = (done: number, all: number) => send({ id, done, all });
   const failed = (thrown: unknown) => send({ id, error: refusalOf(thrown), ...found() });
@@ -49,5 +53,3 @@ parentPort?.on('message', (message: ToReader) => {
     failed(thrown);
   }
 });
-
-if (mustIndex) void reads.index().catch(() => undefined);

@@ -17,8 +17,10 @@ export interface Readers extends Disposable {
     ask: ReadAsk<Name>,
     progress?: Progress,
   ): Promise<ReadResult<ReadAnswer<Name>>>;
-  /** Begins the search index before somebody searches. */
+  /** Starts what will be needed, before somebody waits for it. */
   warm(): void;
+  /** Begins the search index before somebody searches. */
+  index(): void;
   /** Keys came, went or changed: nothing of before is kept. */
   reset(): void;
 }
@@ -36,6 +38,8 @@ export class InlineReaders implements Readers {
   }
 
   warm(): void {}
+
+  index(): void {}
 
   reset(): void {
     this.#reads.forget();
@@ -57,7 +61,7 @@ export class WorkerReaders implements Readers {
   readonly #keyless: Lane;
 
   constructor(core: InnerCore, artifacts: ArtifactReader) {
-    this.#quick = new Lane(core, artifacts, { mustIndex: true });
+    this.#quick = new Lane(core, artifacts, {});
     this.#long = new Lane(core, artifacts, {});
     this.#keyless = new Lane(core, artifacts, { isKeyless: true });
   }
@@ -71,11 +75,15 @@ export class WorkerReaders implements Readers {
     this.#quick.end(closing());
     this.#long.end(closing());
     this.#keyless.endIdle();
-    this.#quick.warm();
+    this.#quick.index();
   }
 
   warm(): void {
     this.#quick.warm();
+  }
+
+  index(): void {
+    this.#quick.index();
   }
 
   [Symbol.dispose](): void {
@@ -100,7 +108,6 @@ const MAX_HEAP_MB = 2_048;
 class Lane {
   readonly #core: InnerCore;
   readonly #artifacts: ArtifactReader;
-  readonly #mustIndex: boolean;
   readonly #isKeyless: boolean;
   readonly #pending = new Map<number, Pending>();
   #worker: Worker | undefined;
@@ -110,14 +117,9 @@ class Lane {
   #isClosed = false;
   #mustEnd = false;
 
-  constructor(
-    core: InnerCore,
-    artifacts: ArtifactReader,
-    { mustIndex = false, isKeyless = false }: { readonly mustIndex?: boolean; readonly isKeyless?: boolean },
-  ) {
+  constructor(core: InnerCore, artifacts: ArtifactReader, { isKeyless = false }: { readonly isKeyless?: boolean }) {
     this.#core = core;
     this.#artifacts = artifacts;
-    this.#mustIndex = mustIndex;
     this.#isKeyless = isKeyless;
   }
 
@@ -139,7 +141,12 @@ class Lane {
   }
 
   warm(): void {
-    if (!this.#isClosed && this.#core.keyring.isUnlocked) this.#started();
+    if (!this.#isClosed) this.#started();
+  }
+
+  index(): void {
+    if (this.#isClosed || !this.#core.keyring.isUnlocked) return;
+    this.#started().postMessage({ index: true } satisfies ToReader);
   }
 
   /** Ends the thread once nothing waits for it. */
@@ -171,7 +178,7 @@ class Lane {
     const { keyring, db, log } = this.#core;
     const mayOpen = keyring.isUnlocked && !this.#isKeyless;
     this.#keys = shareKeys(keyring.service, mayOpen ? keyring.records : undefined);
-    const start: ReaderStart = { path: db.name, keys: this.#keys, mustIndex: this.#mustIndex && keyring.isUnlocked };
+    const start: ReaderStart = { path: db.name, keys: this.#keys };
     const worker = new Worker(new URL('./reader-worker.ts', import.meta.url), {
       workerData: start,
       resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
