@@ -26,7 +26,10 @@ t.test('a party that leaves between two commands ends its own call alone', async
 t.test('variables go in one command', async (t) => {
   const { media, lines, answer } = bench();
   const recording = media.startRecordingCall('/spool/a.ul');
-  t.match(lines()[0], /^multiset \^\^\^enable_file_write_buffering=false\^RECORD_MIN_SEC=0\^.*\^RECORD_STEREO=true\^RECORD_BLANK_DIGITS=false$/);
+  t.match(
+    lines()[0],
+    /^multiset \^\^\^enable_file_write_buffering=false\^RECORD_MIN_SEC=0\^.*\^RECORD_STEREO=true\^RECORD_BLANK_DIGITS=false$/,
+  );
   answer();
   await new Promise((resolve) => setImmediate(resolve));
   t.equal(lines()[1], 'record_session /spool/a.ul');
