@@ -92,3 +92,46 @@ t.test(
     t.ok(replies.length > 0 && replies.every(({ host }) => host === PEER.host));
   },
 );
+
+t.test(
+  'a check that the peer signed proves no address: no DTLS goes where nobody answered a check of ours',
+  async (t) => {
+    const { clock, sent, transport } = bench();
+    const { client, sent: flights } = dtlsPair();
+    client.step(0);
+    const attributes = [
+      [StunAttribute.username, Buffer.from('ours:theirs')],
+      [StunAttribute.useCandidate, Buffer.alloc(0)],
+    ] as const;
+    const marks = { password: TERMS.local.password, hasFingerprint: true };
+    // As whoever heard it on the way repeats it from elsewhere, or as the peer itself sends it in a third party's name.
+    transport.accept(formatStun(StunType.request, randomBytes(12), attributes, marks), STRANGER.host, STRANGER.port);
+    transport.accept(flights[0]?.datagram ?? Buffer.alloc(0), STRANGER.host, STRANGER.port);
+    for (let ms = 0; ms < 30_000; ms += 20) {
+      clock.advance(20);
+      transport.tick();
+    }
+    t.notOk(sent.some(({ packet }) => isDtls(packet)));
+  },
+);
+
+t.test('strangers who know nothing of the session cost the peer none of its turns', async (t) => {
+  const { sent, transport } = bench();
+  const attributes = [[StunAttribute.username, Buffer.from('guess:theirs')]] as const;
+  const marks = { password: 'guess', hasFingerprint: true };
+  const guesses = [
+    Buffer.from([22, 0xfe, 0xfd, ...randomBytes(40)]),
+    Buffer.from([2, ...randomBytes(40)]),
+    formatStun(StunType.request, randomBytes(12), attributes, marks),
+    formatStun(StunType.success, randomBytes(12), [], marks),
+  ];
+  for (let n = 0; n < 500; n++) {
+    for (const each of guesses) transport.accept(Buffer.from(each), STRANGER.host, STRANGER.port);
+  }
+  t.equal(sent.length, 0);
+  transport.accept(check(), PEER.host, PEER.port);
+  t.ok(
+    sent.some(({ packet, host }) => packet[0] === 1 && host === PEER.host),
+    'its check is answered',
+  );
+});

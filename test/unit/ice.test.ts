@@ -5,6 +5,7 @@ import type { IceCredentials, IceOptions } from '../../src/protocol/ice/agent.ts
 import { IceAgent } from '../../src/protocol/ice/agent.ts';
 import { formatHostCandidate, parseCandidates } from '../../src/protocol/ice/candidate.ts';
 import type { MediaAddress } from '../../src/protocol/sdp/audio.ts';
+import { errorCode } from '../../src/protocol/stun/binding.ts';
 import { formatStun, isAuthentic, parseStun, StunAttribute, StunType } from '../../src/protocol/stun/message.ts';
 import { seeded } from '../support/seeded.ts';
 
@@ -196,4 +197,76 @@ t.test('RFC 8839 §5.1: candidates that can be sent to, and those that cannot', 
     parseCandidates(lines).map(({ host }) => host),
     ['192.0.2.1', '203.0.113.5', '2001:db8::1'],
   );
+});
+
+/** An agent alone, and whatever it is told in the name of `OF_BOB`. */
+function alone(more: Partial<IceOptions> = {}) {
+  const sent: { readonly datagram: Buffer; readonly to: MediaAddress }[] = [];
+  const agent = new IceAgent({
+    local: OF_ALICE,
+    remote: OF_BOB,
+    candidates: [],
+    isControlling: false,
+    random: randomBytes,
+    send: (datagram, { host, port }) => sent.push({ datagram, to: { host, port } }),
+    ...more,
+  });
+  const checks = () => sent.filter(({ datagram }) => datagram.readUInt16BE(0) === StunType.request);
+  /** Answers the newest check that went to `at`. */
+  const answer = (at: MediaAddress, now: number, type: number = StunType.success) => {
+    const check = checks().findLast(({ to }) => to.host === at.host)?.datagram ?? Buffer.alloc(20);
+    const attributes = type === StunType.error ? [[StunAttribute.errorCode, errorCode(487, '')] as const] : [];
+    const marks = { password: OF_BOB.password, hasFingerprint: true };
+    agent.receive(formatStun(type, check.subarray(8, 20), attributes, marks), at, now);
+  };
+  const nominate = (from: MediaAddress, now: number) => {
+    const attributes = [
+      [StunAttribute.username, Buffer.from('alice:bobby')],
+      [StunAttribute.useCandidate, Buffer.alloc(0)],
+    ] as const;
+    const marks = { password: OF_ALICE.password, hasFingerprint: true };
+    agent.receive(formatStun(StunType.request, randomBytes(12), attributes, marks), from, now);
+  };
+  return { agent, checks, answer, nominate };
+}
+
+t.test(
+  'RFC 8445 §7.2.5.1: two checks told of one conflict change the role once, and however often told it ends',
+  async (t) => {
+    const candidates = [BOB, STRANGER].flatMap((address) => parseCandidates([formatHostCandidate(address)]));
+    const { agent, checks, answer } = alone({ isControlling: true, candidates });
+    agent.step(0);
+    agent.step(60);
+    t.equal(checks().length, 2);
+    for (const { to } of checks().slice()) answer(to, 80, StunType.error);
+    const roles = checks()
+      .slice(2)
+      .map(({ datagram }) => parseStun(datagram)?.attributes.has(StunAttribute.iceControlled));
+    t.same(roles, [true, true]);
+    for (let n = 0; n < 500; n++) answer(BOB, 100, StunType.error);
+    t.ok(checks().length < 40, `${checks().length} checks`);
+  },
+);
+
+t.test('RFC 7675 §5.1: a choice leads only where somebody answered of late, an old answer is none', async (t) => {
+  const { agent, answer, nominate } = alone();
+  nominate(STRANGER, 0);
+  t.notOk(agent.knows(STRANGER), 'who only asks has not shown that it is there');
+  answer(STRANGER, 10);
+  t.same(agent.selected, STRANGER);
+  nominate(BOB, 20);
+  answer(BOB, 30);
+  t.same(agent.selected, BOB);
+  for (let now = 40; now < 60_000; now += 20) {
+    agent.step(now);
+    if (now % 1_000 === 0) answer(BOB, now);
+  }
+  t.ok(agent.hasConsent(60_000));
+  nominate(STRANGER, 60_000);
+  t.same(agent.selected, BOB, 'a choice repeated by a thief does not bring back where the peer was a minute ago');
+  answer(STRANGER, 60_100);
+  t.same(agent.selected, STRANGER, 'unless it is there again');
+  for (let now = 60_120; now < 89_000; now += 20) agent.step(now);
+  answer(STRANGER, 96_000);
+  t.notOk(agent.hasConsent(96_000), 'an answer that somebody kept back gives no consent');
 });

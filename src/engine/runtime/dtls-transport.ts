@@ -7,7 +7,7 @@ import type { DtlsAudio, MediaAddress, SrtpSession } from '../../protocol/sdp/au
 import { isStun } from '../../protocol/stun/message.ts';
 import type { MediaSocket } from './media-socket.ts';
 
-/** Datagrams looked at in a tick, and saved up: a flood is cut before any of it is verified. */
+/** Datagrams verified in a tick, and saved up: a flood is cut before that. */
 const ALLOWANCE_A_TICK = 8;
 const MAX_ALLOWANCE = 80;
 
@@ -69,12 +69,16 @@ export class DtlsTransport implements Disposable {
 
   /** A datagram that `isHandshake`. Never throws. */
   accept(packet: Uint8Array, host: string, port: number): void {
-    if (this.#ice === undefined || this.#allowance <= 0) return;
+    if (this.#ice === undefined) return;
+    const from = { host, port };
+    const isCheck = isStun(packet);
+    // Strangers are not counted: they would use up what the peer needs for its handshake and its consent.
+    const isMeant = isCheck ? this.#ice.isMeant(packet) : isDtls(packet) && this.#ice.knows(from);
+    if (!isMeant || this.#allowance <= 0) return;
     this.#allowance--;
     const now = this.#options.clock.monotonic();
-    const from = { host, port };
-    if (isStun(packet)) this.#ice.receive(packet, from, now);
-    else if (isDtls(packet) && this.#ice.knows(from)) {
+    if (isCheck) this.#ice.receive(packet, from, now);
+    else {
       this.#heardFrom = from;
       this.#session(now).receive(packet, now);
     }

@@ -16,11 +16,14 @@ const MAX_TRIES = 14;
 /** RFC 7675 §5.1: about each 5 s, between 0.8 and 1.2 of it; without an answer for 30 s there is no consent. */
 const CONSENT_MS = 5_000;
 const CONSENT_LOST_MS = 30_000;
+/** Later than this an answer is none: who kept it back would say for the peer that it is still there. */
+const ANSWER_MS = 5_000;
 /** The peer may show itself from this many addresses beside those that it named. */
 const MAX_PAIRS = 32;
 /** Transactions of ours that an answer may still come to. */
 const MAX_OPEN = 64;
 const TRANSACTION_BYTES = 12;
+const NEVER = Number.NEGATIVE_INFINITY;
 
 export interface IceCredentials {
   readonly ufrag: string;
@@ -43,8 +46,8 @@ interface Pair extends MediaAddress {
   state: 'waiting' | 'asked' | 'good' | 'failed';
   tries: number;
   askedAt: number;
-  /** A check of ours was answered, now or before. */
-  isValid: boolean;
+  /** When a check of ours was last answered: a check of theirs proves no address, for whoever heard it can repeat it. */
+  answeredAt: number;
   /** The controlling side has chosen it; the other side's word may come before our own check of it is answered. */
   isChosen: boolean;
 }
@@ -52,6 +55,8 @@ interface Pair extends MediaAddress {
 /** A check that an answer may come to. */
 interface Question {
   readonly pair: Pair;
+  readonly askedAt: number;
+  readonly wasControlling: boolean;
   /** It told the peer that the pair is chosen. */
   readonly hasChoice: boolean;
 }
@@ -59,15 +64,15 @@ interface Question {
 export class IceAgent {
   /** Where to send; undefined before a pair is chosen. */
   selected: MediaAddress | undefined;
+  #selectedPair: Pair | undefined;
   readonly #options: IceOptions;
   readonly #pairs: Pair[];
   #isControlling: boolean;
   readonly #tieBreaker: Buffer;
   readonly #open = new Map<string, Question>();
-  #pacedAt = Number.NEGATIVE_INFINITY;
-  #consentAt = Number.NEGATIVE_INFINITY;
+  #pacedAt = NEVER;
+  #consentAt = NEVER;
   #consentWaitMs = CONSENT_MS;
-  #heardAt = 0;
 
   constructor(options: IceOptions) {
     this.#options = options;
@@ -79,13 +84,19 @@ export class IceAgent {
 
   /** RFC 7675 §5.1: whether the peer still answers where we send. */
   hasConsent(now: number): boolean {
-    return this.selected !== undefined && now - this.#heardAt < CONSENT_LOST_MS;
+    return this.#selectedPair !== undefined && isFresh(this.#selectedPair, now);
   }
 
-  /** Whether the peer has shown at this address that it knows our password or its own. */
+  /** Whether the peer has answered at this address. */
   knows({ host, port }: MediaAddress): boolean {
-    const pair = this.#find(host, port);
-    return pair !== undefined && (pair.isValid || pair.isChosen);
+    return (this.#find(host, port)?.answeredAt ?? NEVER) > NEVER;
+  }
+
+  /** Whether a STUN datagram names this session or a check of ours; told without the cost of its integrity. */
+  isMeant(datagram: Uint8Array): boolean {
+    const message = parseStun(datagram);
+    if (message === undefined) return false;
+    return message.type === StunType.request ? this.#isNamed(message) : this.#open.has(keyOf(message));
   }
 
   step(now: number): void {
@@ -116,21 +127,30 @@ export class IceAgent {
 
   /** RFC 8445 §7.3. */
   #takeRequest(datagram: Uint8Array, message: StunMessage, from: MediaAddress, now: number): void {
-    const { local, remote } = this.#options;
-    const name = message.attributes.get(StunAttribute.username)?.toString('utf8');
-    if (name !== `${local.ufrag}:${remote.ufrag}` || !isAuthentic(datagram, message, local.password)) return;
+    if (!this.#isNamed(message) || !isAuthentic(datagram, message, this.#options.local.password)) return;
     if (this.#isConflict(message, from)) return;
     const pair = this.#find(from.host, from.port) ?? this.#learn(message, from);
     if (pair === undefined) return;
+    const isChoice = !this.#isControlling && message.attributes.has(StunAttribute.useCandidate);
+    if (isChoice) pair.isChosen = true;
+    // Before the answer: what the peer sends on hearing that shall find its address proven.
+    this.#askBack(pair, isChoice, now);
     this.#answer(message, from);
-    // §7.3.1.4: a check back at once, whatever became of the pair before.
-    if (pair.state === 'waiting' || pair.state === 'failed') {
-      pair.tries = 0;
-      this.#ask(pair, now);
-    }
-    if (this.#isControlling || !message.attributes.has(StunAttribute.useCandidate)) return;
-    pair.isChosen = true;
-    if (pair.isValid) this.#select(pair, now);
+    if (isChoice && isFresh(pair, now)) this.#select(pair, now);
+  }
+
+  /** §7.3.1.4: a check back at once, whatever became of the pair before; also when it is chosen and has not answered of late. */
+  #askBack(pair: Pair, isChoice: boolean, now: number): void {
+    const isRested = pair.state === 'waiting' || pair.state === 'failed';
+    const isStale = isChoice && pair.state === 'good' && !isFresh(pair, now) && !this.#isSelected(pair);
+    if (isRested || isStale) pair.tries = 0;
+    else if (pair.state !== 'asked' || now - pair.askedAt < PACE_MS) return;
+    this.#ask(pair, now);
+  }
+
+  #isNamed({ attributes }: StunMessage): boolean {
+    const { local, remote } = this.#options;
+    return attributes.get(StunAttribute.username)?.toString('utf8') === `${local.ufrag}:${remote.ufrag}`;
   }
 
   /** §7.3.1.1: both believe that they choose, or that the other does; the larger number wins. True: they were told to change. */
@@ -175,15 +195,14 @@ export class IceAgent {
 
   /** §7.2.5.3: an answer counts from where the question went. */
   #takeSuccess(datagram: Uint8Array, message: StunMessage, from: MediaAddress, now: number): void {
-    const question = this.#closed(datagram, message);
+    const question = this.#closed(datagram, message, now);
     if (question === undefined) return;
     const { pair, hasChoice } = question;
     if (pair.host !== from.host || pair.port !== from.port) return;
     pair.state = 'good';
-    pair.isValid = true;
+    pair.answeredAt = now;
     if (this.#isControlling ? hasChoice : pair.isChosen) this.#select(pair, now);
     else if (this.#isControlling) this.#choose(pair, now);
-    if (this.#isSelected(pair)) this.#heardAt = now;
   }
 
   /** §8.1.1: of one host candidate the first pair that works is the one; the peer is told, and told again until it answers. */
@@ -195,53 +214,55 @@ export class IceAgent {
   }
 
   #takeError(datagram: Uint8Array, message: StunMessage, now: number): void {
-    const question = this.#closed(datagram, message);
+    const question = this.#closed(datagram, message, now);
     if (question === undefined) return;
+    const { pair, wasControlling } = question;
     const code = message.attributes.get(StunAttribute.errorCode);
-    // §7.2.5.1: they choose, or we do, the other way than we thought.
+    // §7.2.5.1: they choose, or we do, the other way than that check said.
     if (code?.[2] !== 4 || code[3] !== 87) return;
-    this.#isControlling = !this.#isControlling;
-    this.#ask(question.pair, now);
+    this.#isControlling = !wasControlling;
+    if (pair.tries < MAX_TRIES) this.#ask(pair, now);
   }
 
   /** What an authentic answer is the answer to. */
-  #closed(datagram: Uint8Array, message: StunMessage): Question | undefined {
-    const key = message.transactionId.toString('latin1');
+  #closed(datagram: Uint8Array, message: StunMessage, now: number): Question | undefined {
+    const key = keyOf(message);
     const question = this.#open.get(key);
     if (question === undefined || !isAuthentic(datagram, message, this.#options.remote.password)) return undefined;
     this.#open.delete(key);
-    return question;
+    return now - question.askedAt < ANSWER_MS ? question : undefined;
   }
 
   /** The controlled side follows the other's last choice (§8.1.1); the controlling side keeps its own while it holds. */
   #select(pair: Pair, now: number): void {
     if (this.#isSelected(pair) || (this.#isControlling && this.hasConsent(now))) return;
     this.selected = { host: pair.host, port: pair.port };
-    this.#heardAt = now;
+    this.#selectedPair = pair;
+    this.#consentAt = pair.answeredAt;
   }
 
-  #isSelected({ host, port }: MediaAddress): boolean {
-    return this.selected?.host === host && this.selected.port === port;
+  #isSelected(pair: Pair): boolean {
+    return this.#selectedPair === pair;
   }
 
   #keepConsent(now: number): void {
-    const { selected } = this;
-    const pair = selected && this.#find(selected.host, selected.port);
+    const pair = this.#selectedPair;
     if (pair === undefined || !this.hasConsent(now) || now - this.#consentAt < this.#consentWaitMs) return;
     const [dice = 0] = this.#options.random(1);
     this.#consentWaitMs = CONSENT_MS * (0.8 + (0.4 * dice) / 255);
     this.#consentAt = now;
-    this.#request(pair);
+    this.#request(pair, now);
   }
 
   #ask(pair: Pair, now: number): void {
     pair.state = 'asked';
     pair.tries++;
     pair.askedAt = now;
-    this.#request(pair);
+    this.#request(pair, now);
   }
 
-  #request(pair: Pair): void {
+  #request(pair: Pair, now: number): void {
+    const wasControlling = this.#isControlling;
     const hasChoice = this.#isControlling && pair.isChosen;
     const { local, remote, random, send } = this.#options;
     const transactionId = Buffer.from(random(TRANSACTION_BYTES));
@@ -254,7 +275,7 @@ export class IceAgent {
     ];
     if (hasChoice) attributes.push([StunAttribute.useCandidate, Buffer.alloc(0)]);
     if (this.#open.size >= MAX_OPEN) this.#open.delete(this.#open.keys().next().value ?? '');
-    this.#open.set(transactionId.toString('latin1'), { pair, hasChoice });
+    this.#open.set(transactionId.toString('latin1'), { pair, askedAt: now, wasControlling, hasChoice });
     send(
       formatStun(StunType.request, transactionId, attributes, { password: remote.password, hasFingerprint: true }),
       pair,
@@ -271,5 +292,14 @@ export class IceAgent {
 }
 
 function newPair({ host, port }: MediaAddress, priority: number): Pair {
-  return { host, port, priority, state: 'waiting', tries: 0, askedAt: 0, isValid: false, isChosen: false };
+  return { host, port, priority, state: 'waiting', tries: 0, askedAt: 0, answeredAt: NEVER, isChosen: false };
+}
+
+/** RFC 7675 §5.1: who answered that long ago may be gone, and somebody else be there. */
+function isFresh({ answeredAt }: Pair, now: number): boolean {
+  return now - answeredAt < CONSENT_LOST_MS;
+}
+
+function keyOf({ transactionId }: StunMessage): string {
+  return transactionId.toString('latin1');
 }
