@@ -4,9 +4,16 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import type { Test } from 'tap';
 import t from 'tap';
+import { ControlAudio } from '../../src/engine/media-server/audio/control.ts';
+import { noCounts } from '../../src/engine/media-server/audio/counters.ts';
+import { InboundAudio } from '../../src/engine/media-server/audio/inbound.ts';
 import type { AudioLeg } from '../../src/engine/media-server/audio/leg.ts';
 import { openAudioLeg } from '../../src/engine/media-server/audio/leg.ts';
+import { OutboundAudio } from '../../src/engine/media-server/audio/outbound.ts';
+import type { MediaSocket } from '../../src/engine/runtime/media-socket.ts';
 import { createMediaPorts } from '../../src/engine/runtime/media-socket.ts';
+import { writeReport } from '../../src/protocol/rtp/rtcp.ts';
+import { SrtcpSender } from '../../src/protocol/rtp/srtcp.ts';
 import { steadyTone, ToneGenerator } from '../../src/protocol/rtp/tone.ts';
 import type { NegotiatedAudio, SdpRefusal } from '../../src/protocol/sdp/audio.ts';
 import type { KeyPolicy } from '../../src/protocol/sdp/key-policy.ts';
@@ -177,3 +184,40 @@ t.test('closing tells the browser, and a browser that closes is sent nothing mor
   await converse(20);
   t.equal(a.leg.stats.packetsSent, packetsSent);
 });
+
+t.test(
+  'RFC 7675: reports go where ICE found consent, whoever carries a report of the peer in from elsewhere',
+  async (t) => {
+    const { a, b, clock } = await twoParties(t);
+    agree(a, b);
+    const { audio } = a.negotiation;
+    if (audio === undefined) throw new Error('Nothing was agreed.');
+    const master = randomBytes(28);
+    const key = { master, mkiBytes: 0 };
+    const remote = { host: '192.0.2.1', port: 4000 };
+    const sentTo: string[] = [];
+    const socket: MediaSocket = {
+      local: a.leg.local,
+      send: (_packet, _length, host) => sentTo.push(host),
+      onPacket: undefined,
+      sendControl: (_packet, host) => sentTo.push(host),
+      onControl: undefined,
+      sendErrors: 0,
+      [Symbol.dispose]: () => undefined,
+    };
+    const counters = noCounts();
+    const inbound = new InboundAudio(clock, counters, true, () => undefined);
+    const outbound = new OutboundAudio(socket, counters, randomBytes);
+    t.teardown(() => outbound[Symbol.dispose]());
+    const control = new ControlAudio({ socket, clock, random: randomBytes, counters, inbound, outbound });
+    const srtp = { suite: 'AEAD_AES_128_GCM', local: key, remote: key } as const;
+    control.configure({ ...audio, remote, srtp, control: 'mux' });
+    const report = Buffer.alloc(200);
+    const length = writeReport(report, { ssrc: 7, sender: undefined, blocks: [], isBye: false }, 'peer');
+    const carried = new SrtcpSender(srtp.suite, master).protect(report.subarray(0, length));
+    control.accept(carried, '203.0.113.9', 666, true);
+    for (let tick = 0; tick < 1_000; tick++) control.tick();
+    t.ok(sentTo.length > 0);
+    t.same([...new Set(sentTo)], [remote.host]);
+  },
+);

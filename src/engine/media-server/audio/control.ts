@@ -101,7 +101,7 @@ export class ControlAudio {
     this.#parts.counters.reportsReceived++;
     this.#source = { host, port };
     // A peer that never asked for it may still send both to one port.
-    this.#isMuxed = isMuxed;
+    this.#isMuxed = isMuxed || session.dtls !== undefined;
     this.#learn(report);
   }
 
@@ -166,8 +166,10 @@ export class ControlAudio {
   }
 
   #target(): HostPort | undefined {
-    const { remote, control } = this.#session ?? {};
+    const { remote, control, dtls } = this.#session ?? {};
     if (remote === undefined) return undefined;
+    // RFC 7675 §5.1: with ICE only the address that consents, wherever an authentic packet was carried in from.
+    if (dtls !== undefined) return remote;
     const audio = this.#parts.inbound.source ?? remote;
     if (this.#source !== undefined) return this.#source;
     if (control === 'mux') return audio;
