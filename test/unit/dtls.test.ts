@@ -242,3 +242,21 @@ t.test(
     t.equal(pair.sent.length, length, 'nothing is left to say');
   },
 );
+
+t.test('RFC 5746 §3.4: a hello that claims to renegotiate, or says a thing twice, is none', async (t) => {
+  const replaced = (datagram: Buffer, from: string, to: string) => {
+    const hex = datagram.toString('hex');
+    return hex.includes(from) ? [Buffer.from(hex.replace(from, to), 'hex')] : [datagram];
+  };
+  // ff01: renegotiation, its one byte the length of what follows; 0017: the extended master secret, empty.
+  for (const [what, from, to] of [
+    ['one that is not empty', 'ff01000100', 'ff01000101'],
+    ['twice', '00170000ff01000100', '001700000017000100'],
+  ] as const) {
+    for (const role of ['client', 'server'] as const) {
+      const pair = dtlsPair((datagram, sender) => (sender === role ? replaced(datagram, from, to) : [datagram]));
+      pair.run(40);
+      t.equal((role === 'client' ? pair.server : pair.client).fault, 50, `${what}, from the ${role}`);
+    }
+  }
+});

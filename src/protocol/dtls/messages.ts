@@ -105,8 +105,15 @@ export function parseServerHello(body: Buffer): Hello | undefined {
 function parseExtensions(reader: ByteReader, random: Buffer, suites: readonly number[]): Hello | undefined {
   const found = new Map<number, Buffer>();
   const list = new ByteReader(reader.left > 0 ? reader.vector(2) : Buffer.alloc(0));
-  while (list.left > 0 && !list.isBroken && found.size < MAX_EXTENSIONS) found.set(list.uint(2), list.vector(2));
-  if (!reader.isDone || list.isBroken) return undefined;
+  for (let seen = 0; list.left > 0; seen++) {
+    const type = list.uint(2);
+    if (found.has(type) || seen >= MAX_EXTENSIONS) return undefined;
+    found.set(type, list.vector(2));
+    if (list.isBroken) return undefined;
+  }
+  // RFC 5746 §3.4, §3.6: a first handshake has nothing to renegotiate.
+  const renegotiated = found.get(Extension.renegotiation);
+  if (!reader.isDone || (renegotiated !== undefined && !renegotiated.equals(Buffer.of(0)))) return undefined;
   const numbers = (type: number) => readUint16List(new ByteReader(found.get(type) ?? Buffer.alloc(2)).vector(2));
   return {
     random,
