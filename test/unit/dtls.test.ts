@@ -260,3 +260,37 @@ t.test('RFC 5746 §3.4: a hello that claims to renegotiate, or says a thing twic
     }
   }
 });
+
+t.test(
+  'downgrades: another version, suite or SRTP profile, or no extended master secret, is refused at the hello',
+  async (t) => {
+    const swap = (from: string, to: string) => (datagram: Buffer) =>
+      Buffer.from(datagram.toString('hex').replace(from, to), 'hex');
+    // Record header (13 bytes), handshake header (12), and then the version.
+    const older = (datagram: Buffer) => {
+      const other = Buffer.from(datagram);
+      other.writeUInt16BE(0xfeff, 25);
+      return other;
+    };
+    const cases: readonly [string, DtlsRole, (datagram: Buffer) => Buffer, number][] = [
+      ['DTLS 1.0 asked for', 'client', older, 50],
+      ['DTLS 1.0 answered', 'server', older, 50],
+      ['no extended master secret asked for (RFC 7627 §5.3)', 'client', swap('00170000', 'aaaa0000'), 40],
+      ['no extended master secret answered', 'server', swap('00170000', 'aaaa0000'), 40],
+      ['NULL with SHA asked for', 'client', swap('0008c02cc02bc030c02f', '0008c006c006c010c010'), 40],
+      ['NULL with SHA answered', 'server', swap('00c02c00', '00c00600'), 47],
+      ['an SRTP profile without encryption answered', 'server', swap('000e000500020008', '000e000500020005'), 47],
+    ];
+    for (const [name, role, change, fault] of cases) {
+      let isChanged = false;
+      const pair = dtlsPair((datagram, from) => {
+        if (from !== role || isChanged) return [datagram];
+        isChanged = true;
+        return [change(datagram)];
+      });
+      pair.run(100);
+      const other = role === 'client' ? pair.server : pair.client;
+      t.same([other.state, other.fault, other.srtp], ['failed', fault, undefined], name);
+    }
+  },
+);
