@@ -1,7 +1,7 @@
 // What calls leave in the vault: messages, recordings and records, all of it captured with the records locked as well.
 import t from 'tap';
 import { ClinicBench } from '../support/clinic-bench.ts';
-import { hears, hearsPrompt, hearsTone, LOUD, talk } from '../support/heard.ts';
+import { hears, hearsPrompt, hearsTone, LOUD, SILENT, talk } from '../support/heard.ts';
 import { toneLevel } from '../support/listen.ts';
 import { testClinic } from '../support/test-clinic.ts';
 import { ulawTone } from '../support/ulaw-tone.ts';
@@ -89,6 +89,7 @@ t.test(
     call.say(440);
     t.ok(await hears(answered, 440), 'they go on talking');
     call.say(undefined);
+    t.ok(await answered.until(() => answered.level(440, 100) < SILENT), 'and are silent');
     t.ok(await dial(answered, '*91', 440), 'unmasked by the other phone: a low tone');
     t.ok(await dial(call, '*92', 880));
     await talk(call, 400);

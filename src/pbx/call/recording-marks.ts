@@ -43,14 +43,14 @@ export class RecordingMarks {
       this.#pausedMs += now - this.#pausedAt;
       this.#pausedAt = undefined;
     }
-    this.put(MARK_OF[change]);
     if (change === 'pause') this.#pausedAt ??= now;
+    this.put(MARK_OF[change], now);
   }
 
-  put(mark: Mark): void {
+  put(mark: Mark, now: number = this.#options.clock.monotonic()): void {
     if (this.#count >= MAX_MARKS) return;
     this.#count++;
-    this.#waiting.push({ mark, atMs: this.#positionMs });
+    this.#waiting.push({ mark, atMs: this.#positionMs(now) });
     void this.write().catch(() => {
       // It is tried again with the next one, and before the recording is closed.
     });
@@ -63,9 +63,8 @@ export class RecordingMarks {
   }
 
   /** Milliseconds of its audio so far: a pause is no part of it. */
-  get #positionMs(): number {
-    const until = this.#pausedAt ?? this.#options.clock.monotonic();
-    return Math.round(until - this.#startedAt - this.#pausedMs);
+  #positionMs(now: number): number {
+    return Math.round((this.#pausedAt ?? now) - this.#startedAt - this.#pausedMs);
   }
 
   async #writeAll(): Promise<void> {
