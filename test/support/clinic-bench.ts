@@ -27,7 +27,21 @@ export const PASSWORD = 'a-test-password';
 /** A FreeSWITCH that runs with the configuration of freeswitch/ in the place of the embedded media server. */
 const NAMED = namedServer('WARDLINE_TEST_FREESWITCH');
 
+/** Where the real one differs a test says so by name. */
+export const ON_FREESWITCH = NAMED !== undefined;
+
 export const soundsFolder = join(dirname(dirname(dirname(fileURLToPath(import.meta.url)))), 'config/prompts/en');
+
+let turns = Promise.resolve();
+
+/** One after the other: call control ends what it finds on its media server. Answers what gives the turn on. */
+async function takeTurn(): Promise<() => void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const before = turns;
+  turns = promise;
+  await before;
+  return resolve;
+}
 
 export class ClinicBench implements AsyncDisposable {
   readonly vault: ClinicVault;
@@ -89,6 +103,7 @@ export class ClinicBench implements AsyncDisposable {
     { pbxClock = systemClock, isLocked = false }: { readonly pbxClock?: Clock; readonly isLocked?: boolean } = {},
   ): Promise<ClinicBench> {
     const stack = new AsyncDisposableStack();
+    if (NAMED !== undefined) stack.defer(await takeTurn());
     const logger = pino({ level: process.env.TEST_LOG ?? 'silent' }, pino.destination(2));
     const tls = await testCertificate();
     const vault = await ClinicVault.lend(clinic, PASSWORD, { isLocked });

@@ -1,17 +1,19 @@
 // What FreeSWITCH records to the spool, handed to the vault's intake as it grows: for tests that drive a FreeSWITCH in the place of ours.
-import { closeSync, openSync, readdirSync, readSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Capture, IntakeClient } from '../../src/seal/intake-client.ts';
 
 const LOOK_MS = 40;
-/** A file that has not grown for so long is over: there is no hold in these tests. */
-const OVER_MS = 600;
+/** A file that has not grown for so long is over; a recording that is paused for longer would be cut. */
+const OVER_MS = 2_000;
 const PIECE = 65_536;
 
 /** Tails `<spool>/<artifactId>.ul` until disposed. */
 export function tailSpool(spoolFolder: string, intake: IntakeClient): Disposable {
   const tailed = new Map<string, Tail>();
+  mkdirSync(spoolFolder, { recursive: true, mode: 0o700 });
   const timer = setInterval(() => {
+    if (!existsSync(spoolFolder)) return;
     for (const name of readdirSync(spoolFolder)) {
       const id = /^([a-z2-7]{26})\.ul$/.exec(name)?.[1];
       if (id !== undefined && !tailed.has(id)) tailed.set(id, new Tail(join(spoolFolder, name), intake.begin(id)));
