@@ -10,6 +10,7 @@ import type { FastifyReply } from 'fastify';
 import { fastify } from 'fastify';
 import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/logger.ts';
+import { TLS_CIPHERS } from '../kernel/tls-ciphers.ts';
 import type { Vault } from '../vault/contract.ts';
 import type { App } from './app.ts';
 import { Hearings } from './audio/hearings.ts';
@@ -50,19 +51,6 @@ const REQUEST_TIMEOUT_MS = 15_000;
 const MAX_CONNECTIONS = 512;
 const defaultLimits: RateLimits = { all: 600, login: 20 };
 
-/** Ciphers of TLS 1.2 with forward secrecy and authentication; TLS 1.3 brings its own. */
-const CIPHERS = [
-  'TLS_AES_256_GCM_SHA384',
-  'TLS_CHACHA20_POLY1305_SHA256',
-  'TLS_AES_128_GCM_SHA256',
-  'ECDHE-ECDSA-AES256-GCM-SHA384',
-  'ECDHE-RSA-AES256-GCM-SHA384',
-  'ECDHE-ECDSA-CHACHA20-POLY1305',
-  'ECDHE-RSA-CHACHA20-POLY1305',
-  'ECDHE-ECDSA-AES128-GCM-SHA256',
-  'ECDHE-RSA-AES128-GCM-SHA256',
-].join(':');
-
 /** Listens and answers once it does; rejects with Node's `EADDRINUSE` and the like. */
 export async function createApi(options: ApiOptions): Promise<Api> {
   const { clock, address, hostName, logger } = options;
@@ -88,7 +76,13 @@ export async function createApi(options: ApiOptions): Promise<Api> {
 }
 
 function secureContext({ certificate, key }: { readonly certificate: string; readonly key: string }) {
-  return { cert: certificate, key, minVersion: 'TLSv1.2' as const, ciphers: CIPHERS, honorCipherOrder: true };
+  return {
+    cert: certificate,
+    key,
+    minVersion: 'TLSv1.2' as const,
+    ciphers: TLS_CIPHERS.join(':'),
+    honorCipherOrder: true,
+  };
 }
 
 function newApp({ tls }: ApiOptions): App {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
 import t, { type Test } from 'tap';
 import type { ListenerSpec, ServerTransaction, SipTarget } from '../../src/engine/runtime/sip-stack.ts';
-import { TLS_CIPHERS } from '../../src/engine/runtime/tls-server.ts';
+import { TLS_CIPHERS } from '../../src/kernel/tls-ciphers.ts';
 import { makeTestCertificate } from '../support/certificate.ts';
 import {
   answer,

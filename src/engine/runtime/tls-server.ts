@@ -1,20 +1,8 @@
 // What our TLS servers offer (RFC 8446, RFC 5246 with BCP 195), how their certificate is checked before use, and who a peer proved to be.
 import type { PeerCertificate, TLSSocket, TlsOptions } from 'node:tls';
 import { WardlineError } from '../../kernel/errors.ts';
+import { TLS_CIPHERS } from '../../kernel/tls-ciphers.ts';
 import type { ListenerTls } from './sip-stack.ts';
-
-/** TLS 1.3's, and of TLS 1.2 those with forward secrecy and authenticated encryption. */
-export const TLS_CIPHERS: readonly string[] = [
-  'TLS_AES_256_GCM_SHA384',
-  'TLS_CHACHA20_POLY1305_SHA256',
-  'TLS_AES_128_GCM_SHA256',
-  'ECDHE-ECDSA-AES256-GCM-SHA384',
-  'ECDHE-RSA-AES256-GCM-SHA384',
-  'ECDHE-ECDSA-CHACHA20-POLY1305',
-  'ECDHE-RSA-CHACHA20-POLY1305',
-  'ECDHE-ECDSA-AES128-GCM-SHA256',
-  'ECDHE-RSA-AES128-GCM-SHA256',
-];
 
 /** Attributes of a subject that are told, and characters of all of them. */
 const MAX_SUBJECT_CHARS = 256;
