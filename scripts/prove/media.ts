@@ -1,10 +1,11 @@
 // `npm run prove:media`: the media fuzzer at full count. It stops after 60 minutes at most and goes on where it stopped when run again.
-import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import type { FuzzTarget } from '../../test/support/media-fuzz.ts';
 import { CORPUS, FUZZ_TARGETS, faultOf, loadInputs, mutateBytes } from '../../test/support/media-fuzz.ts';
 import { fuzzedServer, PARTIES } from '../../test/support/media-fuzz-server.ts';
 import { seeded } from '../../test/support/seeded.ts';
+import { fresh, resume, save } from './progress.ts';
 
 const STATE = new URL('../../var/prove/media.json', import.meta.url);
 const BATCHES = 100;
@@ -28,11 +29,6 @@ const STREAMS = 50;
 type Part = FuzzTarget | 'server';
 const PARTS: readonly Part[] = [...FUZZ_TARGETS, 'server'];
 
-interface Progress {
-  readonly seed: number;
-  readonly done: Partial<Record<Part, number>>;
-}
-
 interface Broken {
   readonly rule: string;
   readonly input?: Buffer;
@@ -40,7 +36,7 @@ interface Broken {
 
 const { values } = parseArgs({ options: { minutes: { type: 'string', default: '60' }, restart: { type: 'boolean' } } });
 const deadline = performance.now() + Number(values.minutes) * 60_000;
-const progress = values.restart === true ? fresh() : resume();
+const progress = values.restart === true ? fresh<Part>() : resume<Part>(STATE);
 console.log(`Seed ${progress.seed}.`);
 
 for (const part of PARTS) {
@@ -49,7 +45,7 @@ for (const part of PARTS) {
     const broken = part === 'server' ? await serverBatch(seed) : parserBatch(part, seed);
     if (broken !== undefined) stop(part, seed, broken);
     progress.done[part] = batch + 1;
-    save(progress);
+    save(STATE, progress);
   }
   const inputs = part === 'server' ? PARTIES.length * DATAGRAMS_A_CALL + STREAMS : INPUTS[part];
   console.log(`${part}: ${(progress.done[part] ?? 0) * inputs} of ${BATCHES * inputs}`);
@@ -93,21 +89,4 @@ function stop(part: Part, seed: number, { rule, input }: Broken): never {
     console.error(`The input is kept at the end of test/conformance/corpus/media/${part}.hex.`);
   }
   process.exit(1);
-}
-
-function fresh(): Progress {
-  return { seed: seeded().seed, done: {} };
-}
-
-function resume(): Progress {
-  try {
-    return JSON.parse(readFileSync(STATE, 'utf8'));
-  } catch {
-    return fresh();
-  }
-}
-
-function save(state: Progress): void {
-  mkdirSync(new URL('.', STATE), { recursive: true });
-  writeFileSync(STATE, JSON.stringify(state));
 }

@@ -1,7 +1,7 @@
 // `npm run prove:sip`: the SIP fuzzers at full count, and a day of calls in virtual time. It stops after an hour at most and goes on where it stopped when run again.
 // Options: --minutes 60, --restart, --only day (one of the parts)
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -11,6 +11,7 @@ import { framingFault, loadCorpus, mutate, parserFault } from '../../test/suppor
 import { fuzzedControl } from '../../test/support/sip-fuzz-control.ts';
 import { fuzzedEdge } from '../../test/support/sip-fuzz-edge.ts';
 import { fuzzedStack } from '../../test/support/sip-fuzz-stack.ts';
+import { fresh, resume, save } from './progress.ts';
 
 const STATE = new URL('../../var/prove/sip.json', import.meta.url);
 const FOUND = new URL('../../test/conformance/corpus/sip/', import.meta.url);
@@ -41,17 +42,12 @@ const PARTS: Readonly<Record<string, Part>> = {
   day: { inputs: 24, batches: 1, run: dayBatch },
 };
 
-interface Progress {
-  readonly seed: number;
-  readonly done: Record<string, number>;
-}
-
 const { values } = parseArgs({
   options: { minutes: { type: 'string', default: '60' }, restart: { type: 'boolean' }, only: { type: 'string' } },
 });
 const deadline = performance.now() + Number(values.minutes) * 60_000;
 const corpus = loadCorpus();
-const progress = values.restart === true ? fresh() : resume();
+const progress = values.restart === true ? fresh() : resume(STATE);
 const collect = collector();
 let heapAtEdge: number | undefined;
 console.log(`Seed ${progress.seed}; ${corpus.length} messages in the corpus.`);
@@ -65,7 +61,7 @@ for (const [index, [name, { inputs, batches, run }]] of Object.entries(PARTS).en
     const broken = await run(seed, inputs);
     if (broken !== undefined) stop(name, seed, broken);
     progress.done[name] = batch + 1;
-    save(progress);
+    save(STATE, progress);
   }
   const seconds = ((performance.now() - from) / 1000).toFixed(0);
   console.log(`${name}: ${(progress.done[name] ?? 0) * inputs} of ${batches * inputs}, ${seconds} s now`);
@@ -191,21 +187,4 @@ function stop(part: string, seed: number, { rule, input }: Broken): never {
 function collector(): () => void {
   setFlagsFromString('--expose-gc');
   return runInNewContext('gc');
-}
-
-function fresh(): Progress {
-  return { seed: seeded().seed, done: {} };
-}
-
-function resume(): Progress {
-  try {
-    return JSON.parse(readFileSync(STATE, 'utf8'));
-  } catch {
-    return fresh();
-  }
-}
-
-function save(state: Progress): void {
-  mkdirSync(new URL('.', STATE), { recursive: true });
-  writeFileSync(STATE, JSON.stringify(state));
 }

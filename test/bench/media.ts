@@ -1,9 +1,9 @@
 // `npm run bench:media [-- part…]`: what the media server costs and how late it is, beside a bare relay and a FreeSWITCH that
 // WARDLINE_TEST_FREESWITCH=host:port:secret names, in the same run. Parts: cost, capacity, digit, setup, soak, and soak-hour by name alone.
 import { namedServer } from '../support/named-server.ts';
+import { sayWhere } from './figures.ts';
 import { benchCalls } from './media/calls.ts';
 import { benchDigits } from './media/digits.ts';
-import { sayWhere } from './media/figures.ts';
 import { benchSetup } from './media/setup.ts';
 import { soakInVirtualTime } from './media/soak.ts';
 import { soakHour } from './media/soak-hour.ts';

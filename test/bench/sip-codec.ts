@@ -11,7 +11,7 @@ import { parseMessage } from '../../src/protocol/sip/parse.ts';
 import { serialise } from '../../src/protocol/sip/serialise.ts';
 import { buildResponse } from '../../src/protocol/sip/transaction/build.ts';
 import { SDP } from '../support/sip-peer.ts';
-import { percentile } from './sip-figures.ts';
+import { percentile } from './figures.ts';
 
 const ROUNDS = 7;
 const PER_ROUND = 20_000;
@@ -22,7 +22,7 @@ type Say = (what: string, value: string, aim?: string) => void;
 export function benchCodec(say: Say): void {
   const tell = (what: string, work: (round: number) => void) => {
     const costs = Array.from({ length: ROUNDS }, (_, round) => cpuMicros(() => work(round)) / PER_ROUND);
-    const median = percentile(costs, 50);
+    const median = percentile(costs, 0.5);
     say(what, `${(1e6 / median).toFixed(0)}/s`);
     say('  each, median and worst of the rounds', `${median.toFixed(1)}, ${Math.max(...costs).toFixed(1)} µs`);
   };

@@ -1,10 +1,5 @@
-// Figures of the edge's benchmarks: percentiles, and how late a generator was.
-
-/** The value that `percent` of them do not exceed; NaN of none. */
-export function percentile(values: readonly number[], percent: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor((sorted.length * percent) / 100))] ?? Number.NaN;
-}
+// How late a generator of the edge's benchmarks was.
+import { percentile } from './figures.ts';
 
 /** How long after its time a ticker ran: what a generator adds to the delays that it measures. */
 export class Lateness {
@@ -22,6 +17,6 @@ export class Lateness {
   }
 
   p99(): number {
-    return percentile(this.#late, 99);
+    return percentile(this.#late, 0.99);
   }
 }

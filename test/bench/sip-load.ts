@@ -3,7 +3,8 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { SDP } from '../support/sip-peer.ts';
-import { Lateness, percentile } from './sip-figures.ts';
+import { percentile } from './figures.ts';
+import { Lateness } from './sip-figures.ts';
 
 export interface LoadOptions {
   readonly kind: 'register' | 'call';
@@ -66,8 +67,8 @@ const result: LoadResult = {
   done: done - doneBefore,
   refused,
   seconds,
-  medianMs: percentile(waits, 50),
-  p99Ms: percentile(waits, 99),
+  medianMs: percentile(waits, 0.5),
+  p99Ms: percentile(waits, 0.99),
   latenessMs: lateness.p99(),
 };
 process.send?.(result, () => process.exit(0));

@@ -3,8 +3,9 @@
 import { connect, type TLSSocket } from 'node:tls';
 import type { SipResponse } from '../../src/protocol/sip/message.ts';
 import { SipStreamReader } from '../../src/protocol/sip/parse.ts';
+import { percentile } from './figures.ts';
 import { authorization, phoneName } from './sip-digest.ts';
-import { Lateness, percentile } from './sip-figures.ts';
+import { Lateness } from './sip-figures.ts';
 
 export interface PhonesOptions {
   readonly port: number;
@@ -156,9 +157,9 @@ function report(): PhonesReport {
   return {
     registered: phones.filter(({ isRegistered }) => isRegistered).length,
     registrations,
-    medianMs: percentile(backMs, 50),
-    p99Ms: percentile(backMs, 99),
-    lastMs: percentile(backMs, 100),
+    medianMs: percentile(backMs, 0.5),
+    p99Ms: percentile(backMs, 0.99),
+    lastMs: percentile(backMs, 1),
     attemptsLost,
     refusals,
     latenessMs: lateness.p99(),

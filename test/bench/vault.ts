@@ -4,7 +4,7 @@
 import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { parseArgs } from 'node:util';
-import { sayWhere } from './media/figures.ts';
+import { sayWhere } from './figures.ts';
 import { benchAudio } from './vault/audio.ts';
 import { benchBackup } from './vault/backup.ts';
 import { benchCalls } from './vault/calls.ts';

@@ -1,22 +1,8 @@
 // Numbers, dates and times as lists of prompt names (`digits/3`), in the order in which they are played.
+import { MONTHS, WEEKDAYS } from '../../kernel/calendar.ts';
 import type { UtcMs } from '../../kernel/clock.ts';
 import { localMoment } from './hours.ts';
 
-const WEEKDAYS = ['sunday', 'monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday'];
-const MONTHS = [
-  'january',
-  'february',
-  'march',
-  'april',
-  'may',
-  'june',
-  'july',
-  'august',
-  'september',
-  'october',
-  'november',
-  'december',
-];
 const LARGEST = 999_999;
 const DAY_MS = 86_400_000;
 

@@ -1,6 +1,6 @@
 // What a recorded, sealed, two-leg SRTP call costs in CPU and memory, and how many of them a core carries before packets are late.
 import type { NamedServer } from '../../support/named-server.ts';
-import { cpuSeconds, residentMb, say } from './figures.ts';
+import { cpuSeconds, residentMb, say } from '../figures.ts';
 import type { Report } from './generator.ts';
 import { isVoid, Phones, writtenLateness } from './phones.ts';
 import { openNamed, openRelay, openWardline, type Subject } from './subjects.ts';

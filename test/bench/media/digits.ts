@@ -7,7 +7,7 @@ import { writeRtpHeader } from '../../../src/protocol/rtp/packet.ts';
 import { SrtpReceiver, SrtpSender } from '../../../src/protocol/rtp/srtp.ts';
 import type { FsmrfEndpoint } from '../../support/media-bench.ts';
 import type { NamedServer } from '../../support/named-server.ts';
-import { percentile, say } from './figures.ts';
+import { percentile, say } from '../figures.ts';
 import { HOST, type MediaSubject, negotiationFor, openNamed, openWardline, partyOf } from './subjects.ts';
 
 const PRESSES = 100;

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { writeRtpHeader } from '../../../src/protocol/rtp/packet.ts';
 import { SrtpReceiver, SrtpSender } from '../../../src/protocol/rtp/srtp.ts';
 import type { SrtpSuite } from '../../../src/protocol/rtp/suite.ts';
-import { Lateness } from './figures.ts';
+import { Lateness } from '../figures.ts';
 
 /** One party: which of the generator's sockets it speaks from, where to, and the keys of both directions. */
 export interface Party {

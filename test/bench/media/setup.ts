@@ -1,6 +1,6 @@
 // How long drachtio-fsmrf waits for an endpoint, and how many calls are set up in a second.
 import type { NamedServer } from '../../support/named-server.ts';
-import { percentile, say } from './figures.ts';
+import { percentile, say } from '../figures.ts';
 import { type MediaSubject, negotiationFor, openNamed, openWardline } from './subjects.ts';
 
 const WARM_UP = 20;

@@ -1,5 +1,5 @@
 // A real hour at half load: memory a minute, lateness all along. `npm run bench:media -- soak-hour`, or a part of it with WARDLINE_SOAK_MINUTES.
-import { residentMb, say } from './figures.ts';
+import { residentMb, say } from '../figures.ts';
 import { Phones, writtenLateness } from './phones.ts';
 import { openWardline } from './subjects.ts';
 

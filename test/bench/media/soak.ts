@@ -15,7 +15,7 @@ import type { Capture } from '../../../src/seal/intake-client.ts';
 import { sodium } from '../../../src/seal/sodium.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { mediaHost } from '../../support/media-host.ts';
-import { say } from './figures.ts';
+import { say } from '../figures.ts';
 
 const HOURS = 8;
 const CALL_TICKS = 10 * 60 * 50;

@@ -2,7 +2,7 @@
 import { ENDS, SegmentSealer } from '../../../src/seal/segment.ts';
 import { sodium } from '../../../src/seal/sodium.ts';
 import { type BenchVault, makeVault, newFolders, openVault, voicemailHeader } from '../../support/vault-bench.ts';
-import { percentile, say } from '../media/figures.ts';
+import { percentile, say } from '../figures.ts';
 import { type Comparator, openComparators } from './comparators.ts';
 
 /** L16 at 16 kHz, 250 ms. */

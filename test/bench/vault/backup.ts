@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { systemClock } from '../../../src/kernel/clock.ts';
 import { restoreVault } from '../../../src/vault/backup/restore.ts';
 import { type BenchVault, CALLER, captureAll, type Folders, makeVault, newFolders, openVault, tone, voicemailHeader } from '../../support/vault-bench.ts'; // biome-ignore format: one import
-import { say } from '../media/figures.ts';
+import { say } from '../figures.ts';
 
 /** Ten minutes of one channel. */
 const ARTIFACT_MS = 600_000;

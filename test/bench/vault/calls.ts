@@ -13,7 +13,7 @@ import {
   openVault,
   sampleCdr,
 } from '../../support/vault-bench.ts';
-import { percentile, say } from '../media/figures.ts';
+import { percentile, say } from '../figures.ts';
 import { type Comparator, openComparators } from './comparators.ts';
 
 const NUMBERS = 5_000;

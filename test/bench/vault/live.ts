@@ -8,7 +8,7 @@ import { sodium } from '../../../src/seal/sodium.ts';
 import type { Vault } from '../../../src/vault/contract.ts';
 import { CALLER, makeVault, newFolders, sampleCdr, voicemailHeader } from '../../support/vault-bench.ts';
 import { MEDIA_TOKEN, spawnVault } from '../../support/vault-process.ts';
-import { cpuSeconds, Lateness, percentile, say } from '../media/figures.ts';
+import { cpuSeconds, Lateness, percentile, say } from '../figures.ts';
 
 const CALLS = 200;
 const SECONDS = 20;

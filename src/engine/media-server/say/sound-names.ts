@@ -1,20 +1,6 @@
 // FreeSWITCH's sound files by our own prompts' names, where those are what a sounds folder has.
+import { MONTHS, WEEKDAYS } from '../../../kernel/calendar.ts';
 
-const WEEKDAYS = ['sunday', 'monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday'];
-const MONTHS = [
-  'january',
-  'february',
-  'march',
-  'april',
-  'may',
-  'june',
-  'july',
-  'august',
-  'september',
-  'october',
-  'november',
-  'december',
-];
 const HALVES: Readonly<Record<string, string>> = { 'time/a-m': 'time/am', 'time/p-m': 'time/pm' };
 
 /** What one of FreeSWITCH's names is called among our prompts; undefined when the same. */

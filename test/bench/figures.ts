@@ -28,6 +28,7 @@ export class Lateness {
   }
 }
 
+/** The value that `share` (0 to 1) of them do not exceed; NaN of none. */
 export function percentile(figures: readonly number[], share: number): number {
   const sorted = figures.toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
