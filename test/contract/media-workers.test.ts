@@ -106,6 +106,46 @@ t.test(
   },
 );
 
+t.test('a worker that hangs is ended with its own calls alone, and another takes its place', async (t) => {
+  const root = new URL('../support/hanging-worker.ts', import.meta.url);
+  const legs = await startWorkers(2, { root, maxMissedBeats: 150 });
+  await using bench = await mediaBench({ legs });
+  const lost = await bench.call('required');
+  const kept = await bench.call('required');
+  const states: string[] = [];
+  lost.endpoint.conn.on('esl::event::CHANNEL_CALLSTATE::*', (event: { getHeader(name: string): string }) => {
+    states.push(event.getHeader('Channel-Call-State'));
+  });
+  const hung = legs.threads[0];
+  const playing = kept.endpoint.play('tone_stream://%(9000,0,900)');
+  const destroyed = once(lost.endpoint, 'destroy');
+  await lost.endpoint.execute('send_dtmf', 'D');
+  while (hung?.isBehind !== true) await kept.phone.wait(20);
+  const meanwhile = await bench.call('required');
+  t.equal(legs.threads[1]?.legs, 2, 'a call that comes meanwhile is given to a worker that answers');
+  await kept.phone.wait(400);
+  t.equal(
+    dominantFrequency(await kept.phone.listen(300), 8000),
+    900,
+    'the calls of the others are heard all the while',
+  );
+  t.match(await destroyed, [{ reason: 'NETWORK_OUT_OF_ORDER' }], 'by a BYE with the cause');
+  t.match(states, ['HANGUP']);
+  t.match(bench.server.status(), { calls: 2, workers: 2, workersLost: 1 });
+  t.equal(hung.isAlive, false);
+  t.equal(dominantFrequency(await kept.phone.listen(300), 8000), 900, 'they go on');
+  await kept.endpoint.api('uuid_break', kept.endpoint.uuid);
+  await playing;
+  while (legs.threads[0]?.isReady !== true) await kept.phone.wait(100);
+  const next = await bench.call('required');
+  t.equal(legs.threads[0]?.legs, 1, 'a new call is on the new worker');
+  const again = next.endpoint.play('tone_stream://%(900,0,700)');
+  await next.phone.wait(300);
+  t.equal(dominantFrequency(await next.phone.listen(300), 8000), 700);
+  await again;
+  await meanwhile.endpoint.destroy();
+});
+
 t.test('the only worker dies: a call that comes meanwhile is carried by the next one', async (t) => {
   const legs = await startWorkers(1);
   await using bench = await mediaBench({ legs });

@@ -15,6 +15,7 @@ import { createMediaServer } from '../../src/engine/media-server/media-server.ts
 import type { Quirks } from '../../src/engine/media-server/quirks.ts';
 import type { Intake } from '../../src/engine/media-server/recording/sink.ts';
 import type { Speech } from '../../src/engine/media-server/sources/speech.ts';
+import type { LegThreadTrial } from '../../src/engine/media-server/workers/leg-thread.ts';
 import { type LegWorkers, startLegWorkers } from '../../src/engine/media-server/workers/leg-workers.ts';
 import { createMediaPorts } from '../../src/engine/runtime/media-socket.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
@@ -113,13 +114,14 @@ const NAMED = namedServer('WARDLINE_TEST_FREESWITCH');
 /** The same suites prove the server with its legs on worker threads. */
 const WORKERS = Number(process.env.WARDLINE_TEST_MEDIA_WORKERS ?? 0);
 
-export function startWorkers(count: number): Promise<LegWorkers> {
+export function startWorkers(count: number, trial?: LegThreadTrial): Promise<LegWorkers> {
   return startLegWorkers({
     count,
     rtpHost: '127.0.0.1',
     rtpPorts: { first: 0, last: 0 },
     clock: systemClock,
     logger: createLogger({ role: 'media', level: 'silent' }),
+    ...(trial === undefined ? {} : { trial }),
   });
 }
 

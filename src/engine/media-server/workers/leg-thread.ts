@@ -14,6 +14,16 @@ const MAX_HEAP_MB = 1024;
 const YOUNG_MB = 64;
 /** A worker that has not answered for so many beats, 5 s, never will. */
 const MAX_MISSED_BEATS = 250;
+/** One that has not come to take legs within so many, half a minute, never will. */
+const MAX_BEATS_TO_START = 1_500;
+/** One that has missed so many is given no new leg. */
+const FEW_BEATS = 5;
+
+/** For tests: another root of the thread, and fewer beats until it is given up. */
+export interface LegThreadTrial {
+  readonly root?: URL;
+  readonly maxMissedBeats?: number;
+}
 
 export interface LegThreadEvents {
   /** It has answered a beat that waited for it. */
@@ -41,6 +51,7 @@ export class LegThread implements LegHome, AsyncDisposable {
   readonly #legs = new Map<number, RemoteLeg>();
   readonly #opening = new Map<number, Opening>();
   readonly #started = Promise.withResolvers<void>();
+  readonly #maxMissedBeats: number;
   #lastLeg = 0;
   #code = 'exit';
   /** `reading`: a beat was sent and not answered. `heard`: it was, and the channels have not spoken yet. */
@@ -48,11 +59,12 @@ export class LegThread implements LegHome, AsyncDisposable {
   #isAwaited = false;
   #missedBeats = 0;
 
-  constructor(setup: WorkerSetup, events: LegThreadEvents) {
+  constructor(setup: WorkerSetup, events: LegThreadEvents, trial: LegThreadTrial = {}) {
     this.#events = events;
+    this.#maxMissedBeats = trial.maxMissedBeats ?? MAX_MISSED_BEATS;
     this.ready = this.#started.promise;
     this.ready.catch(() => undefined); // who waits hears of it, and `onDied` tells the rest
-    this.#worker = new Worker(new URL('./leg-worker.ts', import.meta.url), {
+    this.#worker = new Worker(trial.root ?? new URL('./leg-worker.ts', import.meta.url), {
       workerData: { ...setup, bell: this.#bell.memory } satisfies WorkerData,
       resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB, maxYoungGenerationSizeMb: YOUNG_MB },
     });
@@ -66,6 +78,11 @@ export class LegThread implements LegHome, AsyncDisposable {
   /** It has warmed up, and lives. */
   get isReady(): boolean {
     return this.hasBeenReady && this.isAlive;
+  }
+
+  /** It may hang: it has not answered for some beats. */
+  get isBehind(): boolean {
+    return this.#missedBeats > FEW_BEATS;
   }
 
   /** Open, or being opened. */
@@ -99,7 +116,7 @@ export class LegThread implements LegHome, AsyncDisposable {
   beginBeat(): boolean {
     this.#isAwaited = this.isReady && this.#state === 'idle';
     if (!this.#isAwaited) {
-      if (this.isReady && ++this.#missedBeats === MAX_MISSED_BEATS) void this.terminate();
+      this.#missed();
       return false;
     }
     this.#missedBeats = 0;
@@ -122,10 +139,20 @@ export class LegThread implements LegHome, AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.isAlive) await this.terminate();
+    await this.terminate();
+  }
+
+  /** One that hangs is dead from here on, whether or not its thread can be ended soon. */
+  #missed(): void {
+    const most = this.hasBeenReady ? this.#maxMissedBeats : MAX_BEATS_TO_START;
+    if (!this.isAlive || ++this.#missedBeats < most) return;
+    this.#code = 'hangs';
+    this.#died();
+    this.terminate().catch(() => undefined); // it takes no part in anything any more
   }
 
   #receive(message: FromWorker): void {
+    if (!this.isAlive) return;
     if (message.type === 'heard') this.#heard(message.portsInUse);
     else if (message.type === 'digit') this.#legs.get(message.leg)?.onDigit?.(message.digit, message.durationTicks);
     else if (message.type === 'opened') this.#opened(message.leg, message.local);
@@ -135,6 +162,7 @@ export class LegThread implements LegHome, AsyncDisposable {
       this.#lose(message.leg);
     } else {
       this.hasBeenReady = true;
+      this.#missedBeats = 0;
       this.#started.resolve();
     }
   }
@@ -166,6 +194,7 @@ export class LegThread implements LegHome, AsyncDisposable {
   }
 
   #died(): void {
+    if (!this.isAlive) return;
     this.isAlive = false;
     const wasAwaited = this.#isAwaited && this.#state === 'reading';
     this.#state = 'idle';

@@ -4,13 +4,13 @@ import type { Clock } from '../../../kernel/clock.ts';
 import type { Logger } from '../../../kernel/logger.ts';
 import type { AudioLeg } from '../audio/leg.ts';
 import type { Legs } from '../legs.ts';
-import { LegThread } from './leg-thread.ts';
+import { LegThread, type LegThreadTrial } from './leg-thread.ts';
 
 export const MAX_WORKERS = 32;
 /** Without a word from anybody: what a clinic calls at once never needs more. */
 const MAX_DEFAULT_WORKERS = 8;
 /** Beats that a worker may be behind before the others go on without it. */
-const PATIENCE_BEATS = 25;
+const PATIENCE_BEATS = 10;
 /** One that never came to take legs is not started again at once. */
 const RESTART_MS = 1_000;
 
@@ -21,6 +21,7 @@ export interface LegWorkersOptions {
   readonly rtpPorts: { readonly first: number; readonly last: number };
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly trial?: LegThreadTrial;
 }
 
 /** A core is left to the main thread, and to the other processes. */
@@ -67,7 +68,9 @@ export class LegWorkers implements Legs {
 
   async open(): Promise<AudioLeg> {
     const ready = this.#threads.filter(({ isReady }) => isReady);
-    const [least = this.#threads[0]] = ready.toSorted((a, b) => a.legs - b.legs);
+    const [least = this.#threads[0]] = ready.toSorted(
+      (a, b) => Number(a.isBehind) - Number(b.isBehind) || a.legs - b.legs,
+    );
     if (least === undefined) throw new Error('a media server without workers');
     return least.open();
   }
@@ -116,6 +119,7 @@ export class LegWorkers implements Legs {
         },
         onLegFailed: (code) => this.#options.logger.error({ code }, 'the audio of a call has failed'),
       },
+      this.#options.trial,
     );
   }
 
