@@ -2,7 +2,7 @@
 import type { Database } from 'better-sqlite3';
 import type { RowChange } from '../audit/entry.ts';
 import type { Json } from '../kernel/canonical.ts';
-import { ENDS } from '../seal/segment.ts';
+import { ENDS, writeU64 } from '../seal/segment.ts';
 import { blake2b } from '../seal/sodium.ts';
 import type { ClearColumns } from './captured-table.ts';
 import type { ArtifactKind, ArtifactState, AudioEncoding } from './contract.ts';
@@ -73,28 +73,27 @@ const CHUNK_STEP = 2;
 const NOTHING = new Uint8Array(32);
 
 /** Where an artifact's running hash begins: FORMAT.md §5.3. */
-export function beginSum(artifactId: string): Uint8Array {
+function beginSum(artifactId: string): Uint8Array {
   return blake2b(Buffer.concat([SUM_PREFIX, Buffer.from(artifactId, 'ascii')]));
 }
 
 /** The hash once a segment has begun. */
-export function addSegment(sum: Uint8Array, { segment, first_sample, header }: Omit<SegmentRow, 'epoch'>): Uint8Array {
+function addSegment(sum: Uint8Array, { segment, first_sample, header }: Omit<SegmentRow, 'epoch'>): Uint8Array {
   const input = Buffer.alloc(45);
   input.set(sum, 0);
   input.writeUInt8(SEGMENT_STEP, 32);
   input.writeUInt32BE(segment, 33);
-  input.writeBigUInt64BE(BigInt(first_sample), 37);
+  writeU64(input, first_sample, 37);
   return blake2b(Buffer.concat([input, header]));
 }
 
 /** The hash after one more chunk. It covers the whole ciphertext: who knows a key of his own can make any tag. */
-export function addChunk(sum: Uint8Array, row: ChunkRow): Uint8Array {
-  const input = Buffer.alloc(86);
+function addChunk(sum: Uint8Array, row: ChunkRow, input: Buffer): Uint8Array {
   input.set(sum, 0);
   input.writeUInt8(CHUNK_STEP, 32);
   input.writeUInt32BE(row.segment, 33);
   input.writeUInt32BE(row.chunk, 37);
-  input.writeBigUInt64BE(BigInt(row.first_sample), 41);
+  writeU64(input, row.first_sample, 41);
   input.writeUInt32BE(row.samples, 49);
   input.writeUInt8(row.final, 53);
   input.set(blake2b(row.body), 54);
@@ -110,6 +109,8 @@ export class RunningSum {
   /** No segment is missing, and each but the last ends in a chunk that ends it and no more. */
   #isUnbroken = true;
   #last: number = ENDS.segment;
+  /** What is hashed for a chunk, written over for each. */
+  readonly #input = Buffer.alloc(86);
 
   constructor(artifactId: string) {
     this.tags = beginSum(artifactId);
@@ -124,7 +125,7 @@ export class RunningSum {
 
   addChunk(row: ChunkRow): void {
     if (row.segment !== this.segments - 1 || this.#last !== ENDS.nothing) this.#isUnbroken = false;
-    this.tags = addChunk(this.tags, row);
+    this.tags = addChunk(this.tags, row, this.#input);
     this.samples = Math.max(this.samples, row.first_sample + row.samples);
     this.#last = row.final;
     this.chunks++;

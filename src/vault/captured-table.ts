@@ -1,7 +1,7 @@
 // A table of captured records, each sealed under its own key, which is boxed to an epoch; inserted once, never updated. FORMAT.md §4.2.
 import type { Database, Statement } from 'better-sqlite3';
 import type { Json } from '../kernel/canonical.ts';
-import { sodium, wipe } from '../seal/sodium.ts';
+import { randomBytes, sodium, wipe } from '../seal/sodium.ts';
 import type { Epoch } from './epochs.ts';
 import { KEY_BYTES, openRecord, RECORD_SCHEMA, type RecordPlace, rowHash, sealRecord } from './format.ts';
 import type { RecordKeys } from './record-keys.ts';
@@ -57,7 +57,7 @@ export class CapturedTable {
     clear: ClearColumns = {},
     terms: readonly Uint8Array[] = [],
   ): number {
-    const key = sodium.randombytes_buf(KEY_BYTES);
+    const key = randomBytes(KEY_BYTES);
     const body = sealRecord(key, value, this.#place(row, epoch.id, RECORD_SCHEMA));
     this.#options.keys.putBoxed(this.name, row, epoch.id, sodium.crypto_box_seal(key, epoch.publicKey));
     wipe(key);

@@ -7,7 +7,7 @@ import { codeOf, WardlineError } from '../kernel/errors.ts';
 import { newId } from '../kernel/id.ts';
 import { createLogger } from '../kernel/logger.ts';
 import type { Clinic } from '../model/clinic.ts';
-import { sodium, wipe } from '../seal/sodium.ts';
+import { randomBytes, sodium, wipe } from '../seal/sodium.ts';
 import { syncFolder } from './backup/run.ts';
 import { createDatabase, DATABASE_NAME, lockFolder } from './database.ts';
 import { buildEngine, type InnerCore } from './engine.ts';
@@ -82,7 +82,7 @@ interface Ingredients {
 
 async function fill(db: Database, options: NewVault, { secret, recoveryCode, tls }: Ingredients): Promise<void> {
   const { clock, keyFileOpens = 'both' } = options;
-  const halves = { service: sodium.randombytes_buf(KEY_BYTES), records: sodium.randombytes_buf(KEY_BYTES) };
+  const halves = { service: randomBytes(KEY_BYTES), records: randomBytes(KEY_BYTES) };
   const signing = sodium.crypto_sign_keypair();
   const vaultId = newId<'vault'>();
   const service = deriveServiceKeys(halves.service);

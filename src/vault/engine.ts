@@ -3,7 +3,7 @@ import type { Database } from 'better-sqlite3';
 import type { AuditEntry } from '../audit/entry.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/logger.ts';
-import { sodium } from '../seal/sodium.ts';
+import { randomBytes } from '../seal/sodium.ts';
 import { CapturedTable } from './captured-table.ts';
 import type { VaultCore } from './core.ts';
 import { Epochs } from './epochs.ts';
@@ -83,7 +83,7 @@ export function buildEngine({ db, keyring, clock, log, notify, isReader = false 
     notes: captured('notes', 'note', ['subject', 'kind']),
     record: (entry: AuditEntry) => transact(entry, () => undefined),
     blindRow: (space, value) => blind(`row/${space}`, value).slice(0, 32),
-    random: (bytes) => sodium.randombytes_buf(bytes),
+    random: randomBytes,
   };
   records.onDamaged = (space, row) => fence(core, space, row);
   return core;

@@ -4,7 +4,7 @@ import type { RowChange } from '../audit/entry.ts';
 import { canonicalBytes, type Json } from '../kernel/canonical.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { WardlineError } from '../kernel/errors.ts';
-import { blake2b, isEqual, sodium, wipe } from '../seal/sodium.ts';
+import { blake2b, isEqual, randomBytes, sodium, wipe } from '../seal/sodium.ts';
 import { KEY_BYTES, rowHash } from './format.ts';
 import type { Keyring } from './keyring.ts';
 import type { RecordsKeyPair, ServiceKeys } from './purpose-keys.ts';
@@ -155,7 +155,7 @@ export class Epochs {
   #create(retention: RetentionClass, month: string): EpochRow {
     const id = this.#nextId(retention, month);
     const { publicKey, privateKey } = sodium.crypto_box_keypair();
-    const wrapKey = sodium.randombytes_buf(KEY_BYTES);
+    const wrapKey = randomBytes(KEY_BYTES);
     const binding = bindingOf({ id, class: retention, month, public: publicKey }, this.#keyring.vaultId);
     const recordsPublicKey = Buffer.from(this.#keyring.identity.recordsPublicKey, 'base64');
     const { epochMac } = this.#keyring.service;

@@ -1,7 +1,7 @@
 // The blobs of the vault: what each begins with, what its additional data binds, and the hash of a row. FORMAT.md §2 and §4.
 import { canonicalBytes, type Json } from '../kernel/canonical.ts';
 import { WardlineError } from '../kernel/errors.ts';
-import { blake2b, sodium } from '../seal/sodium.ts';
+import { blake2b, randomBytes, sodium } from '../seal/sodium.ts';
 
 /** The version of the whole format: of what `meta` says and of every blob's first byte. */
 export const FORMAT_VERSION = 1;
@@ -28,7 +28,7 @@ export function sealBlob(
   key: Uint8Array,
   plain: Uint8Array,
   binding: Json,
-  nonce: Uint8Array = sodium.randombytes_buf(NONCE_BYTES),
+  nonce: Uint8Array = randomBytes(NONCE_BYTES),
 ): Uint8Array {
   const sealed = sodium.crypto_aead_xchacha20poly1305_ietf_encrypt(plain, canonicalBytes(binding), null, nonce, key);
   const blob = new Uint8Array(HEADER_BYTES + sealed.length);

@@ -1,6 +1,6 @@
 // The vault's side of the intake: takes sealed segments and chunks, writes all calls' chunks of a tick in one transaction and
 // acknowledges after commit. It opens nothing: with records locked it works the same. FORMAT.md §6.
-import type { Statement } from 'better-sqlite3';
+import type { Statement, Transaction } from 'better-sqlite3';
 import { codeOf, WardlineError } from '../kernel/errors.ts';
 import { MAX_SEGMENT_MS } from '../seal/capture-sealer.ts';
 import { bytesPerSample, type ChunkAsk, type IntakeGrant, type SegmentAsk, sampleRate } from '../seal/intake.ts';
@@ -52,6 +52,7 @@ export class Intake {
   readonly #putChunk: Statement;
   readonly #getSegment: Statement;
   readonly #getChunk: Statement;
+  readonly #commit: Transaction<(waiting: readonly Waiting[]) => void>;
   readonly #writings = new Map<string, Writing>();
   #waiting: Waiting[] = [];
   #waitingBytes = 0;
@@ -69,6 +70,9 @@ export class Intake {
     );
     this.#getSegment = db.prepare('SELECT header FROM segments WHERE artifact = ? AND segment = ?').pluck();
     this.#getChunk = db.prepare('SELECT body FROM chunks WHERE artifact = ? AND segment = ? AND chunk = ?').pluck();
+    this.#commit = db.transaction((waiting) => {
+      for (const { insert } of waiting) insert();
+    });
   }
 
   /** Lets a writer begin; called when an artifact is opened. */
@@ -207,9 +211,7 @@ export class Intake {
 
   #tryCommit(waiting: readonly Waiting[]): unknown {
     try {
-      this.#core.db.transaction(() => {
-        for (const { insert } of waiting) insert();
-      })();
+      this.#commit(waiting);
     } catch (thrown) {
       return thrown;
     }

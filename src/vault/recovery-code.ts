@@ -1,6 +1,6 @@
 // The recovery code: 130 random bits and a check, in seven groups of four that can be read over a telephone. FORMAT.md §3.3.
 import { WardlineError } from '../kernel/errors.ts';
-import { blake2b, sodium } from '../seal/sodium.ts';
+import { blake2b, randomBytes } from '../seal/sodium.ts';
 
 /** Crockford's base32: no I, L, O or U. */
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
@@ -8,7 +8,7 @@ const SECRET_SYMBOLS = 26;
 const CHECK_SYMBOLS = 2;
 
 export function newRecoveryCode(): string {
-  const secret = [...sodium.randombytes_buf(SECRET_SYMBOLS)].map((byte) => ALPHABET[byte & 31]).join('');
+  const secret = [...randomBytes(SECRET_SYMBOLS)].map((byte) => ALPHABET[byte & 31]).join('');
   return (secret + checkOf(secret)).replace(/(.{4})(?=.)/g, '$1-');
 }
 

@@ -3,7 +3,7 @@ import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { codeOf, WardlineError } from '../kernel/errors.ts';
 import { newId } from '../kernel/id.ts';
-import { sodium, wipe } from '../seal/sodium.ts';
+import { randomBytes, sodium, wipe } from '../seal/sodium.ts';
 import { describeOpenArtifacts } from './artifact-rows.ts';
 import { syncFolder } from './backup/run.ts';
 import type { Ask } from './contract.ts';
@@ -21,7 +21,7 @@ export function rotationHandlers(core: InnerCore, heads: Heads, keyFile: string)
   return {
     'root.rotate': async (ask) => {
       const old = await mustOpenBoth(core, ask);
-      const halves = { service: sodium.randombytes_buf(KEY_BYTES), records: sodium.randombytes_buf(KEY_BYTES) };
+      const halves = { service: randomBytes(KEY_BYTES), records: randomBytes(KEY_BYTES) };
       try {
         const { generation } = core.keyring.identity;
         const made = await newSlots(core, halves);

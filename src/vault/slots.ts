@@ -1,7 +1,7 @@
 // Unlock slots: the root halves wrapped once for each way to open them. FORMAT.md §3.2.
 import { canonicalText, type Json } from '../kernel/canonical.ts';
 import { WardlineError } from '../kernel/errors.ts';
-import { blake2b, sodium, wipe } from '../seal/sodium.ts';
+import { blake2b, randomBytes, wipe } from '../seal/sodium.ts';
 import { argon2id } from './argon2.ts';
 import { KEY_BYTES, openBlob, sealBlob } from './format.ts';
 import { parseRecoveryCode } from './recovery-code.ts';
@@ -40,12 +40,12 @@ const KEY_FILE_PREFIX = 'wardline-key-1:';
 
 /** The text of a new key file. */
 export function newKeyFileText(): string {
-  return `${KEY_FILE_PREFIX}${Buffer.from(sodium.randombytes_buf(KEY_BYTES)).toString('base64')}\n`;
+  return `${KEY_FILE_PREFIX}${Buffer.from(randomBytes(KEY_BYTES)).toString('base64')}\n`;
 }
 
 export function newParameters(kind: SlotKind): SlotParameters {
   if (kind !== 'passphrase') return { stretch: 'blake2b' };
-  const salt = Buffer.from(sodium.randombytes_buf(16)).toString('base64');
+  const salt = Buffer.from(randomBytes(16)).toString('base64');
   return { stretch: 'argon2id', salt, operations: ARGON2_OPERATIONS, memoryBytes: ARGON2_MEMORY_BYTES };
 }
 
