@@ -9,7 +9,7 @@ import { createLogger } from '../kernel/logger.ts';
 import type { Clinic } from '../model/clinic.ts';
 import { randomBytes, sodium, wipe } from '../seal/sodium.ts';
 import { syncFolder } from './backup/run.ts';
-import { createDatabase, DATABASE_NAME, lockFolder } from './database.ts';
+import { createDatabase, DATABASE_NAME, lockFolder, mustHoldNoJournal } from './database.ts';
 import { buildEngine, type InnerCore } from './engine.ts';
 import { FORMAT_VERSION, KEY_BYTES } from './format.ts';
 import { Heads } from './heads.ts';
@@ -55,6 +55,7 @@ export async function createVault(options: NewVault): Promise<{ recoveryCode: st
   const path = join(dataFolder, DATABASE_NAME);
   if (existsSync(path))
     throw new WardlineError('vault-exists', `There is a vault in ${dataFolder} already; it is left as it is.`);
+  mustHoldNoJournal(path);
   const draft = `${path}.new`;
   removeDatabase(draft);
   const secret = keyFileText(keyFile);

@@ -37,6 +37,14 @@ export function lockFolder(dataFolder: string): Disposable {
   }
 }
 
+/** A journal that was left behind would be played into the database that gets its name. @throws WardlineError `vault-exists` */
+export function mustHoldNoJournal(path: string): void {
+  const left = ['-wal', '-journal'].map((suffix) => path + suffix).find((each) => existsSync(each));
+  if (left === undefined) return;
+  const sentence = `${left} is left of another vault, and may hold its newest records; move it to the rest of that vault first.`;
+  throw new WardlineError('vault-exists', sentence);
+}
+
 /** @throws WardlineError `vault-missing`, `vault-damaged`, `vault-newer`, `folder-unwritable` */
 export function openDatabase(path: string, dataFolder: string): Database {
   if (!existsSync(path)) {

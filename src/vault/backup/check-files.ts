@@ -1,7 +1,8 @@
 // Whether the files of a backup are those that its manifest names.
-import { existsSync } from 'node:fs';
+import { lstatSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { BackupFile } from './manifest.ts';
+import { WardlineError } from '../../kernel/errors.ts';
+import { type BackupFile, damagedBackup } from './manifest.ts';
 import { hashFile } from './row-file.ts';
 
 export interface BackupCheckAsk {
@@ -10,19 +11,41 @@ export interface BackupCheckAsk {
   readonly files: readonly BackupFile[];
 }
 
+/** A manifest names a few files a day. */
+const MAX_TEXT_BYTES = 16 * 1024 * 1024;
+
 /** What is wrong with them; `tick` is called after each piece of a file. */
 export async function checkFiles(
   { target, files }: BackupCheckAsk,
   tick: (bytes: number) => Promise<void>,
 ): Promise<string[]> {
   const problems: string[] = [];
-  for (const { name, bytes, hash } of files) {
-    const path = join(target, name);
-    if (!existsSync(path)) problems.push(`The file ${name} is missing.`);
-    else {
-      const found = await hashFile(path, tick);
-      if (found.hash !== hash || found.bytes !== bytes) problems.push(`The file ${name} was changed.`);
-    }
+  for (const file of files) {
+    const problem = problemOf(target, file);
+    if (problem !== undefined) problems.push(problem);
+    else if ((await hashFile(join(target, file.name), tick)).hash !== file.hash)
+      problems.push(`The file ${file.name} was changed.`);
   }
   return problems;
+}
+
+/** Without reading it: a disk that somebody else prepared may hold a link to something endless in its place. */
+export function problemOf(target: string, { name, bytes }: BackupFile): string | undefined {
+  const found = lstatSync(join(target, name), { throwIfNoEntry: false });
+  if (found === undefined) return `The file ${name} is missing.`;
+  return found.isFile() && found.size === bytes ? undefined : `The file ${name} was changed.`;
+}
+
+/** The manifest or the slots; bounded, and from a file alone. @throws WardlineError `backup-missing`, `backup-damaged` */
+export function readText(path: string): string {
+  try {
+    const found = lstatSync(path);
+    if (!found.isFile() || found.size > MAX_TEXT_BYTES) throw damagedBackup();
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    if (cause instanceof WardlineError) throw cause;
+    throw new WardlineError('backup-missing', `${path} cannot be read; check that the folder holds a backup.`, {
+      cause,
+    });
+  }
 }

@@ -8,7 +8,8 @@ import type { Slot, SlotKind, SlotParameters } from '../slots.ts';
 export const MANIFEST_NAME = 'manifest';
 export const SLOTS_NAME = 'slots';
 const FIRST_LINE = 'wardline-manifest-1';
-const FILE_NAME = /^(rows|bundle)-[a-z2-7]{26}-\d{1,4}$/;
+/** Of a file that a run writes. */
+export const FILE_NAME = /^(rows|bundle)-[a-z2-7]{26}-\d{1,4}$/;
 const MAX_SLOTS = 64;
 const SLOT_KINDS: readonly string[] = ['key-file', 'systemd-credential', 'passphrase', 'recovery'];
 

@@ -1,5 +1,5 @@
 // Makes a vault out of a backup and one unlock secret, on a machine that has neither: verified before parsed. FORMAT.md §11.4.
-import { existsSync, readFileSync, renameSync } from 'node:fs';
+import { existsSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Database, Statement } from 'better-sqlite3';
 import type { Clock } from '../../kernel/clock.ts';
@@ -7,12 +7,12 @@ import { WardlineError } from '../../kernel/errors.ts';
 import { blake2b, sodium, wipe } from '../../seal/sodium.ts';
 import type { Caller } from '../contract.ts';
 import { keyFileText, newCore, newSlot, removeDatabase, writeFirstHead } from '../create.ts';
-import { createDatabase, DATABASE_NAME, lockFolder } from '../database.ts';
+import { createDatabase, DATABASE_NAME, lockFolder, mustHoldNoJournal } from '../database.ts';
 import { Keyring } from '../keyring.ts';
 import { deriveServiceKeys } from '../purpose-keys.ts';
 import { openSlot, type RootHalves, type SlotKind } from '../slots.ts';
 import { checkMutableRows } from '../verify.ts';
-import { checkFiles } from './check-files.ts';
+import { checkFiles, readText } from './check-files.ts';
 import { damagedBackup, MANIFEST_NAME, type Manifest, manifestSignature, readManifest, readSlotsText, SLOTS_NAME } from './manifest.ts'; // biome-ignore format: one import
 import { readRows } from './row-file.ts';
 import { syncFolder } from './run.ts';
@@ -50,6 +50,7 @@ export async function restoreVault(options: RestoreOptions): Promise<Restored> {
     const sentence = `There is a vault in ${dataFolder} already; move it away first, or restore into another folder.`;
     throw new WardlineError('vault-exists', sentence);
   }
+  mustHoldNoJournal(path);
   const { halves, manifest, slotId } = await openBackup(options);
   const progress = progressOf(options, manifest);
   const files = [...manifest.files, manifest.bundle];
@@ -202,14 +203,4 @@ function mustBeSigned(from: string, publicKey: string): void {
   const { message, signature } = manifestSignature(readText(join(from, MANIFEST_NAME)));
   const key = Buffer.from(publicKey, 'base64');
   if (signature.length !== 64 || !sodium.crypto_sign_verify_detached(signature, message, key)) throw damagedBackup();
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (cause) {
-    throw new WardlineError('backup-missing', `${path} cannot be read; check that the folder holds a backup.`, {
-      cause,
-    });
-  }
 }

@@ -1,16 +1,26 @@
 // One run of a backup: a reader writes the files, and then the slots and the signed manifest that names them get their place. FORMAT.md §11.
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs'; // biome-ignore format: one import
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs'; // biome-ignore format: one import
 import { dirname, join } from 'node:path';
 import { codeOf, WardlineError } from '../../kernel/errors.ts';
-import { newId } from '../../kernel/id.ts';
 import { blake2b } from '../../seal/sodium.ts';
 import type { InnerCore } from '../engine.ts';
-import { MANIFEST_NAME, type Manifest, manifestText, readManifest, type Sign, SLOTS_NAME } from './manifest.ts';
+import { problemOf, readText } from './check-files.ts';
+import {
+  FILE_NAME,
+  MANIFEST_NAME,
+  type Manifest,
+  manifestText,
+  readManifest,
+  type Sign,
+  SLOTS_NAME,
+} from './manifest.ts';
 import type { WriteFilesAsk, WrittenFiles } from './write-files.ts';
 
 export interface RunOptions {
   readonly core: InnerCore;
   readonly target: string;
+  /** The id of this run, which its files' names hold. */
+  readonly run: string;
   readonly sign: Sign;
   /** Writes the files, here or on a thread of its own. */
   readonly write: (ask: WriteFilesAsk) => Promise<WrittenFiles>;
@@ -28,13 +38,12 @@ export interface RunResult {
  * @throws WardlineError `backup-target`, `backup-damaged`, `backup-other`, `backup-failed`
  */
 export async function runBackup(options: RunOptions): Promise<RunResult> {
-  const { core, target, sign, write } = options;
+  const { core, target, run, sign, write } = options;
   const { generation, vaultId } = core.keyring.identity;
   try {
     prepareTarget(core, target);
-    const before = readTarget(core, target);
+    const before = wholeBefore(core, target);
     using _journal = core.journal.hold();
-    const run = newId();
     const { slots, bytes, rows, ...written } = await write({ target, run, ...(before !== undefined && { before }) });
     // Its slots are of the root of then, and the manifest would be of the root of now.
     if (core.keyring.identity.generation !== generation) throw rootChanged();
@@ -54,11 +63,17 @@ export async function runBackup(options: RunOptions): Promise<RunResult> {
   }
 }
 
+/** What this run goes on from; one that lost a file, which nobody could restore, is begun anew. */
+function wholeBefore(core: InnerCore, target: string): Manifest | undefined {
+  const before = readTarget(core, target);
+  return before?.files.every((file) => problemOf(target, file) === undefined) ? before : undefined;
+}
+
 /** The newest manifest in the folder, checked; undefined when there is none. @throws WardlineError `backup-damaged`, `backup-other` */
 export function readTarget(core: InnerCore, target: string): Manifest | undefined {
   const path = join(target, MANIFEST_NAME);
   if (!existsSync(path)) return undefined;
-  return readManifest(readFileSync(path, 'utf8'), core.keyring.manifestKeys());
+  return readManifest(readText(path), core.keyring.manifestKeys());
 }
 
 function prepareTarget(core: InnerCore, target: string): void {
@@ -79,14 +94,15 @@ function rootChanged(): WardlineError {
 function tidy(target: string, { files, bundle }: Manifest): void {
   const kept = new Set([...files, bundle].map(({ name }) => name));
   for (const name of readdirSync(target)) {
-    if (/^(rows|bundle)-/.test(name) && !kept.has(name)) rmSync(join(target, name));
+    if (FILE_NAME.test(name) && !kept.has(name)) rmSync(join(target, name));
   }
   syncFolder(target);
 }
 
 function replaceFile(path: string, text: string): void {
   const draft = `${path}.new`;
-  writeFileSync(draft, text, { mode: 0o600, flush: true });
+  rmSync(draft, { force: true }); // of a run that was cut off, or a link that somebody put there
+  writeFileSync(draft, text, { mode: 0o600, flag: 'wx', flush: true });
   renameSync(draft, path);
   syncFolder(dirname(path));
 }

@@ -1,7 +1,7 @@
 // Backup targets, and which disposals are complete: an artifact is gone for good when no target's bundle holds its keys any more.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { WardlineError } from '../../kernel/errors.ts';
+import { codeOf, WardlineError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/id.ts';
 import type { Caller } from '../contract.ts';
 import type { Transaction } from '../core.ts';
@@ -9,6 +9,7 @@ import { type InnerCore, VAULT_ACTOR } from '../engine.ts';
 import type { Heads } from '../heads.ts';
 import type { Handlers } from '../operations.ts';
 import type { Readers } from '../reading/readers.ts';
+import { readText } from './check-files.ts';
 import { MANIFEST_NAME, type Manifest } from './manifest.ts';
 import { readTarget, runBackup } from './run.ts';
 import type { WriteFilesAsk } from './write-files.ts';
@@ -29,6 +30,8 @@ interface TargetRecord {
   /** Its bundle holds keys of what was written up to here: more than `until` while a run is under way. */
   readonly mayHold: number;
   readonly bytes: number;
+  /** The run whose manifest lies there, and one that has begun since: another disk in the same place has neither. */
+  readonly runs?: readonly string[];
 }
 
 interface DisposalRecord {
@@ -121,6 +124,7 @@ export class Backups implements Disposable {
     const caller = { actor: VAULT_ACTOR, address: '' };
     for (const { row, value } of this.#core.records.list<TargetRecord>(TARGETS)) {
       if (this.#running !== undefined || this.#core.clock.now() - value.lastAt < EVERY_MS) continue;
+      if (this.#isGone(value.path, { row, value })) continue;
       await this.#exclusively(() => this.#create(caller, value.path, flush)).catch((thrown: unknown) => {
         this.#core.log.error({ err: thrown, target: row }, 'a backup failed');
       });
@@ -148,12 +152,14 @@ export class Backups implements Disposable {
     }
     flush();
     const id = known?.row ?? newId();
-    this.#begin(caller, { id, target }, known?.value);
+    const run = newId();
     try {
+      const before = this.#runThere(target, known);
+      this.#begin(caller, { id, target, runs: [...before, run] }, known?.value);
       const sign = (message: Uint8Array) => this.#heads.signature(message);
       const write = async (ask: WriteFilesAsk) =>
         (await this.#readers.run('backup.write', ask, (bytes) => this.#progress(bytes))).answer;
-      const { manifest, bytes, rows } = await runBackup({ core: this.#core, target, sign, write });
+      const { manifest, bytes, rows } = await runBackup({ core: this.#core, target, run, sign, write });
       this.#register(caller, { id, target, manifest });
       const completed = this.#complete(id, manifest.until);
       return { target, until: manifest.until, bytes, rows, files: manifest.files.length, completed };
@@ -166,12 +172,38 @@ export class Backups implements Disposable {
     }
   }
 
+  /**
+   * The run whose manifest lies in the folder. An empty mount point, or another disk in the same place, is not the one that was
+   * there, and what is written to it replaces no keys on that one. @throws WardlineError `backup-gone`, `backup-damaged`
+   */
+  #runThere(target: string, known: { row: string; value: TargetRecord } | undefined): string[] {
+    const manifest = readTarget(this.#core, target);
+    const runs = known?.value.runs;
+    const isOther = manifest === undefined || (runs !== undefined && !runs.includes(manifest.run));
+    if (known !== undefined && known.value.lastAt > 0 && isOther) throw gone(target, known.row);
+    return manifest === undefined ? [] : [manifest.run];
+  }
+
+  /** Whether a run by itself has anything to write to; when not, the status says so after three days. */
+  #isGone(target: string, known: { row: string; value: TargetRecord }): boolean {
+    try {
+      this.#runThere(target, known);
+      return false;
+    } catch (thrown) {
+      return codeOf(thrown) === 'backup-gone';
+    }
+  }
+
   /** From here on the target counts as holding the keys of all that is in the vault: the run's snapshot comes after this. */
-  #begin(caller: Caller, { id, target: path }: { id: string; target: string }, before: TargetRecord | undefined): void {
+  #begin(
+    caller: Caller,
+    { id, target: path, runs }: { id: string; target: string; runs: readonly string[] },
+    before: TargetRecord | undefined,
+  ): void {
     const addedAt = this.#core.clock.now();
     const record = before ?? { path, addedAt, lastAt: 0, until: 0, bytes: 0 };
     const entry = { action: 'backup-started', ...caller, outcome: 'ok', subject: id, detail: path } as const;
-    this.#core.transact(entry, (tx) => tx.put(TARGETS, id, { ...record, mayHold: tx.entry }));
+    this.#core.transact(entry, (tx) => tx.put(TARGETS, id, { ...record, runs, mayHold: tx.entry }));
   }
 
   #register(caller: Caller, { id, target, manifest }: { id: string; target: string; manifest: Manifest }): void {
@@ -180,7 +212,8 @@ export class Backups implements Disposable {
     const bytes = [...manifest.files, manifest.bundle].reduce((sum, file) => sum + file.bytes, 0);
     const lastAt = clock.now();
     const { until } = manifest;
-    const record = { path: target, addedAt: before?.addedAt ?? lastAt, lastAt, until, mayHold: until, bytes };
+    const addedAt = before?.addedAt ?? lastAt;
+    const record = { path: target, addedAt, lastAt, until, mayHold: until, bytes, runs: [manifest.run] };
     const detail = `${target}, up to entry ${manifest.until}`;
     const entry = { action: 'backup-created', ...caller, outcome: 'ok', subject: id, detail } as const;
     this.#core.transact(entry, (tx) => tx.put(TARGETS, id, record));
@@ -208,7 +241,7 @@ export class Backups implements Disposable {
     const waiting = this.#core.records.list<DisposalRecord>(DISPOSALS);
     const targets = this.#core.records.list<TargetRecord>(TARGETS).map(({ row, value }) => ({
       ...{ id: row, path: value.path, lastAt: value.lastAt, until: value.until, bytes: value.bytes },
-      isThere: existsSync(value.path),
+      isThere: existsSync(value.path) && !this.#isGone(value.path, { row, value }),
       holdsDisposed: waiting.filter((disposal) => disposal.value.waits.includes(row)).length,
     }));
     return { targets, disposalsWaiting: waiting.length };
@@ -253,10 +286,17 @@ export class Backups implements Disposable {
   }
 }
 
+function gone(target: string, id: string): WardlineError {
+  return new WardlineError(
+    'backup-gone',
+    `The backup that was in ${target} is not there: connect its disk. If it is lost, give it up (\`wardline backup forget ${id}\`); for another disk, name another folder on it.`,
+  );
+}
+
 /** Whether a folder looks like a backup, without a secret. */
 export function hasBackup(folder: string): boolean {
   try {
-    return readFileSync(resolve(folder, MANIFEST_NAME), 'utf8').startsWith('wardline-manifest-');
+    return readText(resolve(folder, MANIFEST_NAME)).startsWith('wardline-manifest-');
   } catch {
     return false;
   }
