@@ -9,6 +9,7 @@ import type { ApiContext } from './context.ts';
 import type { Visit } from './guard.ts';
 import { visitOf } from './guard.ts';
 import { mayHear } from './permissions.ts';
+import { scopeOf } from './views.ts';
 
 export interface Hearable {
   readonly id: ArtifactId;
@@ -39,8 +40,7 @@ export async function getDetails(context: ApiContext, request: FastifyRequest): 
 }
 
 function lookUp({ vault }: ApiContext, { caller, user }: Visit, artifactId: ArtifactId): Promise<ArtifactDetails> {
-  const within = user.roles.includes('admin') ? {} : { within: user.mailboxes };
-  return vault.ask('artifact.get', { caller, artifactId, ...within });
+  return vault.ask('artifact.get', { caller, artifactId, ...scopeOf(user) });
 }
 
 function idOf({ params }: FastifyRequest): ArtifactId {

@@ -4,6 +4,7 @@ import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { Vault } from '../vault/contract.ts';
 import type { Hearings } from './audio/hearings.ts';
+import type { VaultCheck } from './vault-check.ts';
 
 /** How the appliance stands, without a word that tells of people. */
 export interface ApplianceHealth {
@@ -27,5 +28,6 @@ export interface ApiContext {
   readonly hostName: string;
   readonly status: () => ApplianceHealth | Promise<ApplianceHealth>;
   readonly hearings: Hearings;
+  readonly check: VaultCheck;
   readonly limits: RateLimits;
 }

@@ -2,7 +2,7 @@
 import type { Static } from 'typebox';
 import { Type } from 'typebox';
 
-const strict = { additionalProperties: false };
+export const strict = { additionalProperties: false };
 
 /** Every error of the interface: a stable code and one sentence for the person. */
 export const ErrorView = Type.Object({ code: Type.String(), message: Type.String() });
@@ -99,6 +99,8 @@ export const CallView = Type.Object({
   /** Where the call went, in order: kind and name. */
   path: Type.Array(Type.Object({ kind: Type.String(), name: Type.String() })),
   hasVoicemail: Type.Boolean(),
+  /** A failed call: whose fault, and the carrier's or phone's answer (RFC 3261 §21). */
+  failure: Type.Optional(Type.Object({ fault: Type.String(), sipStatus: Type.Optional(Type.Integer()) })),
   /** How each party's audio came in; absent when nothing is known. */
   quality: Type.Optional(
     Type.Array(
@@ -115,7 +117,10 @@ export const CallView = Type.Object({
 });
 export type CallView = Static<typeof CallView>;
 
-export const CallsPage = Type.Object({ rows: Type.Array(CallView), next: Type.Optional(Type.String()) });
+/** Rows that were changed outside of the vault: named, not shown. */
+const damaged = Type.Optional(Type.Array(Type.String()));
+
+export const CallsPage = Type.Object({ rows: Type.Array(CallView), next: Type.Optional(Type.String()), damaged });
 export type CallsPage = Static<typeof CallsPage>;
 
 export const ArtifactsQuery = Type.Object(
@@ -125,7 +130,9 @@ export const ArtifactsQuery = Type.Object(
 
 export const ArtifactView = Type.Object({
   id: Type.String(),
+  callId: Type.String(),
   kind: Type.Union([Type.Literal('voicemail'), Type.Literal('recording'), Type.Literal('greeting')]),
+  channels: Type.Union([Type.Literal(1), Type.Literal(2)]),
   mailbox: Type.String(),
   from: Type.String(),
   fromName: Type.String(),
@@ -143,9 +150,18 @@ export const ArtifactView = Type.Object({
 });
 export type ArtifactView = Static<typeof ArtifactView>;
 
+/** Holds are told to administrators alone; others see that there is one. */
+const keeping = {
+  /** By its rule; absent: for good. */
+  keptUntil: Type.Optional(Type.Integer()),
+  isHeld: Type.Boolean(),
+  holds: Type.Array(Type.Object({ id: Type.String(), reason: Type.String(), placedAt: Type.Integer() })),
+};
+
 /** One message or recording, with what was done to it while it ran. */
 export const ArtifactDetailsView = Type.Object({
   ...ArtifactView.properties,
+  ...keeping,
   marks: Type.Array(
     Type.Object({
       mark: Type.Union([
@@ -160,14 +176,47 @@ export const ArtifactDetailsView = Type.Object({
   ),
 });
 
-export const ArtifactsPage = Type.Object({ rows: Type.Array(ArtifactView), next: Type.Optional(Type.String()) });
+export type ArtifactDetailsView = Static<typeof ArtifactDetailsView>;
+
+/** One call, with what was captured in it and the asker may know of. */
+export const CallDetailsView = Type.Object({ call: CallView, artifacts: Type.Array(ArtifactView), ...keeping });
+export type CallDetailsView = Static<typeof CallDetailsView>;
+
+export const ArtifactsPage = Type.Object({
+  rows: Type.Array(ArtifactView),
+  next: Type.Optional(Type.String()),
+  damaged,
+});
 export type ArtifactsPage = Static<typeof ArtifactsPage>;
 
 export const ArtifactParams = Type.Object({ id: Type.String({ pattern: '^[a-z2-7]{26}$' }) }, strict);
 
-const Id = Type.String({ pattern: '^[a-z2-7]{26}$' });
+export const Id = Type.String({ pattern: '^[a-z2-7]{26}$' });
 
-export const SearchQuery = Type.Object({ limit, q: Type.String({ minLength: 1, maxLength: 200 }) }, strict);
+export const SearchQuery = Type.Object(
+  {
+    limit,
+    q: Type.String({ minLength: 1, maxLength: 200 }),
+    kind: Type.Optional(
+      Type.Union([
+        Type.Literal('call'),
+        Type.Literal('voicemail'),
+        Type.Literal('recording'),
+        Type.Literal('note'),
+        Type.Literal('transcript'),
+      ]),
+    ),
+    tag: Type.Optional(Type.String({ minLength: 1, maxLength: 40 })),
+    /** Milliseconds since 1970 (UTC). */
+    since: Type.Optional(Type.Integer({ minimum: 0 })),
+    until: Type.Optional(Type.Integer({ minimum: 0 })),
+  },
+  strict,
+);
+
+export const HoldAsk = Type.Object({ subject: Id, reason: Type.String({ minLength: 1, maxLength: 500 }) }, strict);
+export const HoldParams = Type.Object({ id: Id }, strict);
+export const HoldMade = Type.Object({ id: Type.String() });
 
 export const NoteView = Type.Object({
   id: Type.String(),
@@ -176,6 +225,7 @@ export const NoteView = Type.Object({
   by: Type.String(),
   at: Type.Integer(),
 });
+export type NoteView = Static<typeof NoteView>;
 
 /** Best first; each is a call, or a message or recording. */
 export const SearchView = Type.Object({
@@ -184,6 +234,8 @@ export const SearchView = Type.Object({
   ),
   /** False while older records are still being read in. */
   isComplete: Type.Boolean(),
+  /** Records that were read in, of all there are. */
+  progress: Type.Object({ done: Type.Integer(), all: Type.Integer() }),
 });
 export type SearchView = Static<typeof SearchView>;
 
@@ -238,6 +290,13 @@ export type AuditView = Static<typeof AuditView>;
 
 export const AuditPage = Type.Object({ rows: Type.Array(AuditView), next: Type.Optional(Type.String()) });
 export type AuditPage = Static<typeof AuditPage>;
+
+export const AuditVerdict = Type.Object({
+  ok: Type.Boolean(),
+  entries: Type.Integer(),
+  firstBad: Type.Optional(Type.Object({ sequence: Type.Integer(), problem: Type.String() })),
+});
+export type AuditVerdict = Static<typeof AuditVerdict>;
 
 export const HealthView = Type.Object({
   ok: Type.Boolean(),

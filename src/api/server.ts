@@ -19,6 +19,7 @@ import { answerTo, errorHandler, notFound } from './errors.ts';
 import { addGuard } from './guard.ts';
 import { addRoutes } from './routes.ts';
 import { securityHeaders } from './security-headers.ts';
+import { VaultCheck } from './vault-check.ts';
 
 export type { ApplianceHealth, RateLimits } from './context.ts';
 
@@ -54,7 +55,12 @@ const defaultLimits: RateLimits = { all: 600, login: 20 };
 /** Listens and answers once it does; rejects with Node's `EADDRINUSE` and the like. */
 export async function createApi(options: ApiOptions): Promise<Api> {
   const { clock, address, hostName, logger } = options;
-  const context: ApiContext = { ...options, limits: options.limits ?? defaultLimits, hearings: new Hearings(clock) };
+  const context: ApiContext = {
+    ...options,
+    limits: options.limits ?? defaultLimits,
+    hearings: new Hearings(clock),
+    check: new VaultCheck(options.vault, clock),
+  };
   const app = newApp(options);
   app.setErrorHandler(errorHandler(logger));
   await app.register(helmet, securityHeaders(hostName));

@@ -1,7 +1,15 @@
 // From the vault's words to the interface's: what a page of the console needs of a call, an artifact, an entry, a session.
 import type { Actor, SealedEntryContent } from '../audit/entry.ts';
 import type { Cdr } from '../model/cdr.ts';
-import type { ArtifactSummary, PageRequest, SessionInfo, Vault } from '../vault/contract.ts';
+import type {
+  ArtifactSummary,
+  Keeping,
+  Page,
+  PageRequest,
+  SessionInfo,
+  UserAccount,
+  Vault,
+} from '../vault/contract.ts';
 import type { ApiContext } from './context.ts';
 import { pagesOf } from './permissions.ts';
 import type { ArtifactView, AuditView, CallView, SessionView } from './schemas.ts';
@@ -23,14 +31,44 @@ export function callView(cdr: Cdr): CallView {
     ...(answeredAt !== undefined && { answeredAt }),
     outcome: outcome.ended === 'unanswered' ? outcome.reason : outcome.ended,
     path: steps.map(({ kind, name }) => ({ kind, name })),
+    ...(outcome.ended === 'failed' && { failure: failureView(outcome) }),
     hasVoicemail: cdr.artifacts.length > 0 && steps.some((step) => step.kind === 'mailbox'),
     ...(quality !== undefined && { quality: [...quality] }),
   };
 }
 
 export function artifactView(artifact: ArtifactSummary): ArtifactView {
-  const { id, kind, mailbox, from, fromName, to, startedAt, durationMs, isRead, state } = artifact;
-  return { id, kind, mailbox, from, fromName, to, startedAt, durationMs: Math.round(durationMs), isRead, state };
+  const { id, callId, kind, channels, mailbox, from, fromName, to, startedAt, durationMs, isRead, state } = artifact;
+  const shape = { id, callId, kind, channels, mailbox, durationMs: Math.round(durationMs) };
+  return { ...shape, from, fromName, to, startedAt, isRead, state };
+}
+
+function failureView({ fault, sipStatus }: { fault: string; sipStatus?: number }) {
+  return { fault, ...(sipStatus !== undefined && { sipStatus }) };
+}
+
+/** A page of the vault's in the interface's words; what does not open is named. */
+export function pageView<Row, View>({ rows, next, damaged = [] }: Page<Row>, view: (row: Row) => View) {
+  return {
+    rows: rows.map(view),
+    ...(next !== undefined && { next }),
+    ...(damaged.length > 0 && { damaged: [...damaged] }),
+  };
+}
+
+/** Why something is held is for administrators. */
+export function keepingView({ keptUntil, holds }: Keeping, user: UserAccount) {
+  const told = user.roles.includes('admin') ? holds : [];
+  return {
+    ...(keptUntil !== undefined && { keptUntil }),
+    isHeld: holds.length > 0,
+    holds: told.map(({ id, reason, placedAt }) => ({ id, reason, placedAt })),
+  };
+}
+
+/** The mailboxes whose messages alone somebody may know of; all when empty. */
+export function scopeOf(user: UserAccount): { readonly within?: readonly string[] } {
+  return user.roles.includes('admin') ? {} : { within: user.mailboxes };
 }
 
 export function auditView(entry: SealedEntryContent): AuditView {

@@ -16,16 +16,18 @@ export interface AdministrationParts {
   readonly adoption: Adoption;
   /** What the checks found, rows that do not open, and what is overdue. */
   readonly problems: () => readonly string[];
+  readonly lastHead: () => VaultStatus['lastHead'];
 }
 
 export function administrationHandlers(parts: AdministrationParts): Pick<Handlers, AdministrationOperation> {
   return { status: () => statusOf(parts), memory: () => memoryOf(process), ...lockHandlers(parts) };
 }
 
-function statusOf({ core, problems }: AdministrationParts): VaultStatus {
+function statusOf({ core, problems, lastHead }: AdministrationParts): VaultStatus {
   const { keyring, trail, db } = core;
   const countOf = (kind: string) =>
     db.prepare('SELECT count(*) FROM artifacts WHERE kind = ?').pluck().get(kind) as number;
+  const head = lastHead();
   return {
     formatVersion: keyring.identity.format,
     records: keyring.isUnlocked ? 'unlocked' : 'locked',
@@ -40,6 +42,7 @@ function statusOf({ core, problems }: AdministrationParts): VaultStatus {
       users: core.records.count('users'),
     },
     slots: keyring.slots().map(({ id, kind, opens }) => ({ id, kind, opens })),
+    ...(head !== undefined && { lastHead: head }),
   };
 }
 

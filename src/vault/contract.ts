@@ -29,6 +29,8 @@ export interface VaultStatus {
     readonly users: number;
   };
   readonly slots: readonly { readonly id: string; readonly kind: string; readonly opens: 'service' | 'both' }[];
+  /** The newest head that was signed and left the database. */
+  readonly lastHead?: { readonly sequence: number; readonly at: UtcMs };
 }
 
 /** Days by class; null or absent keeps for good. */
@@ -135,11 +137,24 @@ export type SearchHit = {
   readonly notes: readonly Note[];
 } & ({ readonly call: Cdr } | { readonly artifact: ArtifactSummary });
 
+/** What a search is narrowed to. */
+export interface SearchFilter {
+  /** What is found: a record of that kind, or one by its notes and tags, or by its transcript, alone. */
+  readonly kind?: 'call' | 'voicemail' | 'recording' | 'note' | 'transcript';
+  /** When it began; both ends included. */
+  readonly since?: number;
+  readonly until?: number;
+  /** A tag that it has, whole; case does not count. */
+  readonly tag?: string;
+}
+
 export interface SearchAnswer {
   readonly hits: readonly SearchHit[];
   /** Records and notes that the index holds by now, and whether those are all. */
   readonly indexed: number;
   readonly isComplete: boolean;
+  /** Rows that were read for the index, of all there are. */
+  readonly progress: { readonly done: number; readonly all: number };
 }
 
 /** What happened to a recording, and when: milliseconds of its audio from its start. */
@@ -148,8 +163,22 @@ export interface ArtifactMark {
   readonly atMs: number;
 }
 
-export interface ArtifactDetails extends ArtifactSummary {
+/** How long something is kept. */
+export interface Keeping {
+  /** By the rule of its class, mailbox or queue; absent: for good. */
+  readonly keptUntil?: UtcMs;
+  /** Holds that keep it beyond that. */
+  readonly holds: readonly Hold[];
+}
+
+export interface ArtifactDetails extends ArtifactSummary, Keeping {
   readonly marks: readonly ArtifactMark[];
+}
+
+export interface CallDetails extends Keeping {
+  readonly call: Cdr;
+  /** What was captured in it and is still there. */
+  readonly artifacts: readonly ArtifactSummary[];
 }
 
 export interface Page<Row> {
@@ -181,6 +210,15 @@ export interface SessionInfo {
   readonly user: UserAccount;
   readonly startedAt: UtcMs;
   readonly expiresAt: UtcMs;
+}
+
+/** As its person sees it. */
+export interface OpenSession {
+  readonly startedAt: UtcMs;
+  readonly seenAt: UtcMs;
+  /** Where it was begun from; empty when not known. */
+  readonly address: string;
+  readonly isThis: boolean;
 }
 
 /** Operation → what is asked and what is answered. `body` marks the binary part, `deadlineMs` a longer wait than usual. */
@@ -313,6 +351,8 @@ export interface VaultOperations {
 
   // Read side: needs records unlocked, else rejects with `records-locked`. Each is audited.
   'calls.page': { ask: { caller: Caller; page: PageRequest; number?: string }; answer: Page<Cdr> };
+  /** `within`: as `artifact.get`, for what was captured in it. Rejects `call-unknown`. */
+  'call.get': { ask: { caller: Caller; callId: string; within?: readonly string[] }; answer: CallDetails };
   'artifacts.page': {
     ask: { caller: Caller; kind: ArtifactKind; mailbox?: string; page: PageRequest };
     answer: Page<ArtifactSummary>;
@@ -322,9 +362,12 @@ export interface VaultOperations {
     ask: { caller: Caller; artifactId: ArtifactId; within?: readonly string[] };
     answer: ArtifactDetails;
   };
-  /** Raw audio in the body, from `fromSample` (per channel), at most `samples` of them; `play: true` audits a hearing, once per request. */
+  /**
+   * Raw audio in the body, from `fromSample` (per channel), at most `samples` of them. `play: true` audits a hearing, once per
+   * request; `'export'` that a copy leaves the vault.
+   */
   'artifact.audio': {
-    ask: { caller: Caller; artifactId: ArtifactId; fromSample: number; samples: number; play: boolean };
+    ask: { caller: Caller; artifactId: ArtifactId; fromSample: number; samples: number; play: boolean | 'export' };
     answer: { encoding: AudioEncoding; channels: 1 | 2; totalSamples: number };
   };
   /** Writes the audio to `<spool>/out/<random>.ul` (mono, for a phone) and answers the path; removed by `playout.done` or after 10 minutes. */
@@ -335,7 +378,7 @@ export interface VaultOperations {
    * mailboxes whose messages alone are found, no recordings, beside all calls.
    */
   search: {
-    ask: { caller: Caller; query: string; limit: number; within?: readonly string[] };
+    ask: { caller: Caller; query: string; limit: number; within?: readonly string[]; filter?: SearchFilter };
     answer: SearchAnswer;
   };
   'artifact.markRead': { ask: { caller: Caller; artifactId: ArtifactId }; answer: Record<string, never> };
@@ -355,12 +398,23 @@ export interface VaultOperations {
   'note.remove': { ask: { caller: Caller; noteId: string; subject?: string }; answer: Record<string, never> };
 
   // People.
-  'users.list': { ask: { caller: Caller }; answer: { users: UserAccount[] } };
+  /** `sessions`: how many each has open. */
+  'users.list': { ask: { caller: Caller }; answer: { users: (UserAccount & { readonly sessions: number })[] } };
   /** Answers the one-time enrolment token, good for 24 hours; the caller puts it into a link. */
   'users.invite': {
     ask: { caller: Caller; login: string; name: string; roles: Role[]; mailboxes: string[] };
     answer: { userId: UserId; token: string };
   };
+  /** What one may do from the next request on. Rejects `last-admin`. */
+  'users.change': {
+    ask: { caller: Caller; userId: UserId; name: string; roles: Role[]; mailboxes: string[] };
+    answer: Record<string, never>;
+  };
+  /** A locked account logs in no more and its sessions end; unlocking also forgets wrong guesses. Rejects `own-account`, `last-admin`. */
+  'users.lock': { ask: { caller: Caller; userId: UserId; isLocked: boolean }; answer: Record<string, never> };
+  /** A new one-time link for somebody who lost password or second factor; the old ones are gone at once. Rejects `own-account`. */
+  'users.reinvite': { ask: { caller: Caller; userId: UserId }; answer: { token: string } };
+  'users.endSessions': { ask: { caller: Caller; userId: UserId }; answer: { ended: number } };
   'users.remove': { ask: { caller: Caller; userId: UserId }; answer: Record<string, never> };
   /** First step of enrolment: who the token is for. Rejects `enrolment-invalid`. */
   'enrolment.begin': {
@@ -383,6 +437,15 @@ export interface VaultOperations {
     answer: SessionInfo;
   };
   'session.logout': { ask: { sessionToken: string; address: string }; answer: Record<string, never> };
+  /** The sessions of whose token it is, newest first. */
+  'session.list': { ask: { sessionToken: string }; answer: { sessions: readonly OpenSession[] } };
+  /** Ends all of that person's but this one. */
+  'session.endOthers': { ask: { sessionToken: string; address: string }; answer: { ended: number } };
+  /** Rejects as `session.login` does when password or code is wrong, `password-weak`; the person's other sessions end. */
+  'password.change': {
+    ask: { sessionToken: string; password: string; code: string; newPassword: string; address: string };
+    answer: Record<string, never>;
+  };
 
   // The trail.
   'audit.page': { ask: { caller: Caller; page: PageRequest }; answer: Page<SealedEntryContent> };

@@ -17,6 +17,7 @@ const KINDS: Readonly<Record<string, readonly Actor['kind'][]>> = {
 /** What shows who called whom, what was said, or who did what; and who may see it at the command line. */
 const SHOWS: Partial<Record<VaultOperation, readonly Role[]>> = {
   'calls.page': ['admin', 'staff'],
+  'call.get': ['admin', 'staff'],
   'artifacts.page': ['admin', 'staff'],
   search: ['admin', 'staff'],
   'artifact.get': ['admin'],
@@ -92,8 +93,8 @@ function remember(persons: Map<string, string>, id: string, sessionToken: string
 /** Staff see the voicemail of their own mailboxes, one at a time. */
 function maySee(operation: VaultOperation, ask: object, { roles, mailboxes }: UserAccount): boolean {
   if (roles.includes('admin')) return true;
-  if (operation === 'search') {
-    const { within } = ask as Ask<'search'>;
+  if (operation === 'search' || operation === 'call.get') {
+    const { within } = ask as Ask<'search' | 'call.get'>;
     return within?.every((mailbox) => mailboxes.includes(mailbox)) === true;
   }
   if (operation !== 'artifacts.page') return true;

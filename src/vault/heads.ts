@@ -2,7 +2,7 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { headText, parseHead, positionOf, signHead, signKeyChange, type TrailHead } from '../audit/head.ts';
-import type { Clock } from '../kernel/clock.ts';
+import type { Clock, UtcMs } from '../kernel/clock.ts';
 import { checkSignature, sodium } from '../seal/sodium.ts';
 import type { Keyring } from './keyring.ts';
 import type { Trail } from './trail.ts';
@@ -21,6 +21,7 @@ export class Heads implements Disposable {
   readonly #onError: (thrown: unknown) => void;
   readonly #onHead: (line: string) => void;
   #written = 0;
+  #last: { readonly sequence: number; readonly at: UtcMs } | undefined;
   #timer: Disposable | undefined;
 
   constructor(options: {
@@ -40,6 +41,11 @@ export class Heads implements Disposable {
     this.#privateKey = options.privateKey;
     this.#onError = options.onError;
     this.#onHead = options.onHead ?? (() => undefined);
+  }
+
+  /** The newest that is in the file since the start. */
+  get last(): { readonly sequence: number; readonly at: UtcMs } | undefined {
+    return this.#last;
   }
 
   /** The head of now, signed. */
@@ -86,6 +92,7 @@ export class Heads implements Disposable {
       const line = headText(this.sign());
       appendDurably(this.#path, `${line}\n`);
       this.#written = this.#trail.sequence;
+      this.#last = { sequence: this.#written, at: this.#clock.now() };
       this.#onHead(line);
     } catch (thrown) {
       this.#onError(thrown);

@@ -7,16 +7,15 @@ import type { ArtifactRow } from './artifact-rows.ts';
 import type { Artifacts } from './artifacts.ts';
 import { noteDisposal } from './backup/targets.ts';
 import type { CapturedRow } from './captured-table.ts';
-import type { Hold, RetentionRules } from './contract.ts';
+import type { RetentionRules } from './contract.ts';
 import { fence, type InnerCore, VAULT_ACTOR } from './engine.ts';
 import type { RetentionClass } from './epochs.ts';
 import { isGenuine } from './genuine.ts';
+import { EVERYTHING, HOLDS, type HoldRecord, retentionRules } from './keeping.ts';
 import { disposeNotes } from './note-disposal.ts';
 import type { Handlers } from './operations.ts';
 import { SETTINGS } from './settings.ts';
 
-const HOLDS = 'holds';
-const EVERYTHING = 'everything';
 const WITHHELD = 'retention-withheld';
 /** A box may be off for a while; a clock that is further ahead is taken to be wrong. */
 const MAX_JUMP_MS = 180 * 24 * 3_600_000;
@@ -29,8 +28,6 @@ const MAX_HOLDS = 10_000;
 const CLASSES: readonly RetentionClass[] = ['cdr', 'voicemail', 'recording', 'greeting'];
 
 export type RetentionOperation = 'retention.get' | 'retention.set' | 'hold.place' | 'hold.release' | 'hold.list';
-
-type HoldRecord = Omit<Hold, 'id'>;
 
 interface Withheld {
   readonly since: number;
@@ -288,7 +285,7 @@ export class Retention implements Disposable {
   }
 
   #rules(): RetentionRules {
-    return this.#core.records.get<RetentionRules>(SETTINGS, 'retention')?.value ?? {};
+    return retentionRules(this.#core);
   }
 
   #isHeld(): (row: string) => boolean {

@@ -142,6 +142,7 @@ export class OpenVault implements AsyncDisposable {
         core,
         secrets: options,
         adoption: this.#adoption,
+        lastHead: () => this.#heads.last,
         problems: () => [...this.#problems, ...core.fenced, ...this.#backups.overdue(), ...this.#drills.problems()],
       }),
       ...auditHandlers({ core, heads: this.#heads, headsFile, readers: this.#readers }),

@@ -47,7 +47,15 @@ t.test(
     t.equal((await ada.get('/api/calls')).status, 401);
     on.clock.shift(MINUTE);
     const body = { login: 'ADA', password: PASSWORD, code: ada.code(on.clock.now()) };
-    t.same((await ada.post('/api/login', body)).json.pages, ['calls', 'voicemails', 'audit']);
+    t.same((await ada.post('/api/login', body)).json.pages, [
+      'calls',
+      'voicemails',
+      'recordings',
+      'search',
+      'accounts',
+      'vault',
+      'audit',
+    ]);
 
     const calls = (await ada.get('/api/calls')).json;
     t.match(calls.rows, [{ from: CALLER, fromName: NAME, direction: 'inbound', outcome: 'no-answer' }]);

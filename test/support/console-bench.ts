@@ -13,7 +13,7 @@ import { createLogger } from '../../src/kernel/logger.ts';
 import type { Cdr } from '../../src/model/cdr.ts';
 import { parseClinicYaml } from '../../src/model/parse-clinic.ts';
 import { connectIntake } from '../../src/seal/intake-client.ts';
-import type { ArtifactHeader, Caller, Role, Vault } from '../../src/vault/contract.ts';
+import type { ArtifactHeader, ArtifactMark, Caller, Role, Vault } from '../../src/vault/contract.ts';
 import { createVault } from '../../src/vault/create.ts';
 import { answerIntake } from '../../src/vault/intake-service.ts';
 import { OpenVault } from '../../src/vault/service.ts';
@@ -31,10 +31,15 @@ export interface ConsoleBench extends AsyncDisposable {
   readonly clock: ShiftedClock;
   /** The vault seems gone while this is so. */
   isVaultAway: boolean;
+  readonly recoveryCode: string;
   /** The link's token for a new account. */
   invite(login: string, roles: Role[], mailboxes?: string[]): Promise<string>;
   addCall(cdr: Partial<Cdr>): Promise<void>;
-  addVoicemail(header: Partial<ArtifactHeader>, audio: Uint8Array): Promise<ArtifactId>;
+  addVoicemail(
+    header: Partial<ArtifactHeader>,
+    audio: Uint8Array,
+    marks?: readonly ArtifactMark[],
+  ): Promise<ArtifactId>;
   /** The whole trail, oldest first. */
   trail(): Promise<SealedEntryContent[]>;
   log(): string;
@@ -50,7 +55,8 @@ export async function openConsoleBench(options: ConsoleBenchOptions = {}): Promi
   const folder = mkdtempSync(join(tmpdir(), 'wardline-console-'));
   owned.defer(() => rmSync(folder, { recursive: true, force: true }));
   const clock = new ShiftedClock();
-  const open = owned.use(await openVault(folder, clock));
+  const { recoveryCode, ...opened } = await openVault(folder, clock);
+  const open = owned.use(opened.vault);
   const state = { isAway: false };
   const vault = asVault(open, state);
   const intake = owned.use(await openIntake(folder, open, clock));
@@ -73,6 +79,7 @@ export async function openConsoleBench(options: ConsoleBenchOptions = {}): Promi
     ca,
     vault,
     clock,
+    recoveryCode,
     get isVaultAway() {
       return state.isAway;
     },
@@ -84,11 +91,12 @@ export async function openConsoleBench(options: ConsoleBenchOptions = {}): Promi
       return (await vault.ask('users.invite', ask)).token;
     },
     addCall: async (cdr) => void (await vault.ask('cdr.put', { cdr: { ...sampleCall(clock), ...cdr } })),
-    async addVoicemail(header, audio) {
+    async addVoicemail(header, audio, marks = []) {
       const { artifactId } = await vault.ask('artifact.open', { header: { ...sampleHeader(clock), ...header } });
       const capture = await intake.begin(artifactId);
       capture.write(audio, 0);
       await capture.end();
+      for (const mark of marks) await vault.ask('artifact.mark', { artifactId, ...mark });
       await vault.ask('artifact.close', { artifactId, keep: true });
       return artifactId;
     },
@@ -101,7 +109,7 @@ export async function openConsoleBench(options: ConsoleBenchOptions = {}): Promi
   };
 }
 
-async function openVault(folder: string, clock: ShiftedClock): Promise<OpenVault> {
+async function openVault(folder: string, clock: ShiftedClock): Promise<{ vault: OpenVault; recoveryCode: string }> {
   const parsed = parseClinicYaml(readFileSync(join(checkout, 'config/sample-clinic.yaml'), 'utf8'));
   if ('problems' in parsed) throw new Error(`the sample clinic is broken: ${parsed.problems[0]?.message}`);
   const at = {
@@ -109,9 +117,16 @@ async function openVault(folder: string, clock: ShiftedClock): Promise<OpenVault
     keyFile: join(folder, 'keys/key'),
     headsFile: join(folder, 'keys/heads'),
   };
-  await createVault({ ...at, clock, hostName: 'localhost', addresses: [], realm: 'localhost', clinic: parsed.clinic });
+  const { recoveryCode } = await createVault({
+    ...at,
+    clock,
+    hostName: 'localhost',
+    addresses: [],
+    realm: 'localhost',
+    clinic: parsed.clinic,
+  });
   const log = createLogger({ role: 'vault', level: 'silent' });
-  return OpenVault.open({
+  const vault = await OpenVault.open({
     ...at,
     spoolFolder: join(folder, 'spool'),
     clock,
@@ -119,6 +134,7 @@ async function openVault(folder: string, clock: ShiftedClock): Promise<OpenVault
     startLocked: false,
     canResume: false,
   });
+  return { vault, recoveryCode };
 }
 
 /** The contract in this process, and away when a test says so. */

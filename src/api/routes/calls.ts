@@ -3,7 +3,7 @@ import type { App } from '../app.ts';
 import type { ApiContext } from '../context.ts';
 import { visitOf } from '../guard.ts';
 import { CallsPage, CallsQuery } from '../schemas.ts';
-import { callView, pageRequest } from '../views.ts';
+import { callView, pageRequest, pageView } from '../views.ts';
 
 export function addCalls(app: App, { vault }: ApiContext): void {
   const schema = { querystring: CallsQuery, response: { 200: CallsPage } };
@@ -11,7 +11,6 @@ export function addCalls(app: App, { vault }: ApiContext): void {
     const { number } = request.query;
     const { caller } = visitOf(request);
     const ask = { caller, page: pageRequest(request.query), ...(number !== undefined && { number }) };
-    const { rows, next } = await vault.ask('calls.page', ask);
-    return { rows: rows.map(callView), ...(next !== undefined && { next }) };
+    return pageView(await vault.ask('calls.page', ask), callView);
   });
 }

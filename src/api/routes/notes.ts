@@ -4,6 +4,7 @@ import type { App } from '../app.ts';
 import type { ApiContext } from '../context.ts';
 import { visitOf } from '../guard.ts';
 import { Done, NoteAsk, NoteMade, NoteParams, NotesParams, NotesView } from '../schemas.ts';
+import { scopeOf } from '../views.ts';
 
 export function addNotes(app: App, context: ApiContext): void {
   const { vault } = context;
@@ -29,8 +30,7 @@ export function addNotes(app: App, context: ApiContext): void {
 
 async function notesOf({ vault }: ApiContext, request: FastifyRequest, subject: string) {
   const { caller, user } = visitOf(request);
-  const within = user.roles.includes('admin') ? {} : { within: user.mailboxes };
-  return (await vault.ask('note.list', { caller, subject, ...within })).notes;
+  return (await vault.ask('note.list', { caller, subject, ...scopeOf(user) })).notes;
 }
 
 /** An administrator sees all. @throws WardlineError `artifact-unknown` */

@@ -5,7 +5,7 @@ import type { App } from '../app.ts';
 import type { ApiContext } from '../context.ts';
 import { visitOf } from '../guard.ts';
 import { ArtifactsPage, ArtifactsQuery } from '../schemas.ts';
-import { artifactView, pageRequest } from '../views.ts';
+import { artifactView, pageRequest, pageView } from '../views.ts';
 
 export function addVoicemails(app: App, { vault }: ApiContext): void {
   const schema = { querystring: ArtifactsQuery, response: { 200: ArtifactsPage } };
@@ -15,8 +15,7 @@ export function addVoicemails(app: App, { vault }: ApiContext): void {
     if (mailbox === 'none') return { rows: [] };
     const page = pageRequest(request.query);
     const ask = { caller, kind: 'voicemail' as const, page, ...(mailbox !== 'all' && { mailbox }) };
-    const { rows, next } = await vault.ask('artifacts.page', ask);
-    return { rows: rows.map(artifactView), ...(next !== undefined && { next }) };
+    return pageView(await vault.ask('artifacts.page', ask), artifactView);
   });
 }
 

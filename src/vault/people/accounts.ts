@@ -1,4 +1,4 @@
-// Accounts: listed, invited and removed by an administrator; the clinic is never left without one.
+// Accounts: listed, invited, changed, locked and removed by an administrator; the clinic is never left without one.
 import { WardlineError } from '../../kernel/errors.ts';
 import type { UserId } from '../../kernel/id.ts';
 import { newId } from '../../kernel/id.ts';
@@ -7,7 +7,7 @@ import type { VaultCore } from '../core.ts';
 import type { Handlers } from '../operations.ts';
 import type { Enrolment } from './enrolment.ts';
 import type { UserRecord } from './records.ts';
-import { accountOf, findByLogin, MAX_USERS, normaliseLogin, spaces } from './records.ts';
+import { accountOf, findByLogin, guardOf, MAX_USERS, noFailures, normaliseLogin, spaces } from './records.ts';
 import type { Sessions } from './sessions.ts';
 
 const LOGIN = /^[\p{L}\p{N}][\p{L}\p{N}._@+-]{1,63}$/u;
@@ -27,17 +27,24 @@ export class Accounts {
     this.#sessions = parts.sessions;
   }
 
-  handlers(): Pick<Handlers, 'users.list' | 'users.invite' | 'users.remove'> {
+  handlers(): Pick<Handlers, Extract<keyof Handlers, `users.${string}`>> {
     return {
       'users.list': ({ caller }) => this.#list(caller),
       'users.invite': (ask) => this.#invite(ask),
+      'users.change': (ask) => this.#change(ask),
+      'users.lock': (ask) => this.#lock(ask),
+      'users.reinvite': (ask) => this.#reinvite(ask),
+      'users.endSessions': (ask) => this.#endSessions(ask),
       'users.remove': (ask) => this.#remove(ask),
     };
   }
 
   #list(caller: Caller): AnswerTo<'users.list'> {
     this.#requireAdmin(caller);
-    return { users: this.#all().map((user) => accountOf(this.#core, user)) };
+    const users = this.#all().map((user) => {
+      return { ...accountOf(this.#core, user), sessions: this.#sessions.count(user.id) };
+    });
+    return { users };
   }
 
   #invite(ask: Ask<'users.invite'>): AnswerTo<'users.invite'> {
@@ -69,16 +76,7 @@ export class Accounts {
 
   #remove({ caller, userId }: Ask<'users.remove'>): Record<string, never> {
     this.#requireAdmin(caller);
-    const user = this.#core.records.get<UserRecord>(spaces.user, userId)?.value;
-    if (user === undefined) throw new WardlineError('no-such-user', 'There is no such account any more.');
-    const isOnlyAdmin =
-      isActiveAdmin(user) && !this.#all().some((other) => other.id !== userId && isActiveAdmin(other));
-    if (isOnlyAdmin && caller.actor.kind === 'user') {
-      throw new WardlineError(
-        'last-admin',
-        'This is the last administrator. Invite another one and let them enrol first.',
-      );
-    }
+    this.#mustLeaveAnAdmin(caller, this.#get(userId));
     const { actor, address } = caller;
     this.#core.transact({ action: 'user-removed', actor, address, outcome: 'ok', subject: userId }, (tx) => {
       this.#sessions.endAll(tx, userId as UserId);
@@ -87,6 +85,74 @@ export class Accounts {
       tx.delete(spaces.user, userId);
     });
     return {};
+  }
+
+  #change({ caller, userId, ...ask }: Ask<'users.change'>): Record<string, never> {
+    this.#requireAdmin(caller);
+    const user = this.#get(userId);
+    const valid = parseInvitation({ ...ask, login: user.login });
+    if (!valid.roles.includes('admin')) this.#mustLeaveAnAdmin(caller, user);
+    const detail = `roles ${valid.roles.join(', ')}; mailboxes ${valid.mailboxes.join(', ') || 'none'}`;
+    this.#core.transact({ action: 'user-changed', ...caller, outcome: 'ok', subject: userId, detail }, (tx) =>
+      tx.put(spaces.user, userId, { ...user, ...valid }, { login: user.login }),
+    );
+    return {};
+  }
+
+  #lock({ caller, userId, isLocked }: Ask<'users.lock'>): Record<string, never> {
+    this.#requireAdmin(caller);
+    const user = this.#get(userId);
+    if (isLocked) {
+      mustBeAnothers(caller, userId);
+      this.#mustLeaveAnAdmin(caller, user);
+    }
+    const action = isLocked ? 'user-locked' : 'user-unlocked';
+    this.#core.transact({ action, ...caller, outcome: 'ok', subject: userId }, (tx) => {
+      tx.put(spaces.user, userId, { ...user, isLocked }, { login: user.login });
+      if (isLocked) this.#sessions.endAll(tx, userId);
+      if (isLocked) this.#enrolment.cancel(tx, userId);
+      else tx.put(spaces.guard, userId, { ...noFailures, lastStep: guardOf(this.#core, userId).lastStep });
+    });
+    return {};
+  }
+
+  #reinvite({ caller, userId }: Ask<'users.reinvite'>): AnswerTo<'users.reinvite'> {
+    this.#requireAdmin(caller);
+    mustBeAnothers(caller, userId);
+    const user = this.#get(userId);
+    this.#mustLeaveAnAdmin(caller, user);
+    const { password: _password, totpSecret: _secret, ...invited } = user;
+    return this.#core.transact({ action: 'user-reinvited', ...caller, outcome: 'ok', subject: userId }, (tx) => {
+      tx.put(spaces.user, userId, { ...invited, isLocked: false }, { login: user.login });
+      tx.delete(spaces.guard, userId);
+      this.#sessions.endAll(tx, userId);
+      return { token: this.#enrolment.invite(tx, userId) };
+    });
+  }
+
+  #endSessions({ caller, userId }: Ask<'users.endSessions'>): AnswerTo<'users.endSessions'> {
+    this.#requireAdmin(caller);
+    this.#get(userId);
+    const detail = 'by an administrator';
+    const entry = { action: 'session-ended', ...caller, outcome: 'ok', subject: userId, detail } as const;
+    return { ended: this.#core.transact(entry, (tx) => this.#sessions.endAll(tx, userId)) };
+  }
+
+  #get(userId: UserId): UserRecord {
+    const user = this.#core.records.get<UserRecord>(spaces.user, userId)?.value;
+    if (user !== undefined) return user;
+    throw new WardlineError('no-such-user', 'There is no such account any more.');
+  }
+
+  /** The command line may take away even the last: it can invite another. */
+  #mustLeaveAnAdmin({ actor }: Caller, user: UserRecord): void {
+    const isOnlyAdmin =
+      isActiveAdmin(user) && !this.#all().some((other) => other.id !== user.id && isActiveAdmin(other));
+    if (!isOnlyAdmin || actor.kind !== 'user') return;
+    throw new WardlineError(
+      'last-admin',
+      'This is the last administrator. Invite another one and let them enrol first.',
+    );
   }
 
   #all(): UserRecord[] {
@@ -103,10 +169,18 @@ export class Accounts {
 }
 
 function isActiveAdmin(user: UserRecord): boolean {
-  return user.password !== undefined && user.roles.includes('admin');
+  return user.password !== undefined && !user.isLocked && user.roles.includes('admin');
 }
 
-function parseInvitation(ask: Ask<'users.invite'>): Pick<UserRecord, 'login' | 'name' | 'roles' | 'mailboxes'> {
+/** Nobody shuts the door behind themselves by a slip of the hand. */
+function mustBeAnothers({ actor }: Caller, userId: UserId): void {
+  if (actor.kind !== 'user' || actor.id !== userId) return;
+  throw new WardlineError('own-account', 'This is your own account; ask another administrator.');
+}
+
+function parseInvitation(
+  ask: Omit<Ask<'users.invite'>, 'caller'>,
+): Pick<UserRecord, 'login' | 'name' | 'roles' | 'mailboxes'> {
   const login = normaliseLogin(ask.login);
   const name = ask.name.trim();
   if (!LOGIN.test(login)) {

@@ -78,7 +78,7 @@ export class Enrolment {
       tx.put(spaces.guard, user.id, { failures: 0, lockedUntil: 0, lastStep: step });
       tx.delete(spaces.enrolment, this.#row(token));
     });
-    return this.#core.transact({ action: 'logged-in', ...about }, (tx) => this.#sessions.begin(tx, enrolled));
+    return this.#core.transact({ action: 'logged-in', ...about }, (tx) => this.#sessions.begin(tx, enrolled, address));
   }
 
   #open(token: string, address: string): { user: UserRecord; totpSecret: string } {

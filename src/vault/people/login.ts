@@ -13,7 +13,7 @@ import {
   lockedUntil,
 } from './guess-limits.ts';
 import { verifyPassword } from './password.ts';
-import type { UserRecord } from './records.ts';
+import type { GuardRecord, UserRecord } from './records.ts';
 import { actorOf, findByLogin, guardOf, noFailures, normaliseLogin, spaces } from './records.ts';
 import type { Sessions } from './sessions.ts';
 import { acceptedStep } from './totp.ts';
@@ -50,7 +50,23 @@ export class Login {
     if (this.#addresses.fail(address)) this.#record('locked-out', nobody, address, undefined, 'address');
   }
 
-  async #logIn({ login, password, code, address }: Ask<'session.login'>) {
+  async #logIn(ask: Ask<'session.login'>) {
+    const { user, guard } = await this.prove(ask);
+    const { address } = ask;
+    this.#sessions.sweep();
+    const entry = { action: 'logged-in', actor: actorOf(user), address, outcome: 'ok', subject: user.id } as const;
+    return this.#core.transact(entry, (tx) => {
+      tx.put(spaces.guard, user.id, guard);
+      return this.#sessions.begin(tx, user, address);
+    });
+  }
+
+  /**
+   * Who it is by login, password and code, and the guard that is to be put with what they then do: the code is used up by it.
+   * @throws WardlineError `login-failed`, `locked-out`
+   */
+  async prove(ask: Ask<'session.login'>): Promise<{ readonly user: UserRecord; readonly guard: GuardRecord }> {
+    const { login, password, code, address } = ask;
     this.refuseLockedAddress(address);
     const known = findByLogin(this.#core, login)?.value;
     this.#refuseLocked(known, login, address);
@@ -63,18 +79,13 @@ export class Login {
     const secret = user.totpSecret ?? '';
     const step = secret === '' ? undefined : acceptedStep(secret, code, this.#core.clock.now(), guard.lastStep);
     if (!isPasswordRight || step === undefined) throw this.#fail(user, address, isPasswordRight ? 'code' : 'password');
-    this.#sessions.sweep();
-    const entry = { action: 'logged-in', actor: actorOf(user), address, outcome: 'ok', subject: user.id } as const;
-    return this.#core.transact(entry, (tx) => {
-      tx.put(spaces.guard, user.id, afterLogin(guard, address, step));
-      return this.#sessions.begin(tx, user);
-    });
+    return { user, guard: afterLogin(guard, address, step) };
   }
 
   #refuseLocked(user: UserRecord | undefined, login: string, address: string): void {
     if (user === undefined) {
       if (!this.#unknownLogins.isLocked(keyOf(login, address))) return;
-    } else if (lockedUntil(guardOf(this.#core, user.id), address) <= this.#core.clock.now()) return;
+    } else if (!user.isLocked && lockedUntil(guardOf(this.#core, user.id), address) <= this.#core.clock.now()) return;
     const actor = user === undefined ? nobody : actorOf(user);
     this.#record('login-failed', actor, address, user?.id, 'while locked out', 'refused');
     throw lockedOut();

@@ -4,18 +4,26 @@ import type { Handlers } from '../operations.ts';
 import { Accounts } from './accounts.ts';
 import { Enrolment } from './enrolment.ts';
 import { Login } from './login.ts';
+import { passwordHandlers } from './password-change.ts';
 import { Sessions } from './sessions.ts';
 
 export type PeopleHandlers = Pick<
   Handlers,
   | 'users.list'
   | 'users.invite'
+  | 'users.change'
+  | 'users.lock'
+  | 'users.reinvite'
+  | 'users.endSessions'
   | 'users.remove'
   | 'enrolment.begin'
   | 'enrolment.finish'
   | 'session.login'
   | 'session.check'
   | 'session.logout'
+  | 'session.list'
+  | 'session.endOthers'
+  | 'password.change'
 >;
 
 /** `clinicName` is what authenticator apps show, and a word that no password may be. */
@@ -24,5 +32,11 @@ export function people(core: VaultCore, clinicName: () => string = () => ''): Pe
   const login = new Login(core, sessions);
   const enrolment = new Enrolment(core, { sessions, login, clinicName });
   const accounts = new Accounts(core, { enrolment, sessions });
-  return { ...accounts.handlers(), ...enrolment.handlers(), ...login.handlers(), ...sessions.handlers() };
+  return {
+    ...accounts.handlers(),
+    ...enrolment.handlers(),
+    ...login.handlers(),
+    ...sessions.handlers(),
+    ...passwordHandlers({ core, sessions, login, clinicName }),
+  };
 }

@@ -34,6 +34,8 @@ export interface UserRecord {
   /** Both absent until the person has enrolled. */
   readonly password?: PasswordHash;
   readonly totpSecret?: string;
+  /** By an administrator, until one unlocks it. */
+  readonly isLocked?: boolean;
 }
 
 export interface EnrolmentRecord {
@@ -45,6 +47,8 @@ export interface EnrolmentRecord {
 export interface SessionRecord {
   readonly userId: UserId;
   readonly startedAt: UtcMs;
+  /** Where it was begun from; absent in those of before this was kept. */
+  readonly address?: string;
 }
 
 export interface AddressGuard {
@@ -88,7 +92,8 @@ export function accountOf(core: VaultCore, user: UserRecord): UserAccount {
   const { id, login, name, roles, mailboxes } = user;
   const { lockedUntil, addresses = {} } = guardOf(core, id);
   const now = core.clock.now();
-  const isLocked = lockedUntil > now || Object.values(addresses).some((each) => each.lockedUntil > now);
+  const isLocked =
+    user.isLocked === true || lockedUntil > now || Object.values(addresses).some((each) => each.lockedUntil > now);
   const state = user.password === undefined ? 'invited' : isLocked ? 'locked' : 'active';
   return { id, login, name, roles, mailboxes, state };
 }

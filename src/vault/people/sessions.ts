@@ -2,7 +2,7 @@
 import type { UtcMs } from '../../kernel/clock.ts';
 import { WardlineError } from '../../kernel/errors.ts';
 import type { UserId } from '../../kernel/id.ts';
-import type { SessionInfo } from '../contract.ts';
+import type { AnswerTo, SessionInfo, UserAccount } from '../contract.ts';
 import type { StoredRecord, Transaction, VaultCore } from '../core.ts';
 import type { Handlers } from '../operations.ts';
 import type { SessionRecord, UserRecord } from './records.ts';
@@ -23,18 +23,20 @@ export class Sessions {
     this.#core = core;
   }
 
-  handlers(): Pick<Handlers, 'session.check' | 'session.logout'> {
+  handlers(): Pick<Handlers, 'session.check' | 'session.logout' | 'session.list' | 'session.endOthers'> {
     return {
       'session.check': ({ sessionToken, isBackground }) => this.#check(sessionToken, isBackground === true),
       'session.logout': ({ sessionToken, address }) => this.#logOut(sessionToken, address),
+      'session.list': ({ sessionToken }) => this.#list(sessionToken),
+      'session.endOthers': ({ sessionToken, address }) => this.#endOthers(sessionToken, address),
     };
   }
 
   /** Begins a session inside the transaction of the entry that says so. */
-  begin(tx: Transaction, user: UserRecord): { sessionToken: string; session: SessionInfo } {
+  begin(tx: Transaction, user: UserRecord, address: string): { sessionToken: string; session: SessionInfo } {
     const sessionToken = Buffer.from(this.#core.random(TOKEN_BYTES)).toString('base64url');
     const startedAt = this.#core.clock.now();
-    const record: SessionRecord = { userId: user.id, startedAt };
+    const record: SessionRecord = { userId: user.id, startedAt, address };
     const open = this.#of(user.id);
     for (const { row } of open.slice(0, Math.max(0, open.length + 1 - MAX_SESSIONS))) this.#forget(tx, row);
     const row = this.#row(sessionToken);
@@ -43,9 +45,22 @@ export class Sessions {
     return { sessionToken, session: this.#info(row, record, user) };
   }
 
-  /** Ends all of a person's sessions inside a transaction. */
-  endAll(tx: Transaction, userId: UserId): void {
-    for (const { row } of this.#of(userId)) this.#forget(tx, row);
+  /** Ends all of a person's sessions inside a transaction, but that of `exceptToken`. Answers how many. */
+  endAll(tx: Transaction, userId: UserId, exceptToken?: string): number {
+    const kept = exceptToken === undefined ? undefined : this.#row(exceptToken);
+    const ended = this.#of(userId).filter(({ row }) => row !== kept);
+    for (const { row } of ended) this.#forget(tx, row);
+    return ended.length;
+  }
+
+  /** How many a person has open. */
+  count(userId: UserId): number {
+    return this.#open(userId).length;
+  }
+
+  /** Whose token it is. @throws WardlineError `no-session` */
+  userOf(sessionToken: string): UserAccount {
+    return this.#check(sessionToken, true).user;
   }
 
   /** Ends what is over; called now and then, since nobody comes back for it. */
@@ -84,6 +99,34 @@ export class Sessions {
     return {};
   }
 
+  #list(sessionToken: string): AnswerTo<'session.list'> {
+    const own = this.#row(sessionToken);
+    const sessions = this.#open(this.userOf(sessionToken).id).map(({ row, value: { startedAt, address = '' } }) => {
+      return { startedAt, seenAt: this.#touchedAt(row, startedAt), address, isThis: row === own };
+    });
+    return { sessions: sessions.toReversed() };
+  }
+
+  #endOthers(sessionToken: string, address: string): AnswerTo<'session.endOthers'> {
+    const { id, login } = this.userOf(sessionToken);
+    const actor = { kind: 'user', id, login } as const;
+    const entry = {
+      action: 'session-ended',
+      actor,
+      address,
+      outcome: 'ok',
+      subject: id,
+      detail: 'all others',
+    } as const;
+    return { ended: this.#core.transact(entry, (tx) => this.endAll(tx, id, sessionToken)) };
+  }
+
+  /** Those that are not over, oldest first. */
+  #open(userId: UserId): StoredRecord<SessionRecord>[] {
+    const now = this.#core.clock.now();
+    return this.#of(userId).filter(({ row, value }) => this.#expiresAt(row, value) > now);
+  }
+
   #end({ row, value }: StoredRecord<SessionRecord>): void {
     const isLong = this.#core.clock.now() >= value.startedAt + LONGEST_MS;
     const entry = {
@@ -112,8 +155,11 @@ export class Sessions {
 
   /** A touch that was lost counts from the start, which only ends the session sooner. */
   #expiresAt(row: string, { startedAt }: SessionRecord): UtcMs {
-    const touchedAt = this.#core.volatile.get<{ at: number }>(spaces.touch, row)?.at ?? startedAt;
-    return Math.min(touchedAt + IDLE_MS, startedAt + LONGEST_MS) as UtcMs;
+    return Math.min(this.#touchedAt(row, startedAt) + IDLE_MS, startedAt + LONGEST_MS) as UtcMs;
+  }
+
+  #touchedAt(row: string, startedAt: UtcMs): UtcMs {
+    return this.#core.volatile.get<{ at: UtcMs }>(spaces.touch, row)?.at ?? startedAt;
   }
 
   #info(row: string, record: SessionRecord, user: UserRecord): SessionInfo {

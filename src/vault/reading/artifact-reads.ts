@@ -8,6 +8,7 @@ import type { CapturedRow } from '../captured-table.ts';
 import type { AnswerTo, ArtifactHeader, ArtifactMark, ArtifactSummary } from '../contract.ts';
 import { fence, type InnerCore } from '../engine.ts';
 import { mustBeGenuine } from '../genuine.ts';
+import { keepingOf } from '../keeping.ts';
 import { recordsLocked } from '../keyring.ts';
 import { cursorOf, pageOf } from '../paging.ts';
 import { toTelephone } from '../telephone-audio.ts';
@@ -52,8 +53,10 @@ export class ArtifactReads {
 
   get({ artifactId, within }: ReadAsk<'artifact.get'>): ReadResult<AnswerTo<'artifact.get'>> {
     this.#mustBeUnlocked();
-    const summary = this.summary(this.#artifacts.get(artifactId));
-    const answer = { ...summary, marks: this.#marks(artifactId) };
+    const row = this.#artifacts.get(artifactId);
+    const summary = this.summary(row);
+    const keeping = keepingOf(this.#core, row, summary.kind, summary.mailbox);
+    const answer = { ...summary, marks: this.#marks(artifactId), ...keeping };
     const isTheirs = mayKnow(answer, within);
     const said = { action: 'artifact-read', outcome: isTheirs ? 'ok' : 'refused', subject: artifactId } as const;
     if (isTheirs) return { answer, said };
@@ -67,8 +70,9 @@ export class ArtifactReads {
     const { encoding, channels } = artifact;
     this.#artifacts.mustBeWhole(artifact);
     const { audio, totalSamples } = this.#audio.read(artifact, fromSample, samples);
-    const said = { action: 'artifact-played', outcome: 'ok', subject: artifactId } as const;
-    return { answer: { encoding, channels, totalSamples }, body: audio, ...(play && { said }) };
+    const action = play === 'export' ? 'artifact-exported' : 'artifact-played';
+    const said = { action, outcome: 'ok', subject: artifactId } as const;
+    return { answer: { encoding, channels, totalSamples }, body: audio, ...(play !== false && { said }) };
   }
 
   /** A minute at a time, so that others get their turn. */
@@ -94,6 +98,22 @@ export class ArtifactReads {
     }
     const said = { action: 'artifact-played-to-phone', outcome: 'ok', subject: artifactId } as const;
     return { answer: { durationMs: Math.round((body.length * 1000) / 8000) }, body, said };
+  }
+
+  /** Those of them that are there, open, and are for this asker. */
+  known(artifactIds: readonly string[], within: readonly string[] | undefined): ArtifactSummary[] {
+    return artifactIds.flatMap((artifactId) => {
+      const row = this.#artifacts.rows.find(artifactId);
+      if (row === undefined) return [];
+      try {
+        const summary = this.summary(row);
+        return mayKnow(summary, within) ? [summary] : [];
+      } catch (thrown) {
+        if (codeOf(thrown) === 'records-locked') throw thrown;
+        fence(this.#core, 'artifacts', artifactId);
+        return [];
+      }
+    });
   }
 
   at(seq: number): ArtifactRow | undefined {

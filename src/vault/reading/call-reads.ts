@@ -6,16 +6,20 @@ import type { CapturedRow } from '../captured-table.ts';
 import type { AnswerTo } from '../contract.ts';
 import { fence, type InnerCore } from '../engine.ts';
 import { mustBeGenuine } from '../genuine.ts';
+import { keepingOf } from '../keeping.ts';
 import { recordsLocked } from '../keyring.ts';
 import { cursorOf, pageOf } from '../paging.ts';
+import type { ArtifactReads } from './artifact-reads.ts';
 import type { ReadAsk, ReadResult } from './reads.ts';
 
 export class CallReads {
   readonly #core: InnerCore;
+  readonly #artifacts: ArtifactReads;
   readonly #sql: ReturnType<typeof prepare>;
 
-  constructor(core: InnerCore) {
+  constructor(core: InnerCore, artifacts: ArtifactReads) {
     this.#core = core;
+    this.#artifacts = artifacts;
     this.#sql = prepare(core);
   }
 
@@ -32,6 +36,16 @@ export class CallReads {
     );
     const detail = `${answer.rows.length} calls${number === undefined ? '' : `, of ${number}`}`;
     return { answer, said: { action: 'calls-listed', outcome: 'ok', detail } };
+  }
+
+  get({ callId, within }: ReadAsk<'call.get'>): ReadResult<AnswerTo<'call.get'>> {
+    if (!this.#core.keyring.isUnlocked) throw recordsLocked();
+    const row = this.#core.calls.get(callId);
+    if (row === undefined) throw new WardlineError('call-unknown', 'There is no such call.');
+    const call = this.open(row);
+    const artifacts = this.#artifacts.known(call.artifacts, within);
+    const answer = { call, artifacts, ...keepingOf(this.#core, row, 'cdr') };
+    return { answer, said: { action: 'call-read', outcome: 'ok', subject: callId } };
   }
 
   /** Newest first, those before `before`. @throws WardlineError `bad-number` */

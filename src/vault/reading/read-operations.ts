@@ -26,6 +26,7 @@ export function readOperations(parts: ReadParts): Pick<Handlers, ReadOperation> 
     onRecord(core, caller, await parts.readers.run(name, ask));
   return {
     'calls.page': async ({ caller, ...ask }) => (await read('calls.page', caller, ask)).answer,
+    'call.get': async ({ caller, ...ask }) => (await read('call.get', caller, ask)).answer,
     'artifacts.page': async ({ caller, ...ask }) => (await read('artifacts.page', caller, ask)).answer,
     'artifact.get': async ({ caller, ...ask }) => (await read('artifact.get', caller, ask)).answer,
     'note.list': async ({ caller, ...ask }) => (await read('note.list', caller, ask)).answer,

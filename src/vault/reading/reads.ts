@@ -31,6 +31,7 @@ export interface ReaderTasks {
 
 export type ContractRead =
   | 'calls.page'
+  | 'call.get'
   | 'artifacts.page'
   | 'artifact.get'
   | 'artifact.audio'
@@ -83,11 +84,12 @@ export class Reads {
 
   constructor(core: InnerCore, artifacts: ArtifactReader) {
     this.#core = core;
-    const calls = new CallReads(core);
     const listed = new ArtifactReads(core, artifacts);
+    const calls = new CallReads(core, listed);
     this.#search = new SearchReads(core, artifacts, calls, listed);
     this.#handlers = {
       'calls.page': (ask) => calls.page(ask),
+      'call.get': (ask) => calls.get(ask),
       'artifacts.page': (ask) => listed.page(ask),
       'artifact.get': (ask) => listed.get(ask),
       'artifact.audio': (ask) => listed.audio(ask),

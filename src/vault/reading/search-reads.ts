@@ -3,12 +3,13 @@ import { codeOf, WardlineError } from '../../kernel/errors.ts';
 import type { Clinic } from '../../model/clinic.ts';
 import { type ArtifactReader, artifactUnknown } from '../artifact-reader.ts';
 import { termsOf } from '../calls.ts';
-import type { AnswerTo, Note, SearchHit } from '../contract.ts';
+import type { AnswerTo, Note, SearchFilter, SearchHit } from '../contract.ts';
 import { fence, type InnerCore } from '../engine.ts';
 import { mustBeGenuine } from '../genuine.ts';
 import { recordsLocked } from '../keyring.ts';
 import type { NoteRecord, NoteRow } from '../notes.ts';
 import { type Candidate, RecordIndex } from '../search/record-index.ts';
+import type { TextField } from '../search/text-index.ts';
 import { SETTINGS } from '../settings.ts';
 import { type ArtifactReads, mayKnow } from './artifact-reads.ts';
 import type { CallReads } from './call-reads.ts';
@@ -24,6 +25,11 @@ const CATCH_UP_SLICES = 100;
 const OWNER_SCORE = 5;
 const NUMBER_SCORE = 20;
 const MAX_OWNED = 10;
+/** What is looked at when only notes, or only transcripts, are wanted. */
+const TEXTS: Partial<Record<NonNullable<SearchFilter['kind']>, readonly TextField[]>> = {
+  note: ['note', 'tag'],
+  transcript: ['transcript'],
+};
 
 export class SearchReads {
   readonly #core: InnerCore;
@@ -44,7 +50,7 @@ export class SearchReads {
     while (this.#core.keyring.isUnlocked && this.#open().slice()) await turn();
   }
 
-  async search({ query, limit, within }: ReadAsk<'search'>): Promise<ReadResult<AnswerTo<'search'>>> {
+  async search({ query, limit, within, filter = {} }: ReadAsk<'search'>): Promise<ReadResult<AnswerTo<'search'>>> {
     if (!this.#core.keyring.isUnlocked) throw recordsLocked();
     const text = query.trim();
     if (text === '')
@@ -53,9 +59,14 @@ export class SearchReads {
     for (let slices = 0; slices < CATCH_UP_SLICES && index.slice(); slices++) await turn();
     if (!this.#core.keyring.isUnlocked) throw recordsLocked();
     const most = Math.min(MAX_HITS, Math.max(1, limit));
-    const hits = this.#hits([...this.#byNumber(text), ...index.search(text)], most, within);
-    const said = { action: 'records-searched', outcome: 'ok', detail: `${hits.length} found for ${text}` } as const;
-    return { answer: { hits, indexed: index.size, isComplete: index.isComplete }, said };
+    const fields = TEXTS[filter.kind ?? 'call'];
+    const candidates = [...(fields === undefined ? this.#byNumber(text) : []), ...index.search(text, fields)];
+    const hits = this.#hits(candidates, most, within, filter);
+    const narrowed = Object.entries(filter).map(([name, value]) => `, ${name} ${value}`);
+    const detail = `${hits.length} found for ${text}${narrowed.join('')}`;
+    const said = { action: 'records-searched', outcome: 'ok', detail } as const;
+    const { isComplete, progress } = index;
+    return { answer: { hits, indexed: index.size, isComplete, progress }, said };
   }
 
   notes({ subject, within }: ReadAsk<'note.list'>): ReadResult<AnswerTo<'note.list'>> {
@@ -107,7 +118,12 @@ export class SearchReads {
     return [...new Set(owners.map(({ number }): string => number))].slice(0, MAX_OWNED);
   }
 
-  #hits(candidates: readonly Candidate[], limit: number, within: readonly string[] | undefined): SearchHit[] {
+  #hits(
+    candidates: readonly Candidate[],
+    limit: number,
+    within: readonly string[] | undefined,
+    filter: SearchFilter,
+  ): SearchHit[] {
     const best = new Map<string, Candidate>();
     for (const each of candidates) {
       const key = `${each.table} ${each.seq}`;
@@ -119,7 +135,7 @@ export class SearchReads {
     for (const candidate of ordered) {
       if (hits.length >= limit) break;
       const hit = this.#hit(candidate, within);
-      if (hit !== undefined) hits.push(hit);
+      if (hit !== undefined && isWanted(hit, filter)) hits.push(hit);
     }
     return hits.sort((a, b) => b.score - a.score || startOf(b) - startOf(a));
   }
@@ -154,6 +170,18 @@ export class SearchReads {
       }
     });
   }
+}
+
+function isWanted(hit: SearchHit, { kind, since, until, tag }: SearchFilter): boolean {
+  const isOfKind = kind === undefined || TEXTS[kind] !== undefined || kindOf(hit) === kind;
+  const startedAt = startOf(hit);
+  if (!isOfKind || startedAt < (since ?? 0) || startedAt > (until ?? Number.POSITIVE_INFINITY)) return false;
+  if (tag === undefined) return true;
+  return hit.notes.some((note) => note.kind === 'tag' && note.text.toLowerCase() === tag.trim().toLowerCase());
+}
+
+function kindOf(hit: SearchHit): string {
+  return 'call' in hit ? 'call' : hit.artifact.kind;
 }
 
 function startOf(hit: SearchHit): number {

@@ -5,7 +5,7 @@ import type { CapturedRow, CapturedTable } from '../captured-table.ts';
 import type { ArtifactHeader } from '../contract.ts';
 import type { InnerCore } from '../engine.ts';
 import type { NoteRecord, NoteRow } from '../notes.ts';
-import { TextIndex } from './text-index.ts';
+import { type TextField, TextIndex } from './text-index.ts';
 
 /** Rows that are opened before others get their turn: a few milliseconds. */
 const SLICE_ROWS = 40;
@@ -67,6 +67,12 @@ export class RecordIndex {
     return this.#records + this.#texts.size - this.#places.size;
   }
 
+  /** Rows that were read, of all there are. */
+  get progress(): { done: number; all: number } {
+    const read = this.#walks.map(({ top, floor }) => Math.max(0, top - Math.max(0, floor - 1)));
+    return { done: sum(read), all: sum(this.#walks.map(({ top }) => top)) };
+  }
+
   /** Reads a slice of what is new, else of what is older; answers whether there may be more. */
   slice(): boolean {
     for (const walk of this.#walks) if (this.#forward(walk)) return true;
@@ -81,13 +87,13 @@ export class RecordIndex {
   }
 
   /** Records that fit best, best first; one whose name and note both fit comes before those of which one does. */
-  search(query: string): Candidate[] {
+  search(query: string, fields?: readonly TextField[]): Candidate[] {
     const scores = new Map<string, number>();
     const add = (table: Indexed, seq: number, score: number) => {
       const key = `${table} ${seq}`;
       scores.set(key, (scores.get(key) ?? 0) + score);
     };
-    for (const { id, score } of this.#texts.search(query, MAX_TEXTS)) {
+    for (const { id, score } of this.#texts.search(query, MAX_TEXTS, fields)) {
       if (id.startsWith('note ')) this.#addSubject(id.slice(5), score, add);
       else this.#addPlaces(id.slice(5), score, add);
     }
@@ -164,4 +170,8 @@ export class RecordIndex {
     const { kind, text } = this.#core.notes.open<NoteRecord>(row);
     this.#texts.add(`note ${row.row}`, kind, text);
   }
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, each) => total + each, 0);
 }

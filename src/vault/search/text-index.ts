@@ -52,9 +52,10 @@ export class TextIndex {
     if (this.#index.has(id)) this.#index.discard(id);
   }
 
-  /** Best first. */
-  search(query: string, limit: number): TextHit[] {
-    const hits = this.#index.search(query.slice(0, MAX_QUERY_CHARACTERS));
+  /** Best first; of these fields alone, when some are given. */
+  search(query: string, limit: number, fields?: readonly TextField[]): TextHit[] {
+    const options = fields === undefined ? {} : { fields: [...fields] };
+    const hits = this.#index.search(query.slice(0, MAX_QUERY_CHARACTERS), options);
     return hits.slice(0, limit).map(({ id, score }) => ({ id: String(id), score }));
   }
 }

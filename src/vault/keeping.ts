@@ -1,0 +1,35 @@
+// How long something is kept: the rule of its class, mailbox or queue, and the legal holds on it.
+import type { UtcMs } from '../kernel/clock.ts';
+import type { Hold, Keeping, RetentionRules } from './contract.ts';
+import type { InnerCore } from './engine.ts';
+import type { RetentionClass } from './epochs.ts';
+import { SETTINGS } from './settings.ts';
+
+export const HOLDS = 'holds';
+export const EVERYTHING = 'everything';
+const DAY_MS = 24 * 3_600_000;
+
+export type HoldRecord = Omit<Hold, 'id'>;
+
+export function retentionRules({ records }: InnerCore): RetentionRules {
+  return records.get<RetentionRules>(SETTINGS, 'retention')?.value ?? {};
+}
+
+/** Of a row that the trail's entry `entry` wrote: its age counts from there. `place` is its mailbox or queue. */
+export function keepingOf(
+  core: InnerCore,
+  { row, entry }: { readonly row: string; readonly entry: number },
+  retention: RetentionClass,
+  place = '',
+): Keeping {
+  const rules = retentionRules(core);
+  const own = retention === 'cdr' ? undefined : rules.places?.[place];
+  const days = own === undefined ? rules[retention] : own;
+  const writtenAt = core.trail.read(entry)?.at;
+  const holds = core.records
+    .list<HoldRecord>(HOLDS)
+    .filter(({ value: { subjects } }) => subjects.includes(EVERYTHING) || subjects.includes(row))
+    .map(({ row: id, value }) => ({ id, ...value }));
+  if (days === null || days === undefined || writtenAt === undefined) return { holds };
+  return { keptUntil: (writtenAt + days * DAY_MS) as UtcMs, holds };
+}
