@@ -25,6 +25,8 @@ export interface SupervisedOptions<Status> {
 
 /** A crash leaves no core file, which would hold keys and clear audio; Node itself cannot set the limit. */
 const WITHOUT_CORE = 'ulimit -c 0; exec "$0" "$@"';
+/** A debugger that a signal opens would show every key to whoever connects. */
+const NODE_OPTIONS = ['--disable-warning=ExperimentalWarning', '--disable-sigusr1'];
 const READY_DEADLINE_MS = 30_000;
 const STATUS_DEADLINE_MS = 2_000;
 const READY_PAUSE_MS = 100;
@@ -107,15 +109,11 @@ export class SupervisedProcess<Status> {
   #spawn(): void {
     const { name, entry, boot, clock, logger } = this.#options;
     const startedAt = clock.monotonic();
-    const child = spawn(
-      '/bin/sh',
-      ['-c', WITHOUT_CORE, process.execPath, '--disable-warning=ExperimentalWarning', entry],
-      {
-        stdio: ['pipe', 'ignore', 'inherit'],
-        detached: true, // a terminal's Ctrl-C is for the supervisor alone
-        env: { PATH: process.env.PATH, NODE_ENV: process.env.NODE_ENV },
-      },
-    );
+    const child = spawn('/bin/sh', ['-c', WITHOUT_CORE, process.execPath, ...NODE_OPTIONS, entry], {
+      stdio: ['pipe', 'ignore', 'inherit'],
+      detached: true, // a terminal's Ctrl-C is for the supervisor alone
+      env: { PATH: process.env.PATH, NODE_ENV: process.env.NODE_ENV },
+    });
     this.#child = child;
     const exited = Promise.withResolvers<void>();
     this.#exited = exited.promise;

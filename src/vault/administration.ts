@@ -1,11 +1,11 @@
 // The vault itself: its status, and unlocking and locking of the records half.
 import { readFileSync } from 'node:fs';
 import type { UtcMs } from '../kernel/clock.ts';
-import { codeOf } from '../kernel/errors.ts';
 import type { Adoption } from './adoption.ts';
 import type { VaultStatus } from './contract.ts';
 import type { InnerCore } from './engine.ts';
 import type { Handlers } from './operations.ts';
+import type { SecretGuard } from './secret-guard.ts';
 import { type UnattendedSecrets, unlockUnattended } from './unattended.ts';
 
 export type AdministrationOperation = 'status' | 'memory' | 'unlock' | 'lock';
@@ -13,6 +13,7 @@ export type AdministrationOperation = 'status' | 'memory' | 'unlock' | 'lock';
 export interface AdministrationParts {
   readonly core: InnerCore;
   readonly secrets: UnattendedSecrets;
+  readonly guard: SecretGuard;
   readonly adoption: Adoption;
   /** What the checks found, rows that do not open, and what is overdue. */
   readonly problems: () => readonly string[];
@@ -69,21 +70,16 @@ function readProc(name: 'status' | 'limits'): string {
 /** Who may have the vault read its own key file or credential: they hold the machine. */
 const MACHINE_ROLES: ReadonlySet<string> = new Set(['cli', 'local']);
 
-function lockHandlers({ core, adoption, secrets }: AdministrationParts): Pick<Handlers, 'unlock' | 'lock'> {
+function lockHandlers({ core, adoption, secrets, guard }: AdministrationParts): Pick<Handlers, 'unlock' | 'lock'> {
   const { keyring, epochs } = core;
   return {
     unlock: async ({ caller, slot, secret }, _body, { role }) => {
-      const detail = `by ${slot}`;
-      try {
+      await guard.attempt({ action: 'vault-unlocked', caller, slot }, async () => {
         const isUnattended = slot === 'key-file' || slot === 'systemd-credential';
         if (secret === '' && isUnattended && MACHINE_ROLES.has(role)) await unlockUnattended(keyring, slot, secrets);
         else await keyring.unlock(slot, secret);
-      } catch (thrown) {
-        const reason = `${detail}: ${codeOf(thrown)}`;
-        core.record({ action: 'vault-unlocked', ...caller, outcome: 'refused', detail: reason });
-        throw thrown;
-      }
-      core.record({ action: 'vault-unlocked', ...caller, outcome: 'ok', detail });
+      });
+      core.record({ action: 'vault-unlocked', ...caller, outcome: 'ok', detail: `by ${slot}` });
       adoption.start();
       core.notify('records.unlocked', {});
       return { records: 'unlocked' };

@@ -6,7 +6,7 @@ import { blake2b, isEqual, wipe } from '../seal/sodium.ts';
 import { FORMAT_VERSION } from './format.ts';
 import { deriveRecordsKeyPair, deriveServiceKeys, type RecordsKeyPair, type ServiceKeys } from './purpose-keys.ts';
 import { type FormerRoot, readFormerRoots } from './roots.ts';
-import { openSlot, type RootHalves, type Slot, type SlotKind, type SlotParameters } from './slots.ts';
+import { openSlot, type RootHalves, readParameters, type Slot, type SlotKind, type SlotParameters } from './slots.ts';
 
 /** What `meta` says in clear; its MAC is under a service key. */
 export interface VaultIdentity {
@@ -66,7 +66,7 @@ export class Keyring {
   static async open(db: Database, kind: SlotKind, secret: string, serviceOnly: boolean): Promise<Keyring> {
     const text = db.prepare("SELECT value FROM meta WHERE name = 'vault'").pluck().get() as string | undefined;
     if (text === undefined) throw notAVault();
-    const identity = JSON.parse(text) as VaultIdentity;
+    const identity = parseIdentity(text);
     if (identity.format > FORMAT_VERSION) {
       throw new WardlineError(
         'vault-newer',
@@ -257,10 +257,21 @@ export function readSlots(db: Database): Slot[] {
 /** A damaged slot does not open, is named by the check, and does not keep others from opening. */
 function parseParameters(text: string): SlotParameters {
   try {
-    return JSON.parse(text) as SlotParameters;
+    return readParameters(JSON.parse(text));
   } catch {
     return { stretch: 'unreadable' };
   }
+}
+
+/** Of a file that nothing has proved yet. @throws WardlineError `vault-damaged` */
+function parseIdentity(text: string): VaultIdentity {
+  try {
+    const identity = JSON.parse(text) as VaultIdentity;
+    if (typeof identity.format === 'number' && typeof identity.vaultId === 'string') return identity;
+  } catch {
+    // as below
+  }
+  throw notAVault();
 }
 
 export function recordsLocked(): WardlineError {

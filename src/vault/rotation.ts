@@ -13,14 +13,23 @@ import type { Heads } from './heads.ts';
 import type { Handlers } from './operations.ts';
 import { newRecoveryCode } from './recovery-code.ts';
 import { describeRoots, writeFormerRoots } from './roots.ts';
+import type { SecretGuard } from './secret-guard.ts';
 import { newKeyFileText, newParameters, type RootHalves, type Slot, type SlotKind, wrapSlot } from './slots.ts';
 import type { InnerTransaction } from './transact.ts';
 import { areMutableRowsSound } from './verify.ts';
 
-export function rotationHandlers(core: InnerCore, heads: Heads, keyFile: string): Pick<Handlers, 'root.rotate'> {
+export interface RotationParts {
+  readonly core: InnerCore;
+  readonly heads: Heads;
+  readonly keyFile: string;
+  readonly guard: SecretGuard;
+}
+
+export function rotationHandlers({ core, heads, keyFile, guard }: RotationParts): Pick<Handlers, 'root.rotate'> {
   return {
     'root.rotate': async (ask) => {
-      const old = await mustOpenBoth(core, ask);
+      const attempt = { action: 'root-rotated', caller: ask.caller, slot: ask.using.slot } as const;
+      const old = await guard.attempt(attempt, () => mustOpenBoth(core, ask));
       const halves = { service: randomBytes(KEY_BYTES), records: randomBytes(KEY_BYTES) };
       try {
         const { generation } = core.keyring.identity;

@@ -29,6 +29,7 @@ import { readOperations } from './reading/read-operations.ts';
 import { InlineReaders, type Readers, WorkerReaders } from './reading/readers.ts';
 import { Retention } from './retention.ts';
 import { rotationHandlers } from './rotation.ts';
+import { SecretGuard } from './secret-guard.ts';
 import { getClinic, settingsHandlers } from './settings.ts';
 import { slotHandlers } from './slot-operations.ts';
 import { LeafRenewal, renewLeaves, tlsHandlers } from './tls.ts';
@@ -121,10 +122,11 @@ export class OpenVault implements AsyncDisposable {
       secret: () => unattendedSecret(options),
     });
     const { headsFile, keyFile } = options;
+    const guard = new SecretGuard(core);
     this.#handlers = {
       ...settingsHandlers(core),
-      ...slotHandlers(core),
-      ...rotationHandlers(core, this.#heads, keyFile),
+      ...slotHandlers(core, guard),
+      ...rotationHandlers({ core, heads: this.#heads, keyFile, guard }),
       ...tlsHandlers(core),
       ...bindingHandlers(core),
       ...callHandlers(core),
@@ -141,6 +143,7 @@ export class OpenVault implements AsyncDisposable {
       ...administrationHandlers({
         core,
         secrets: options,
+        guard,
         adoption: this.#adoption,
         lastHead: () => this.#heads.last,
         problems: () => [...this.#problems, ...core.fenced, ...this.#backups.overdue(), ...this.#drills.problems()],

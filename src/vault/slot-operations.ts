@@ -6,15 +6,21 @@ import type { Ask } from './contract.ts';
 import type { InnerCore } from './engine.ts';
 import type { Handlers } from './operations.ts';
 import { newRecoveryCode } from './recovery-code.ts';
-import { newParameters, type Slot, wrapSlot } from './slots.ts';
+import type { SecretGuard } from './secret-guard.ts';
+import { newParameters, type RootHalves, type Slot, wrapSlot } from './slots.ts';
 
 const MIN_PASSPHRASE_CHARACTERS = 15;
 
-export function slotHandlers(core: InnerCore): Pick<Handlers, 'slot.add' | 'slot.remove'> {
+export function slotHandlers(core: InnerCore, guard: SecretGuard): Pick<Handlers, 'slot.add' | 'slot.remove'> {
   return {
     'slot.add': async (ask) => {
       const recoveryCode = ask.kind === 'recovery' ? newRecoveryCode() : undefined;
-      const slot = await makeSlot(core, ask, recoveryCode ?? secretOf(ask));
+      const secret = recoveryCode ?? secretOf(ask);
+      const { generation } = core.keyring.identity;
+      const halves = await guard.attempt({ action: 'slot-added', caller: ask.caller, slot: ask.using.slot }, () =>
+        openEnough(core, ask),
+      );
+      const slot = await makeSlot(core, ask, { halves, secret, generation });
       const detail = `${slot.kind}, opens ${slot.opens}`;
       const entry = { action: 'slot-added', ...ask.caller, outcome: 'ok', subject: slot.id, detail } as const;
       core.transact(entry, (tx) => tx.putSlot(slot));
@@ -34,17 +40,19 @@ export function slotHandlers(core: InnerCore): Pick<Handlers, 'slot.add' | 'slot
   };
 }
 
+async function openEnough({ keyring }: InnerCore, { using, opens }: Ask<'slot.add'>): Promise<RootHalves> {
+  const halves = await keyring.halves(using.slot, using.secret);
+  if (opens === 'service' || halves.records !== undefined) return halves;
+  wipe(halves.service);
+  throw new WardlineError('wrong-secret', 'That opens the settings alone; use one that opens the records too.');
+}
+
 async function makeSlot(
   { keyring }: InnerCore,
-  { using, kind, opens }: Ask<'slot.add'>,
-  secret: string,
+  { kind, opens }: Ask<'slot.add'>,
+  { halves, secret, generation }: { halves: RootHalves; secret: string; generation: number },
 ): Promise<Slot> {
-  const { generation } = keyring.identity;
-  const halves = await keyring.halves(using.slot, using.secret);
   try {
-    if (opens === 'both' && halves.records === undefined) {
-      throw new WardlineError('wrong-secret', 'That opens the settings alone; use one that opens the records too.');
-    }
     const unwrapped = { id: newId(), kind, opens, parameters: newParameters(kind) };
     const slot = await wrapSlot(keyring.vaultId, unwrapped, secret, halves);
     if (keyring.identity.generation === generation) return slot;

@@ -64,8 +64,23 @@ export async function wrapSlot(
   return { ...slot, wrapped };
 }
 
+/** As they are stored, of whoever may have changed them; what Argon2id would spend on them is bounded. */
+export function readParameters(value: unknown): SlotParameters {
+  const { stretch, salt, operations, memoryBytes } = (value ?? {}) as Record<string, unknown>;
+  if (stretch === 'blake2b') return { stretch };
+  const isBounded = isWithin(operations, 1, 10) && isWithin(memoryBytes, 1024 ** 2, 1024 ** 3);
+  const isSalted = typeof salt === 'string' && Buffer.from(salt, 'base64').length === 16;
+  if (stretch !== 'argon2id' || !isSalted || !isBounded) return { stretch: 'unreadable' };
+  return { stretch, salt, operations: Number(operations), memoryBytes: Number(memoryBytes) };
+}
+
+function isWithin(value: unknown, least: number, most: number): boolean {
+  return Number.isSafeInteger(value) && Number(value) >= least && Number(value) <= most;
+}
+
 /** The halves, or undefined when the secret is not this slot's. */
 export async function openSlot(vaultId: string, slot: Slot, secret: string): Promise<RootHalves | undefined> {
+  if (slot.parameters.stretch === 'unreadable') return undefined;
   const key = await stretch(slot, secret, vaultId);
   const plain = openBlob(key, slot.wrapped, binding(vaultId, slot));
   wipe(key);

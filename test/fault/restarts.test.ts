@@ -1,4 +1,5 @@
-// The supervisor's care: a controller that finds a slow vault is started again and not given up; no process leaves a core file.
+// The supervisor's care: a controller that finds a slow vault is started again and not given up; no process leaves a core file
+// or lets a signal open a debugger.
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -30,6 +31,9 @@ t.test('no process of the appliance may leave a core file', async (t) => {
     const limits = readFileSync(`/proc/${pidOf(appliance, root)}/limits`, 'utf8');
     t.match(limits, /^Max core file size +0 +0 /m, root);
   }
+  for (const root of ROOTS) process.kill(pidOf(appliance, root), 'SIGUSR1');
+  t.ok(await until(() => appliance.withVault(async (vault) => (await vault.ask('status', {})).formatVersion === 1).catch(() => false), 20_000)); // biome-ignore format: one look
+  t.notMatch(appliance.output(), /debugger|inspector/i, 'no signal opens a debugger');
 });
 
 t.test('a controller that starts while the vault is slow is tried again until it holds', async (t) => {

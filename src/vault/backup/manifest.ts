@@ -3,7 +3,7 @@ import { canonicalText, type Json } from '../../kernel/canonical.ts';
 import { WardlineError } from '../../kernel/errors.ts';
 import { blake2b, isEqual } from '../../seal/sodium.ts';
 import type { ManifestKey } from '../keyring.ts';
-import type { Slot, SlotKind, SlotParameters } from '../slots.ts';
+import { readParameters, type Slot, type SlotKind } from '../slots.ts';
 
 export const MANIFEST_NAME = 'manifest';
 export const SLOTS_NAME = 'slots';
@@ -91,21 +91,14 @@ function readSlot(value: unknown): Slot {
   const { id, kind, opens, parameters, wrapped } = (value ?? {}) as Record<string, unknown>;
   const isKind = typeof kind === 'string' && SLOT_KINDS.includes(kind);
   const isOpening = opens === 'service' || opens === 'both';
+  const known = readParameters(parameters);
   if (typeof id !== 'string' || !isKind || !isOpening || typeof wrapped !== 'string') throw damagedBackup();
+  if (known.stretch === 'unreadable') throw damagedBackup();
   return {
     ...{ id, opens, kind: kind as SlotKind },
-    parameters: readParameters(parameters),
+    parameters: known,
     wrapped: Buffer.from(wrapped, 'base64'),
   };
-}
-
-/** Bounds what an altered file could make Argon2id spend. */
-function readParameters(value: unknown): SlotParameters {
-  const { stretch, salt, operations, memoryBytes } = (value ?? {}) as Record<string, unknown>;
-  if (stretch === 'blake2b') return { stretch };
-  const isBounded = Number(operations) <= 10 && Number(memoryBytes) <= 1024 ** 3;
-  if (stretch !== 'argon2id' || typeof salt !== 'string' || !isBounded) throw damagedBackup();
-  return { stretch, salt, operations: Number(operations), memoryBytes: Number(memoryBytes) };
 }
 
 function parseObject(text: string): Record<string, unknown> {

@@ -1,0 +1,44 @@
+// What somebody shows to open the root with: refusals are on record, and passphrases are guessed slowly.
+
+import type { AuditAction } from '../audit/entry.ts';
+import { codeOf, WardlineError } from '../kernel/errors.ts';
+import type { Caller } from './contract.ts';
+import type { InnerCore } from './engine.ts';
+import { GuessMemory } from './people/guess-limits.ts';
+import type { SlotKind } from './slots.ts';
+
+/** Wrong passphrases in a row before the next one waits for half a minute, then twice as long each time, up to an hour. */
+const FREE_FAILURES = 5;
+
+interface Attempt {
+  readonly action: AuditAction;
+  readonly caller: Caller;
+  readonly slot: SlotKind;
+}
+
+export class SecretGuard {
+  readonly #core: InnerCore;
+  readonly #guesses: GuessMemory;
+
+  constructor(core: InnerCore) {
+    this.#core = core;
+    this.#guesses = new GuessMemory(core.clock, FREE_FAILURES);
+  }
+
+  /** Other secrets have 128 bits and more: nobody guesses them, and nobody is kept out. @throws WardlineError `too-many-guesses` */
+  async attempt<Opened>({ action, caller, slot }: Attempt, open: () => Promise<Opened>): Promise<Opened> {
+    try {
+      if (slot === 'passphrase' && this.#guesses.isLocked(slot)) throw tooMany();
+      return await open();
+    } catch (thrown) {
+      if (slot === 'passphrase' && codeOf(thrown) === 'wrong-secret') this.#guesses.fail(slot);
+      this.#core.record({ action, ...caller, outcome: 'refused', detail: `by ${slot}: ${codeOf(thrown)}` });
+      throw thrown;
+    }
+  }
+}
+
+function tooMany(): WardlineError {
+  const sentence = 'Too many wrong passphrases in a row: wait a while, or use the recovery code.';
+  return new WardlineError('too-many-guesses', sentence);
+}
