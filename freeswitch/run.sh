@@ -4,7 +4,7 @@
 set -eu
 
 usage() {
-  echo "usage: run.sh [--freeswitch PROGRAM] [--modules DIR] [--event-socket HOST:PORT] [--sip HOST:PORT] [--rtp HOST:FIRST-LAST] [--sounds DIR] [--run DIR] < password" >&2
+  echo "usage: run.sh [--freeswitch PROGRAM] [--modules DIR] [--event-socket HOST:PORT] [--sip HOST:PORT] [--rtp HOST:FIRST-LAST] [--codecs LIST] [--sounds DIR] [--run DIR] < password" >&2
   exit 64
 }
 
@@ -14,6 +14,7 @@ modules=
 event_socket=127.0.0.1:8021
 sip=127.0.0.1:5080
 rtp=127.0.0.1:20000-21000
+codecs=PCMU,PCMA,G722,OPUS,OPUS@16000h
 sounds=$here/../config/prompts/en
 run=/dev/shm/wardline-freeswitch
 
@@ -25,6 +26,7 @@ while [ $# -gt 0 ]; do
     --event-socket) event_socket=$2 ;;
     --sip) sip=$2 ;;
     --rtp) rtp=$2 ;;
+    --codecs) codecs=$2 ;;
     --sounds) sounds=$2 ;;
     --run) run=$2 ;;
     *) usage ;;
@@ -35,6 +37,7 @@ done
 IFS= read -r password || [ -n "$password" ] || { echo "run.sh: say the password on standard input." >&2; exit 64; }
 case $password in *[!A-Za-z0-9_-]*) echo "run.sh: a password of letters, digits, - and _ alone." >&2; exit 64 ;; esac
 
+sounds=$(cd "$sounds" && pwd)
 umask 077
 for folder in conf log db run temp cache storage recordings scripts certs; do mkdir -p "$run/$folder"; done
 cp "$here/freeswitch.xml" "$run/conf/freeswitch.xml"
@@ -51,9 +54,18 @@ cat > "$run/conf/vars.xml" <<VARS
   <X-PRE-PROCESS cmd="set" data="rtp_host=${rtp%%:*}"/>
   <X-PRE-PROCESS cmd="set" data="rtp_first_port=${ports%%-*}"/>
   <X-PRE-PROCESS cmd="set" data="rtp_last_port=${ports##*-}"/>
-  <X-PRE-PROCESS cmd="set" data="sound_prefix=$(cd "$sounds" && pwd)"/>
+  <X-PRE-PROCESS cmd="set" data="codecs=$codecs"/>
+  <X-PRE-PROCESS cmd="set" data="sound_prefix=$sounds"/>
 </include>
 VARS
+
+{
+  echo "<include>"
+  for folder in "$sounds"/music/*/; do
+    [ ! -d "$folder" ] || echo "  <directory name=\"$(basename "$folder")\" path=\"$folder\"><param name=\"shuffle\" value=\"false\"/></directory>"
+  done
+  echo "</include>"
+} > "$run/conf/music.xml"
 
 set -- -nonat -nonatmap -nc -nf -np -conf "$run/conf" -log "$run/log" -db "$run/db" -run "$run/run" -temp "$run/temp" \
   -cache "$run/cache" -storage "$run/storage" -recordings "$run/recordings" -sounds "$sounds" -scripts "$run/scripts" -certs "$run/certs"

@@ -41,6 +41,23 @@ t.test('inbound: one frame a command, strictly in order, whatever is asked in on
   ]);
 });
 
+t.test(
+  'sendevent: an event of the client’s own reaches who asked for it, with its body, and its sender is told',
+  async (t) => {
+    await using bench = await mediaBench();
+    const own = 'sendevent CUSTOM\nEvent-Subclass: ward::told\ncolour: green\ncontent-length: 12\n\n{"text":"x"}';
+    const text = `auth ${SECRET}\n\nevent json CUSTOM ward::told\n\n${own}`;
+    const heard = await session(
+      bench.server.eventSocket.port,
+      text,
+      /Reply-Text: \+OK [0-9a-f-]{36}[\s\S]*"_body":.*\}/,
+    );
+    const body: Record<string, unknown> = JSON.parse(/\{"Event-Subclass".*\}/.exec(heard)?.[0] ?? '{}');
+    t.match(body, { 'Event-Subclass': 'ward::told', 'Event-Name': 'CUSTOM', colour: 'green', 'Content-Length': '12' });
+    t.equal(body._body, '{"text":"x"}');
+  },
+);
+
 t.test('a wrong password is told so and the door closed', async (t) => {
   await using bench = await mediaBench();
   const heard = await session(bench.server.eventSocket.port, 'auth nobody-knows-it\n\napi status\n\n', /never/);

@@ -114,10 +114,13 @@ t.test('plain and XML events carry the same headers, and the body behind them', 
     ['a', '1 & 2'],
     ['_body', 'so <it> is'],
   ]);
-  const plain = 'Event-Name: X\na: 1%20%26%202\n\nso <it> is';
+  const plain = 'Event-Name: X\na: 1%20%26%202\nContent-Length: 10\n\nso <it> is';
   t.equal(encodeEvent(fields, 'plain'), `Content-Length: ${plain.length}\nContent-Type: text/event-plain\n\n${plain}`);
   const xml = encodeEvent(fields, 'xml').split('\n\n')[1];
-  t.match(xml, /^<event>\n {2}<headers>\n {4}<Event-Name>X<\/Event-Name>[\s\S]*<body>so &lt;it&gt; is<\/body>/);
+  t.match(
+    xml,
+    /^<event>\n {2}<headers>\n {4}<Event-Name>X<\/Event-Name>[\s\S]*<Content-Length>10<[\s\S]*<body>so &lt;it&gt; is<\/body>/,
+  );
   t.end();
 });
 

@@ -146,8 +146,11 @@ export class Channel {
   }
 
   /** A channel event with its variables, then `extra`. */
-  publish(name: string, extra: Fields = []): void {
-    this.#options.hub.publish(name, () => [...basicFields(this.facts()), ...variableFields(this.variables), ...extra]);
+  publish(name: string, extra: Fields = [], subclass?: string): void {
+    const { hub } = this.#options;
+    const fields = () => [...basicFields(this.facts()), ...variableFields(this.variables), ...extra];
+    if (name === 'CUSTOM' && subclass !== undefined) hub.publishCustom(subclass, fields);
+    else hub.publish(name, fields);
   }
 
   setCallState(next: CallState): void {

@@ -151,7 +151,7 @@ function sendMessage(socket: EventSocket, { args, headers, body }: EventSocketCo
   channel.execute(application, argument, uuid, { loops, isLocked });
 }
 
-/** An event of the client's own, to everybody who hears its name. */
+/** An event of the client's own, to everybody who hears its name; the reply comes first. */
 function sendEvent(socket: EventSocket, { args, headers, fields: given, body }: EventSocketCommand): void {
   const { hub, host } = socket.options;
   const uuid = newUuid(host.random);
@@ -159,7 +159,7 @@ function sendEvent(socket: EventSocket, { args, headers, fields: given, body }: 
   const fields = [...own, ['Event-UUID', uuid] as const, ...(body === '' ? [] : [['_body', body] as const])];
   const name = args.toUpperCase();
   const subclass = headers.get('event-subclass');
+  socket.reply(`+OK ${uuid}`);
   if (name === 'CUSTOM' && subclass !== undefined) hub.publishCustom(subclass, () => fields);
   else if (name !== '') hub.publish(name, () => fields);
-  socket.reply(`+OK ${uuid}`);
 }

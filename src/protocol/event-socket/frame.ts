@@ -25,8 +25,17 @@ export type EventFormat = 'json' | 'plain' | 'xml';
 
 /** An event as its socket asked for it. */
 export function encodeEvent(fields: EventFields, format: EventFormat): string {
-  const body = EVENT_BODIES[format](fields);
+  const body = EVENT_BODIES[format](measured(fields));
   return `Content-Length: ${Buffer.byteLength(body)}\nContent-Type: text/event-${format}\n\n${body}`;
+}
+
+/** An event with a body of its own says how long that is: libesl reads no body otherwise. */
+function measured(fields: EventFields): EventFields {
+  const body = fields.get('_body');
+  if (body === undefined) return fields;
+  const headers = new Map(fields);
+  headers.delete('_body');
+  return headers.set('Content-Length', String(Buffer.byteLength(joined(body)))).set('_body', body);
 }
 
 const EVENT_BODIES: Readonly<Record<EventFormat, (fields: EventFields) => string>> = {
