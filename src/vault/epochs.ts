@@ -144,6 +144,7 @@ export class Epochs {
     const known = this.#secrets.get(id);
     wipe(known?.privateKey, known?.wrapKey);
     this.#secrets.delete(id);
+    for (const [retention, { epoch }] of this.#current) if (epoch.id === id) this.#current.delete(retention);
   }
 
   /** Forgets what opens captured things. */

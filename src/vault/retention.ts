@@ -7,6 +7,7 @@ import type { ArtifactRow } from './artifact-rows.ts';
 import type { Artifacts } from './artifacts.ts';
 import { noteDisposal } from './backup/targets.ts';
 import type { CapturedRow } from './captured-table.ts';
+import { ClockWatch } from './clock-watch.ts';
 import type { RetentionRules } from './contract.ts';
 import { fence, type InnerCore, VAULT_ACTOR } from './engine.ts';
 import type { RetentionClass } from './epochs.ts';
@@ -16,31 +17,28 @@ import { disposeNotes } from './note-disposal.ts';
 import type { Handlers } from './operations.ts';
 import { SETTINGS } from './settings.ts';
 
-const WITHHELD = 'retention-withheld';
-/** A box may be off for a while; a clock that is further ahead is taken to be wrong. */
-const MAX_JUMP_MS = 180 * 24 * 3_600_000;
 const DAY_MS = 24 * 3_600_000;
 const FIRST_MS = 5 * 60_000;
 const EVERY_MS = 3_600_000;
 /** Rows that one transaction destroys; calls get their turn between two. */
 const BATCH_ROWS = 50;
 const MAX_HOLDS = 10_000;
+/** Rows that seem to lie in the future and are passed over in one look. */
+const MAX_AHEAD = 500;
 const CLASSES: readonly RetentionClass[] = ['cdr', 'voicemail', 'recording', 'greeting'];
 
 export type RetentionOperation = 'retention.get' | 'retention.set' | 'hold.place' | 'hold.release' | 'hold.list';
 
-interface Withheld {
-  readonly since: number;
-}
-
 export class Retention implements Disposable {
   readonly #core: InnerCore;
   readonly #artifacts: Artifacts;
+  readonly #watch: ClockWatch;
   #timer: Disposable | undefined;
 
   constructor(core: InnerCore, artifacts: Artifacts) {
     this.#core = core;
     this.#artifacts = artifacts;
+    this.#watch = new ClockWatch(core);
   }
 
   handlers(): Pick<Handlers, RetentionOperation> {
@@ -56,7 +54,7 @@ export class Retention implements Disposable {
         const entry = { action: 'retention-changed', ...caller, outcome: 'ok', detail } as const;
         core.transact(entry, (tx) => {
           tx.put(SETTINGS, 'retention', rules);
-          tx.delete(SETTINGS, WITHHELD);
+          this.#watch.accept(tx);
         });
         return {};
       },
@@ -92,47 +90,19 @@ export class Retention implements Disposable {
     throw new WardlineError('on-hold', 'A legal hold keeps this; release the hold first (`wardline vault hold list`).');
   }
 
-  /**
-   * Compares the clock with the last entry of before this start. One that jumped must not make everything old: nothing is destroyed
-   * until somebody sets the rules again, or the clock is back. Answers what to tell.
-   */
-  begin(): string[] {
-    const { records, trail, clock } = this.#core;
-    const now = clock.now();
-    const lastAt = this.#lastAt(trail.sequence);
-    const held = records.get<Withheld>(SETTINGS, WITHHELD)?.value;
-    if (held === undefined && now - lastAt > MAX_JUMP_MS) this.#withhold({ since: now });
-    else if (held !== undefined && now < held.since) this.#withhold(undefined);
-    if (!this.#isWithheld) return [];
-    return [
-      'The clock is half a year past the last entry; nothing is destroyed by its age until the retention rules are set again.',
-    ];
+  /** What keeps it from doing its work. */
+  problems(): string[] {
+    return this.#watch.problems();
   }
 
-  get #isWithheld(): boolean {
-    return this.#core.records.get<Withheld>(SETTINGS, WITHHELD) !== undefined;
-  }
-
-  #lastAt(sequence: number): number {
-    try {
-      return this.#core.trail.read(sequence)?.at ?? 0;
-    } catch {
-      return 0; // damaged: rather destroy nothing
-    }
+  /** Compares the clock with the trail of before this start. */
+  begin(): void {
+    this.#watch.begin();
   }
 
   /** When that entry was written; one that is missing or damaged says that nothing is old. */
   #at(entry: number): number {
-    const at = this.#lastAt(entry);
-    return at === 0 ? Number.POSITIVE_INFINITY : at;
-  }
-
-  #withhold(record: Withheld | undefined): void {
-    const detail = record === undefined ? 'the clock is right again' : 'the clock jumped: nothing is destroyed by age';
-    this.#core.transact(this.#entry('retention-changed', detail), (tx) => {
-      if (record === undefined) tx.delete(SETTINGS, WITHHELD);
-      else tx.put(SETTINGS, WITHHELD, record);
-    });
+    return this.#watch.at(entry) || Number.POSITIVE_INFINITY;
   }
 
   schedule(delayMs: number = FIRST_MS): void {
@@ -148,6 +118,7 @@ export class Retention implements Disposable {
     let hasMore = false;
     try {
       this.#core.journal.retry();
+      this.#watch.look();
       for (const retention of CLASSES) hasMore = this.#sweep(retention) || hasMore;
     } catch (thrown) {
       this.#core.log.error({ err: thrown }, 'what is past its retention could not be destroyed');
@@ -156,7 +127,7 @@ export class Retention implements Disposable {
   }
 
   #sweep(retention: RetentionClass): boolean {
-    if (this.#isWithheld) return false;
+    if (this.#watch.isWithheld) return false;
     const rules = this.#rules();
     const hasMore = retention === 'cdr' ? false : this.#sweepPlaces(retention, rules);
     const days = rules[retention];
@@ -244,10 +215,14 @@ export class Retention implements Disposable {
     const isHeld = this.#isHeld();
     if (isHeld(EVERYTHING)) return [];
     const found: Expired[] = [];
+    let ahead = 0;
     for (let after = 0; found.length < BATCH_ROWS; ) {
       const rows = next.all(...parameters, after) as Expired[];
       for (const row of rows) {
-        const isOld = this.#at(row.entry) < before;
+        const at = this.#at(row.entry);
+        const isOld = at < before;
+        // Of a clock that was ahead: it hides none of those behind it.
+        if (at > this.#core.clock.now() + DAY_MS && ++ahead <= MAX_AHEAD) continue;
         if (isOld && (isHeld(row.row) || found.length >= BATCH_ROWS)) continue;
         if (!isWritten(row)) continue; // its entry number says nothing of its age
         if (!isOld) return found;

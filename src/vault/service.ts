@@ -146,7 +146,13 @@ export class OpenVault implements AsyncDisposable {
         guard,
         adoption: this.#adoption,
         lastHead: () => this.#heads.last,
-        problems: () => [...this.#problems, ...core.fenced, ...this.#backups.overdue(), ...this.#drills.problems()],
+        problems: () => [
+          ...this.#problems,
+          ...core.fenced,
+          ...this.#retention.problems(),
+          ...this.#backups.overdue(),
+          ...this.#drills.problems(),
+        ],
       }),
       ...auditHandlers({ core, heads: this.#heads, headsFile, readers: this.#readers }),
       ...this.#backups.handlers(() => this.#flush()),
@@ -282,12 +288,13 @@ export class OpenVault implements AsyncDisposable {
     this.#problems.push(...faults.problems);
     this.#artifacts.distrust(faults.rows);
     await this.#checkRest(heads.map(positionOf));
-    this.#problems.push(...foreign, ...this.#retention.begin());
-    const outcome = this.#problems.length === 0 ? 'ok' : 'failed';
-    const detail = [
-      core.keyring.isUnlocked ? 'records unlocked' : 'records locked',
-      ...this.#problems.slice(0, 10),
-    ].join('; ');
+    this.#problems.push(...foreign);
+    this.#retention.begin();
+    const problems = [...this.#problems, ...this.#retention.problems()];
+    const outcome = problems.length === 0 ? 'ok' : 'failed';
+    const detail = [core.keyring.isUnlocked ? 'records unlocked' : 'records locked', ...problems.slice(0, 10)].join(
+      '; ',
+    );
     core.record({ action: 'vault-opened', actor: VAULT_ACTOR, address: '', outcome, detail });
     if (!canResume) await sealLeftovers(core, this.#artifacts, spoolFolder);
     this.#artifacts.recover(canResume);

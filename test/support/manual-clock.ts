@@ -10,6 +10,7 @@ interface Timer {
 
 export class ManualClock implements Clock {
   #elapsedMs = 0;
+  #leaptMs = 0;
   #order = 0;
   #pending = 0;
   /** A binary heap, the next to fire first; what was disposed of stays until it comes up, or is most of it. */
@@ -21,7 +22,7 @@ export class ManualClock implements Clock {
   }
 
   now(): UtcMs {
-    return Math.floor(this.#startedAt + this.#elapsedMs) as UtcMs;
+    return Math.floor(this.#startedAt + this.#leaptMs + this.#elapsedMs) as UtcMs;
   }
 
   monotonic(): Instant {
@@ -46,6 +47,11 @@ export class ManualClock implements Clock {
       next.action();
     }
     this.#elapsedMs = end;
+  }
+
+  /** Somebody sets the wall clock; no time passes. */
+  leap(ms: number): void {
+    this.#leaptMs += ms;
   }
 
   /** The number of timers that wait; a leak shows here. */

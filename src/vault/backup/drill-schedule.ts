@@ -145,7 +145,9 @@ export class DrillSchedule implements Disposable {
   #isDue(): boolean {
     const { everyDays, last } = this.#record();
     if (everyDays === null) return false;
-    const late = this.#now() - (last?.at ?? this.#parts.backups.firstAt() ?? this.#now()) - everyDays * DAY_MS;
+    // One that seems to lie ahead was held by a clock that was ahead.
+    const since = Math.abs(this.#now() - (last?.at ?? this.#parts.backups.firstAt() ?? this.#now()));
+    const late = since - everyDays * DAY_MS;
     return late >= DAY_MS || (late >= 0 && this.#isNight());
   }
 
