@@ -1,10 +1,12 @@
 // The vault itself: its status, and unlocking and locking of the records half.
 import { readFileSync } from 'node:fs';
 import type { UtcMs } from '../kernel/clock.ts';
+import { codeOf } from '../kernel/errors.ts';
 import type { Adoption } from './adoption.ts';
 import type { VaultStatus } from './contract.ts';
 import type { InnerCore } from './engine.ts';
 import type { Handlers } from './operations.ts';
+import type { Readers } from './reading/readers.ts';
 import type { SecretGuard } from './secret-guard.ts';
 import { type UnattendedSecrets, unlockUnattended } from './unattended.ts';
 
@@ -15,6 +17,7 @@ export interface AdministrationParts {
   readonly secrets: UnattendedSecrets;
   readonly guard: SecretGuard;
   readonly adoption: Adoption;
+  readonly readers: Readers;
   /** What the checks found, rows that do not open, and what is overdue. */
   readonly problems: () => readonly string[];
   readonly lastHead: () => VaultStatus['lastHead'];
@@ -24,10 +27,9 @@ export function administrationHandlers(parts: AdministrationParts): Pick<Handler
   return { status: () => statusOf(parts), memory: () => memoryOf(process), ...lockHandlers(parts) };
 }
 
-function statusOf({ core, problems, lastHead }: AdministrationParts): VaultStatus {
-  const { keyring, trail, db } = core;
-  const countOf = (kind: string) =>
-    db.prepare('SELECT count(*) FROM artifacts WHERE kind = ?').pluck().get(kind) as number;
+async function statusOf({ core, problems, lastHead, readers }: AdministrationParts): Promise<VaultStatus> {
+  const { keyring, trail } = core;
+  const counts = await countsOf(readers);
   const head = lastHead();
   return {
     formatVersion: keyring.identity.format,
@@ -36,15 +38,19 @@ function statusOf({ core, problems, lastHead }: AdministrationParts): VaultStatu
     auditSequence: trail.sequence,
     auditHead: Buffer.from(trail.link).toString('hex'),
     problems: problems(),
-    counts: {
-      calls: db.prepare('SELECT count(*) FROM calls').pluck().get() as number,
-      voicemails: countOf('voicemail'),
-      recordings: countOf('recording'),
-      users: core.records.count('users'),
-    },
+    counts: { ...counts, users: core.records.count('users') },
     slots: keyring.slots().map(({ id, kind, opens }) => ({ id, kind, opens })),
     ...(head !== undefined && { lastHead: head }),
   };
+}
+
+/** Asked once more when the keys change just then, which ends a reader. */
+async function countsOf(readers: Readers) {
+  const ask = async () => (await readers.run('counts', {})).answer;
+  return ask().catch((thrown: unknown) => {
+    if (codeOf(thrown) !== 'vault-closing') throw thrown;
+    return ask();
+  });
 }
 
 /** Of the process that holds the keys, as Linux tells it. */

@@ -15,6 +15,11 @@ interface KeyRow {
   readonly key: Uint8Array;
 }
 
+/** A key as adoption keeps it. */
+export interface AdoptedKey extends Omit<KeyRow, 'epoch'> {
+  readonly form: 'adopted' | 'unopenable';
+}
+
 export class RecordKeys {
   readonly #vaultId: string;
   readonly #epochs: Epochs;
@@ -44,28 +49,32 @@ export class RecordKeys {
     this.#statements.drop.run(owner, row);
   }
 
-  /** Up to `limit` keys that are still boxed to an epoch whose secret opens; the right secret of a damaged one may be put back. */
-  boxed(limit: number): KeyRow[] {
-    const epochs = this.#statements.epochs.all() as string[];
-    const closed = JSON.stringify(epochs.filter((epoch) => !this.#epochs.opens(epoch)));
-    return this.#statements.boxed.all(closed, limit) as KeyRow[];
+  get hasBoxed(): boolean {
+    return this.#statements.hasBoxed.get() === 1;
   }
 
-  /** Re-wraps these keys. Call it inside a transaction. */
-  adopt(rows: readonly KeyRow[]): void {
-    for (const row of rows) this.#adoptRow(row);
+  /**
+   * Up to `limit` keys that are still boxed to an epoch whose secret opens, as they are to be kept from now on; the right secret of a
+   * damaged epoch may be put back. @throws WardlineError `records-locked`
+   */
+  rewrap(limit: number): AdoptedKey[] {
+    const epochs = this.#statements.epochs.all() as string[];
+    const closed = JSON.stringify(epochs.filter((epoch) => !this.#epochs.opens(epoch)));
+    return (this.#statements.boxed.all(closed, limit) as KeyRow[]).map((row) => this.#adopted(row));
+  }
+
+  /** Writes what was re-wrapped; a key that was destroyed meanwhile stays so. Call it inside a transaction. */
+  replace(keys: readonly AdoptedKey[]): void {
+    for (const { owner, row, form, key } of keys) this.#statements.update.run(form, key, owner, row);
   }
 
   /** A box that does not open is marked, so that it is not tried again each time; reading its record says what is wrong. */
-  #adoptRow(row: KeyRow): void {
+  #adopted(row: KeyRow): AdoptedKey {
     const key = this.#openRow(row);
-    if (key === undefined) {
-      this.#statements.update.run('unopenable', row.key, row.owner, row.row);
-      return;
-    }
-    const { wrapKey } = this.#epochs.secrets(row.epoch);
-    this.#statements.update.run('adopted', sealBlob(wrapKey, key, this.#binding(row)), row.owner, row.row);
+    if (key === undefined) return { owner: row.owner, row: row.row, form: 'unopenable', key: row.key };
+    const wrapped = sealBlob(this.#epochs.secrets(row.epoch).wrapKey, key, this.#binding(row));
     wipe(key);
+    return { owner: row.owner, row: row.row, form: 'adopted', key: wrapped };
   }
 
   #openRow(row: KeyRow): Uint8Array | undefined {
@@ -84,16 +93,17 @@ export class RecordKeys {
   }
 }
 
-function prepare(db: Database): Record<'put' | 'get' | 'drop' | 'boxed' | 'epochs' | 'update', Statement> {
+function prepare(db: Database): Record<'put' | 'get' | 'drop' | 'hasBoxed' | 'boxed' | 'epochs' | 'update', Statement> {
   return {
     put: db.prepare("INSERT INTO record_keys (owner, row, epoch, form, key) VALUES (?, ?, ?, 'boxed', ?)"),
     get: db.prepare('SELECT * FROM record_keys WHERE owner = ? AND row = ?'),
     drop: db.prepare('DELETE FROM record_keys WHERE owner = ? AND row = ?'),
+    hasBoxed: db.prepare("SELECT EXISTS (SELECT 1 FROM record_keys WHERE form = 'boxed')").pluck(),
     boxed: db.prepare(
       "SELECT * FROM record_keys WHERE form = 'boxed' AND epoch NOT IN (SELECT value FROM json_each(?)) LIMIT ?",
     ),
     epochs: db.prepare('SELECT id FROM epochs').pluck(),
-    update: db.prepare('UPDATE record_keys SET form = ?, key = ? WHERE owner = ? AND row = ?'),
+    update: db.prepare("UPDATE record_keys SET form = ?, key = ? WHERE owner = ? AND row = ? AND form = 'boxed'"),
   };
 }
 

@@ -1,5 +1,6 @@
 // The open vault: builds its parts in order, checks and recovers, answers operations, and closes cleanly.
 import { join } from 'node:path';
+import type { ChainPosition } from '../audit/chain.ts';
 import { positionOf } from '../audit/head.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { codeOf, WardlineError } from '../kernel/errors.ts';
@@ -97,10 +98,10 @@ export class OpenVault implements AsyncDisposable {
     this.#lock = lock;
     this.#listeners = listeners;
     this.#artifacts = new Artifacts(core);
-    this.#adoption = new Adoption(core);
     this.#retention = new Retention(core, this.#artifacts);
     this.#hasReaders = options.hasReaders === true;
     this.#readers = new (this.#hasReaders ? WorkerReaders : InlineReaders)(core, this.#artifacts);
+    this.#adoption = new Adoption(core, this.#readers);
     keyring.onChange = () => this.#readers.reset();
     this.#leafRenewal = new LeafRenewal(core);
     this.#playout = new PlayoutFolder(options.spoolFolder, clock);
@@ -146,6 +147,7 @@ export class OpenVault implements AsyncDisposable {
         guard,
         adoption: this.#adoption,
         lastHead: () => this.#heads.last,
+        readers: this.#readers,
         problems: () => [
           ...this.#problems,
           ...core.fenced,
@@ -176,10 +178,10 @@ export class OpenVault implements AsyncDisposable {
         const foreign = mend(db);
         const core = buildEngine({ db, keyring, clock: options.clock, log: options.log, notify });
         const vault = new OpenVault(core, options, lock, listeners);
-        await vault.#start(options, foreign).catch((thrown: unknown) => {
+        await vault.#start(options, foreign).catch(async (thrown: unknown) => {
           vault.#isClosing = true;
           vault.#stopTimers();
-          vault.#readers[Symbol.dispose]();
+          await vault.#readers[Symbol.asyncDispose]();
           throw thrown;
         });
         return vault;
@@ -249,7 +251,7 @@ export class OpenVault implements AsyncDisposable {
     if (this.#isClosing) return;
     this.#isClosing = true;
     this.#stopTimers();
-    this.#readers[Symbol.dispose]();
+    await this.#readers[Symbol.asyncDispose]();
     await this.#backups.idle();
     await this.#checking;
     await this.#leafRenewal[Symbol.asyncDispose]();
@@ -351,16 +353,29 @@ export class OpenVault implements AsyncDisposable {
   }
 
   /** The whole trail and all immutable rows: at once when there are few, else beside the calls. */
-  async #checkRest(heads: readonly { sequence: number; link: Uint8Array }[]): Promise<void> {
-    const run = async () => {
-      const found = await checkTrail(this.#core, this.#artifacts, heads, this.#pause);
-      this.#problems.push(...found.filter((problem) => !this.#problems.includes(problem)));
+  async #checkRest(heads: readonly ChainPosition[]): Promise<void> {
+    const found = (problems: readonly string[]) => {
+      this.#problems.push(...problems.filter((problem) => !this.#problems.includes(problem)));
     };
     const newestChunk = this.#core.db.prepare('SELECT max(id) FROM chunks').pluck().get() as number | null;
     const isSmall = this.#core.trail.sequence <= CHECK_AT_ONCE_ENTRIES && (newestChunk ?? 0) <= CHECK_AT_ONCE_CHUNKS;
-    if (isSmall) await run();
+    if (isSmall) found(await checkTrail(this.#core, this.#artifacts, heads, this.#pause));
     else
-      this.#checking = run().catch((thrown) => this.#core.log.error({ err: thrown }, 'the check of the trail failed'));
+      this.#checking = this.#checkBeside(heads).then(found, (thrown) =>
+        this.#core.log.error({ err: thrown }, 'the check of the trail failed'),
+      );
+  }
+
+  /** Begun again when a lock, an unlock or new keys end its reader. */
+  async #checkBeside(heads: readonly ChainPosition[]): Promise<readonly string[]> {
+    while (!this.#isClosing) {
+      try {
+        return (await this.#readers.run('trail.check', { heads })).answer.problems;
+      } catch (thrown) {
+        if (codeOf(thrown) !== 'vault-closing') throw thrown;
+      }
+    }
+    return [];
   }
 }
 

@@ -2,8 +2,8 @@
 
 import type { ChainEntry, ChainPosition } from '../audit/chain.ts';
 import type { RowChange } from '../audit/entry.ts';
+import type { ArtifactReader } from './artifact-reader.ts';
 import { type Closing, closingHash, describeOpenArtifacts, readMarkHash } from './artifact-rows.ts';
-import type { Artifacts } from './artifacts.ts';
 import type { CapturedRow, CapturedTable, ClearColumns } from './captured-table.ts';
 import type { InnerCore } from './engine.ts';
 import { describeRoots } from './roots.ts';
@@ -110,33 +110,42 @@ function forEachEntry(core: InnerCore, look: (rows: readonly RowChange[]) => voi
 }
 
 /**
- * Walks the trail up to where it stood at the beginning: links, MACs, heads, and every immutable row against its entry.
- * `pause` lets others have their turn and answers false when the vault is closing.
+ * Walks the trail up to where it stood at the beginning: links, MACs, heads, and every immutable row against its entry. Another thread
+ * may go on writing: each slice sees one state of the database. `pause` lets others have their turn and answers false when the vault
+ * is closing.
  */
 export async function checkTrail(
   core: InnerCore,
-  artifacts: Artifacts,
+  artifacts: ArtifactReader,
   heads: readonly ChainPosition[],
   pause: () => Promise<boolean>,
 ): Promise<string[]> {
   const check = new ImmutableCheck(core, artifacts);
-  const end = core.trail.sequence;
-  const foreign = check.foreignAfter(end);
+  const inOneState = <Result>(look: () => Result): Result => core.db.transaction(look)();
+  const { end, foreign } = inOneState(() => {
+    core.trail.reload();
+    return { end: core.trail.sequence, foreign: check.foreignAfter(core.trail.sequence) };
+  });
   const verifier = core.trail.verifier(heads.filter(({ sequence }) => sequence <= end));
   while (verifier.entries < end) {
-    const entries = core.trail.after(verifier.entries, Math.min(SLICE_ENTRIES, end - verifier.entries));
-    for (const entry of entries) {
-      if (!verifier.push(entry)) break;
-      check.look(core.trail.open(entry).rows, entry.sequence);
-    }
-    if (entries.length === 0) verifier.push({ sequence: 0, sealed: NONE, link: NONE, mac: NONE });
+    inOneState(() => {
+      const entries = core.trail.after(verifier.entries, Math.min(SLICE_ENTRIES, end - verifier.entries));
+      for (const entry of entries) {
+        if (!verifier.push(entry)) break;
+        check.look(core.trail.open(entry).rows, entry.sequence);
+      }
+      if (entries.length === 0) verifier.push({ sequence: 0, sealed: NONE, link: NONE, mac: NONE });
+    });
     const { firstBad } = verifier;
     if (firstBad !== undefined)
       return [`The audit trail is damaged at entry ${firstBad.sequence}: ${firstBad.problem}.`];
     if (!(await pause())) return [];
   }
-  forgiveDisposed(core, check, end);
-  return [...foreign, ...check.finish(end), ...(await checkOrder(core, pause))].slice(0, MAX_PROBLEMS);
+  const rest = inOneState(() => {
+    forgiveDisposed(core, check, end);
+    return check.finish(end);
+  });
+  return [...foreign, ...rest, ...(await checkOrder(core, pause))].slice(0, MAX_PROBLEMS);
 }
 
 /** What was disposed of while the check ran is not missing. */
@@ -154,7 +163,7 @@ const NONE = new Uint8Array(0);
 
 /** Compares immutable rows with what the trail said when they were written. */
 class ImmutableCheck {
-  readonly #artifacts: Artifacts;
+  readonly #artifacts: ArtifactReader;
   readonly #tables: ReadonlyMap<
     string,
     {
@@ -168,7 +177,7 @@ class ImmutableCheck {
   readonly #seen = new Map<string, number>();
   readonly #problems: string[] = [];
 
-  constructor(core: InnerCore, artifacts: Artifacts) {
+  constructor(core: InnerCore, artifacts: ArtifactReader) {
     this.#artifacts = artifacts;
     this.#tables = lookups(core, artifacts);
   }
@@ -225,7 +234,7 @@ class ImmutableCheck {
   }
 }
 
-function lookups(core: InnerCore, artifacts: Artifacts) {
+function lookups(core: InnerCore, artifacts: ArtifactReader) {
   const { db } = core;
   const numbers = db.prepare('SELECT digest FROM call_numbers WHERE seq = ?').pluck();
   const captured = (table: CapturedTable, terms?: (seq: number) => Uint8Array[]) => (row: string) => {

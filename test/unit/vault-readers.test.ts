@@ -142,3 +142,33 @@ t.test('a backup goes on while records are locked, restores, and keeps no captur
   t.ok(again.rows > 0);
   t.match(await vault.ask('backup.status', {}), { targets: [{ path: target, holdsDisposed: 0 }] });
 });
+
+t.test(
+  'locks and unlocks in the middle of reads end readers, never the process, and every key is adopted after all',
+  async (t) => {
+    using folders = newFolders('/dev/shm');
+    await makeVault(folders);
+    await using vault = await openVault(folders, { hasReaders: true });
+    for (let call = 0; call < 150; call++) await vault.ask('cdr.put', { cdr: sampleCdr() });
+    const outcomes = new Set<string>();
+    for (let round = 0; round < 3; round++) {
+      const reads = [
+        ...Array.from({ length: 5 }, () => vault.ask('calls.page', { caller: CALLER, page })),
+        vault.ask('audit.verify', { caller: CALLER }),
+        vault.ask('search', { caller: CALLER, query: 'nobody', limit: 5 }),
+      ];
+      if (round % 2 === 0) await vault.ask('status', {});
+      await vault.ask('lock', { caller: CALLER });
+      for (const { status } of await Promise.allSettled(reads)) outcomes.add(status);
+      await vault.ask('unlock', { caller: LOCAL, slot: 'key-file', secret: '' });
+    }
+    t.ok(outcomes.has('rejected'), 'what a lock interrupts says so');
+    const db = new SqliteDatabase(join(folders.dataFolder, 'vault.db'), { readonly: true });
+    const boxed = db.prepare("SELECT count(*) FROM record_keys WHERE form = 'boxed'").pluck();
+    const deadline = performance.now() + 60_000;
+    while (boxed.get() !== 0 && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20));
+    t.equal(boxed.get(), 0);
+    db.close();
+    t.equal((await vault.ask('calls.page', { caller: CALLER, page })).rows.length, 100);
+  },
+);

@@ -11,6 +11,8 @@ export interface ReaderStart {
 
 export type ToReader =
   | { readonly id: number; readonly name: ReadName; readonly ask: unknown }
+  /** Its keys are wiped; it is to end. */
+  | { readonly end: true }
   /** Builds the search index, beside what it answers. */
   | { readonly index: true }
   /** Audio that was found changed elsewhere. */

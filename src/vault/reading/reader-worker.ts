@@ -36,6 +36,10 @@ function found(): { fenced: string[]; tampered: string[] } {
 }
 
 parentPort?.on('message', (message: ToReader) => {
+  if ('end' in message) {
+    db.close();
+    process.exit();
+  }
   if ('tampered' in message) {
     for (const artifactId of message.tampered) artifacts.tampered.add(artifactId);
     return;

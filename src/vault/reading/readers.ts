@@ -1,5 +1,6 @@
-// Where reads are done: on the vault's own thread in a vault that one command opens, on two of their own in the vault's process, so that
-// a long recording or a check of the whole trail keeps no call waiting: one for what people wait for, one for what takes long.
+// Where reads are done: on the vault's own thread in a vault that one command opens, on some of their own in the vault's process, so that
+// a long recording or a check of the whole trail keeps no call waiting: one for what people wait for, one for searches and their index,
+// one for what takes long, one for what needs no key.
 import { Worker } from 'node:worker_threads';
 import { WardlineError } from '../../kernel/errors.ts';
 import type { ArtifactReader } from '../artifact-reader.ts';
@@ -10,7 +11,7 @@ import { type ReadAnswer, type ReadAsk, type ReadName, type ReadResult, Reads } 
 
 type Progress = (done: number, all: number) => void;
 
-export interface Readers extends Disposable {
+export interface Readers extends AsyncDisposable {
   /** @throws WardlineError what the read's contract says; `vault-busy`, `vault-closing` */
   run<Name extends ReadName>(
     name: Name,
@@ -45,37 +46,44 @@ export class InlineReaders implements Readers {
     this.#reads.forget();
   }
 
-  [Symbol.dispose](): void {
+  async [Symbol.asyncDispose](): Promise<void> {
     this.#reads.end();
   }
 }
 
 /** What takes seconds or more, and must not stand before what people wait for. */
-const LONG: ReadonlySet<ReadName> = new Set(['trail.verify', 'audit.search', 'deep-check']);
+const LONG: ReadonlySet<ReadName> = new Set([
+  ...(['trail.verify', 'trail.check', 'keys.rewrap', 'audit.search', 'deep-check'] as const),
+]);
 /** What needs no key, and goes on while records are locked. */
 const KEYLESS: ReadonlySet<ReadName> = new Set(['backup.files', 'backup.write']);
 
 export class WorkerReaders implements Readers {
   readonly #quick: Lane;
+  readonly #search: Lane;
   readonly #long: Lane;
   readonly #keyless: Lane;
 
   constructor(core: InnerCore, artifacts: ArtifactReader) {
     this.#quick = new Lane(core, artifacts, {});
+    this.#search = new Lane(core, artifacts, {});
     this.#long = new Lane(core, artifacts, {});
     this.#keyless = new Lane(core, artifacts, { isKeyless: true });
   }
 
   run<Name extends ReadName>(name: Name, ask: ReadAsk<Name>, progress: Progress = () => undefined) {
-    const lane = KEYLESS.has(name) ? this.#keyless : LONG.has(name) ? this.#long : this.#quick;
-    return lane.run(name, ask, progress);
+    return this.#laneOf(name).run(name, ask, progress);
+  }
+
+  #laneOf(name: ReadName): Lane {
+    if (name === 'search') return this.#search;
+    return KEYLESS.has(name) ? this.#keyless : LONG.has(name) ? this.#long : this.#quick;
   }
 
   reset(): void {
-    this.#quick.end(closing());
-    this.#long.end(closing());
+    for (const lane of [this.#quick, this.#search, this.#long]) lane.end(closing());
     this.#keyless.endIdle();
-    this.#quick.index();
+    this.#search.index();
   }
 
   warm(): void {
@@ -83,13 +91,11 @@ export class WorkerReaders implements Readers {
   }
 
   index(): void {
-    this.#quick.index();
+    this.#search.index();
   }
 
-  [Symbol.dispose](): void {
-    this.#quick.close();
-    this.#long.close();
-    this.#keyless.close();
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([this.#quick, this.#search, this.#long, this.#keyless].map((lane) => lane.close()));
   }
 }
 
@@ -103,6 +109,8 @@ interface Pending {
 const MAX_PENDING = 512;
 /** A reader's heap: the search index of a large clinic takes some hundreds of megabytes. */
 const MAX_HEAP_MB = 2_048;
+/** How long a thread may take to end by itself: a slice of what it does, or its start. */
+const END_MS = 10_000;
 
 /** One reader's thread, started when it is needed. */
 class Lane {
@@ -110,6 +118,7 @@ class Lane {
   readonly #artifacts: ArtifactReader;
   readonly #isKeyless: boolean;
   readonly #pending = new Map<number, Pending>();
+  readonly #ending = new Set<Promise<void>>();
   #worker: Worker | undefined;
   #keys: ReaderKeys | undefined;
   #nextId = 1;
@@ -155,9 +164,11 @@ class Lane {
     if (!this.#mustEnd) this.end(closing());
   }
 
-  close(): void {
+  /** Settles when no thread of it is left. */
+  async close(): Promise<void> {
     this.#isClosed = true;
     this.end(closing());
+    await Promise.all(this.#ending);
   }
 
   /** Ends the thread and wipes what it was lent; what waits for it fails. */
@@ -167,10 +178,24 @@ class Lane {
     this.#told = 0;
     if (this.#keys !== undefined) wipeShared(this.#keys);
     this.#keys = undefined;
-    if (worker !== undefined) void worker.terminate();
+    if (worker !== undefined) this.#letEnd(worker);
     const waiting = [...this.#pending.values()];
     this.#pending.clear();
     for (const { reject } of waiting) reject(why);
+  }
+
+  /** It ends by itself between two slices: a thread that is cut off inside of SQLite takes the whole process with it. */
+  #letEnd(worker: Worker): void {
+    worker.ref();
+    worker.postMessage({ end: true } satisfies ToReader);
+    const timer = this.#core.clock.after(END_MS, () => void worker.terminate());
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#ending.add(promise);
+    worker.once('exit', () => {
+      timer[Symbol.dispose]();
+      this.#ending.delete(promise);
+      resolve();
+    });
   }
 
   #started(): Worker {

@@ -1,16 +1,18 @@
 // Everything that is only read: lists, headers, audio, notes, searches, the trail and its check. It writes nothing and so runs on the
 // vault's own thread or on a reader's; what is to be put on record comes back with the answer.
+import type { ChainPosition } from '../../audit/chain.ts';
 import type { AuditEntry, SealedEntryContent } from '../../audit/entry.ts';
 import { filterText, matches } from '../../audit/filter.ts';
 import { codeOf, sentenceOf, WardlineError } from '../../kernel/errors.ts';
 import type { ArtifactReader } from '../artifact-reader.ts';
 import { type BackupCheckAsk, checkFiles } from '../backup/check-files.ts';
 import { type WriteFilesAsk, type WrittenFiles, writeFiles } from '../backup/write-files.ts';
-import type { AnswerTo, Ask, VaultOperation } from '../contract.ts';
+import type { AnswerTo, Ask, VaultOperation, VaultStatus } from '../contract.ts';
 import { checkDeeply, type DeepCheckResult } from '../deep-check.ts';
 import type { InnerCore } from '../engine.ts';
 import { cursorOf } from '../paging.ts';
-import { SLICE_ENTRIES } from '../verify.ts';
+import type { AdoptedKey } from '../record-keys.ts';
+import { checkTrail, SLICE_ENTRIES } from '../verify.ts';
 import { ArtifactReads } from './artifact-reads.ts';
 import { CallReads } from './call-reads.ts';
 import { SearchReads } from './search-reads.ts';
@@ -27,6 +29,11 @@ export interface ReaderTasks {
   'backup.files': { ask: BackupCheckAsk; answer: { problems: readonly string[] } };
   'backup.write': { ask: WriteFilesAsk; answer: WrittenFiles };
   'deep-check': { ask: { restMs: number }; answer: DeepCheckResult };
+  /** The whole trail, with every row that it speaks of. */
+  'trail.check': { ask: { heads: readonly ChainPosition[] }; answer: { problems: readonly string[] } };
+  'keys.rewrap': { ask: { limit: number }; answer: { keys: readonly AdoptedKey[] } };
+  /** Of the whole file: with a million calls that takes a while. */
+  counts: { ask: Record<string, never>; answer: Omit<VaultStatus['counts'], 'users'> };
 }
 
 export type ContractRead =
@@ -111,6 +118,12 @@ export class Reads {
           new Promise<boolean>((resolve) => setTimeout(() => resolve(core.keyring.isUnlocked), restMs));
         return { answer: await checkDeeply(core, artifacts, rest, progress) };
       },
+      'trail.check': async ({ heads }) => {
+        const pause = () => turn().then(() => !this.#isEnded);
+        return { answer: { problems: await checkTrail(core, artifacts, heads, pause) } };
+      },
+      'keys.rewrap': ({ limit }) => ({ answer: { keys: core.keyring.isUnlocked ? core.keys.rewrap(limit) : [] } }),
+      counts: () => ({ answer: countsOf(core) }),
     };
   }
 
@@ -205,6 +218,17 @@ export class Reads {
     const { entries, firstBad } = verifier;
     return { answer: firstBad === undefined ? { ok: true, entries } : { ok: false, entries, firstBad } };
   }
+}
+
+function countsOf({ db }: InnerCore): ReadAnswer<'counts'> {
+  const count = (sql: string, ...values: string[]) =>
+    db
+      .prepare<unknown[]>(sql)
+      .pluck()
+      .get(...values) as number;
+  const ofKind = (kind: string) => count('SELECT count(*) FROM artifacts WHERE kind = ?', kind);
+  const calls = count('SELECT count(*) FROM calls');
+  return { calls, voicemails: ofKind('voicemail'), recordings: ofKind('recording') };
 }
 
 /** The trail is in order of time: nothing further back can fit. An hour is left for a clock that was set. */
