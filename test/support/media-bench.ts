@@ -136,6 +136,8 @@ export interface BenchOptions {
   readonly quirks?: Quirks;
   readonly codecs?: readonly AudioCodec[];
   readonly speech?: Speech;
+  /** By default it does. */
+  readonly allowsUnicast?: boolean;
   /** Where legs live; by default WARDLINE_TEST_MEDIA_WORKERS says on how many worker threads, else on this one. */
   readonly legs?: Legs;
 }
@@ -171,6 +173,7 @@ export async function startMediaServer(folder: string, options: BenchOptions = {
     ...(options.codecs === undefined ? {} : { codecs: options.codecs }),
     ...(options.speech === undefined ? {} : { speech: options.speech }),
     ...(options.quirks === undefined ? {} : { quirks: options.quirks }),
+    allowsUnicast: options.allowsUnicast ?? true,
     clock: systemClock,
     random: randomBytes,
     logger: createLogger({ role: 'media', level: 'silent' }),
@@ -247,6 +250,13 @@ export class FarPhone implements Disposable {
 
   offer(direction: 'sendrecv' | 'inactive' = 'sendrecv'): string {
     return this.#negotiation.makeOffer({ direction });
+  }
+
+  answer(offer: string): string {
+    const agreed = this.#negotiation.answerOffer(offer);
+    if ('refused' in agreed) throw new Error(`The offer was refused: ${agreed.refused}`);
+    this.leg.configure(agreed.audio);
+    return agreed.sdp;
   }
 
   accept(answer: string): void {

@@ -16,6 +16,7 @@ export function mediaHost(clock: Clock, parts: Partial<MediaHost> = {}): MediaHo
     supervise: (work) => void work,
     codecs: ['PCMU', 'PCMA'],
     dtlsIdentity: createDtlsIdentity(clock.now(), new Uint8Array(8)),
+    allowsUnicast: false,
     quirks: {},
     coreUuid: 'core',
     address: '127.0.0.1',

@@ -3,7 +3,11 @@ import t from 'tap';
 import { Conferences } from '../../src/engine/media-server/conference/conferences.ts';
 import { EventHub } from '../../src/engine/media-server/event-hub.ts';
 import { EventSocket } from '../../src/engine/media-server/event-socket.ts';
+import { localLegs } from '../../src/engine/media-server/legs.ts';
+import { Dialer } from '../../src/engine/media-server/originate/dialer.ts';
 import { Registry } from '../../src/engine/media-server/registry.ts';
+import { createMediaPorts } from '../../src/engine/runtime/media-socket.ts';
+import { createSipStack } from '../../src/engine/runtime/stack.ts';
 import type { TcpConnection } from '../../src/engine/runtime/tcp-server.ts';
 import { expand, splitAssignments, splitWords, takeBraces } from '../../src/protocol/event-socket/arguments.ts';
 import { CommandReader, MAX_COMMAND_BYTES } from '../../src/protocol/event-socket/command-reader.ts';
@@ -210,6 +214,13 @@ function socketOn(clock: ManualClock): TcpConnection & { isDestroyed(): boolean 
   const hub = new EventHub(host);
   const registry = new Registry(clock);
   const conferences = new Conferences(host, hub);
-  new EventSocket({ host, hub, connection, secret: 'secret', registry, conferences, sipAddress: 'x' });
+  const ignore = () => undefined;
+  const events = { onRequest: ignore, onCancel: ignore, onAck: ignore, onStrayResponse: ignore, onFault: ignore };
+  const ports = createMediaPorts({ address: '127.0.0.1', first: 0, last: 0, clock });
+  const legs = localLegs(ports, clock, host.random);
+  const context = { host, hub, registry, conferences, sipAddress: 'x' };
+  const stack = createSipStack(events, { clock });
+  const dialer = new Dialer({ ...context, legs, stack, onDialog: ignore, onOver: ignore });
+  new EventSocket({ ...context, dialer, connection, secret: 'secret' });
   return connection;
 }

@@ -65,7 +65,7 @@ function bench(extra: Record<string, StartApplication> = {}) {
 
 function fakeLeg(heard: Int16Array): AudioLeg {
   const zero = { packetsSent: 0, bytesSent: 0, packetsReceived: 0, bytesReceived: 0, lost: 0, late: 0, jitterMs: 0 };
-  const more = { wrongSource: 0, malformed: 0, authFailures: 0, replays: 0, unknownPayload: 0 };
+  const more = { wrongSource: 0, malformed: 0, flooded: 0, authFailures: 0, replays: 0, unknownPayload: 0 };
   const reports = { reportsSent: 0, octetsReported: 0, reportsReceived: 0, roundTripMs: undefined };
   const quality = { peerLoss: 0, peerJitterMs: 0, bufferMs: 0, mos: 4.4, peerMos: 4.4 };
   return {

@@ -23,6 +23,7 @@ interface Options {
   readonly sounds: string;
   readonly codecs: readonly AudioCodec[];
   readonly workers: number;
+  readonly unicast: boolean;
   readonly log: 'silent' | 'error' | 'warn' | 'info' | 'debug';
 }
 
@@ -67,6 +68,7 @@ export function addMediaServerCommand(program: Command): void {
         .argParser(parseCount)
         .default(defaultWorkerCount(), 'one fewer than there are cores'),
     )
+    .option('--no-unicast', "keep calls' audio from other programs of this machine (`sendmsg unicast`)")
     .addOption(
       new Option('--log <level>', 'what is logged to standard error')
         .choices(['silent', 'error', 'warn', 'info', 'debug'])
@@ -90,6 +92,7 @@ async function run(options: Options): Promise<void> {
     soundsFolder: resolve(options.sounds),
     speech: speakFor,
     codecs: options.codecs,
+    allowsUnicast: options.unicast,
     random: randomBytes,
     ...parts,
   }).catch((error: unknown) => {

@@ -5,6 +5,7 @@ import type { ApiCommand } from './api-command.ts';
 import { usageOf } from './api-command.ts';
 import { Bridge } from './bridge.ts';
 import type { Channel } from './channel.ts';
+import { parseInline } from './extension.ts';
 import { newUuid } from './host.ts';
 import { mediaStatistics } from './media-statistics.ts';
 
@@ -72,7 +73,7 @@ const ON_CHANNEL: readonly OnChannel[] = [
   {
     name: 'uuid_transfer',
     usage: '<uuid> [-bleg|-both] <dest-exten> [<dialplan>] [<context>]',
-    about: 'Parks one or both, by `park inline`',
+    about: 'Has one or both run an inline extension, `park inline` among them',
     least: 1,
     act: transfer,
   },
@@ -207,14 +208,15 @@ function bridge(line: string, { registry }: Parameters<ApiCommand['run']>[1]): s
   return `+OK ${second.uuid}\n`;
 }
 
-/** Only `[-both|-bleg] park inline`: this server has no other dialplan. */
+/** Only `[-both|-bleg] app:args,… inline`: this server has no other dialplan. */
 function transfer(channel: Channel, args: readonly string[]): string {
   const flag = args[0]?.startsWith('-') ? args[0] : '';
   const [destination, dialplan] = flag === '' ? args : args.slice(1);
-  if (destination !== 'park' || dialplan !== 'inline') return '-ERR Cannot transfer there\n';
+  const steps = dialplan === 'inline' ? parseInline(destination ?? '') : [];
+  if (steps.length === 0) return '-ERR Cannot transfer there\n';
   const { bridge: joined } = channel;
-  if (joined === undefined) channel.park();
-  else joined.transfer(flag === '-bleg' ? joined.otherOf(channel) : channel, flag === '-both');
+  if (joined === undefined) channel.transfer(steps);
+  else joined.transfer(flag === '-bleg' ? joined.otherOf(channel) : channel, flag === '-both', steps);
   return '+OK\n';
 }
 

@@ -1,6 +1,7 @@
 // What a command of `api` is, and what it may ask of the server.
 import type { Conferences } from './conference/conferences.ts';
 import type { MediaHost } from './host.ts';
+import type { Dialing } from './originate/dialing.ts';
 import type { Registry } from './registry.ts';
 
 export interface ApiContext {
@@ -9,6 +10,7 @@ export interface ApiContext {
   readonly conferences: Conferences;
   /** Where INVITEs are taken, `host:port`. */
   readonly sipAddress: string;
+  readonly dialer: Dialing;
 }
 
 export interface ApiCommand {
@@ -17,7 +19,7 @@ export interface ApiCommand {
   readonly usage: string;
   /** What it does, for `help`. */
   readonly about: string;
-  readonly run: (args: string, context: ApiContext) => string;
+  readonly run: (args: string, context: ApiContext) => string | Promise<string>;
 }
 
 export function usageOf(usage: string): string {

@@ -3,6 +3,7 @@ import { CHANNEL_COMMANDS } from './api-channel.ts';
 import { type ApiCommand, type ApiContext, usageOf } from './api-command.ts';
 import { conferenceUsage, runConferenceApi } from './conference/api.ts';
 import { newUuid } from './host.ts';
+import { ORIGINATE } from './originate/originate.ts';
 import { showApi } from './show.ts';
 import { PROFILE, profileStatus, sofiaGateways, sofiaStatus, statusText, VERSION } from './status-text.ts';
 
@@ -41,6 +42,7 @@ const SERVER_COMMANDS: readonly ApiCommand[] = [
     about: 'Whether what a module of FreeSWITCH does is done here',
     run: (args) => String(MODULES.includes(args.trim())),
   },
+  ORIGINATE,
   { name: 'reloadxml', usage: '', about: 'Nothing: there is no XML', run: () => '+OK [Success]\n' },
   {
     name: 'show',
@@ -70,7 +72,7 @@ const COMMANDS: ReadonlyMap<string, ApiCommand> = new Map(
 );
 
 /** Runs one command line; the answer is the body of the reply. */
-export function runApi(line: string, context: ApiContext): string {
+export function runApi(line: string, context: ApiContext): string | Promise<string> {
   const [, name = '', args = ''] = /^\s*(\S+)\s*(.*)$/s.exec(line) ?? [];
   const command = COMMANDS.get(name.toLowerCase());
   return command === undefined ? `-ERR ${name} Command not found!\n` : command.run(args, context);

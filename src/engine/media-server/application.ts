@@ -14,6 +14,8 @@ export interface Execution {
 export interface RunningApplication {
   /** One tick: `heard` came from the party; whatever is put into `out` (silence before) is sent to it. */
   tick?(heard: Int16Array, out: Int16Array): void;
+  /** It sends what the other party of the bridge says, and nothing of its own. */
+  readonly hearsBridge?: boolean;
   onDigit?(digit: string): void;
   /** `uuid_break`. */
   onBreak?(): void;

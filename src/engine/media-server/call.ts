@@ -1,26 +1,18 @@
 // One INVITE's life: audio leg, offer and answer, dialog, channel, and the event socket toward whoever controls it.
-import type { AudioNegotiation, Negotiated } from '../../protocol/sdp/negotiation.ts';
 import type { SipRequest } from '../../protocol/sip/message.ts';
 import { parseUri } from '../../protocol/sip/uri.ts';
 import type { HostPort, ServerTransaction, SipStack } from '../runtime/sip-stack.ts';
-import { connectTcp } from '../runtime/tcp-server.ts';
-import type { ApiContext } from './api-command.ts';
 import type { AudioLeg } from './audio/leg.ts';
-import { applyPolicy, headerVariables, legAudio, negotiationOf, offerOptions } from './call-media.ts';
+import { headerVariables, negotiationOf } from './call-media.ts';
 import { Channel } from './channel.ts';
-import { DIALPLAN_SETS, inviteVariables, mediaVariables } from './channel-variables.ts';
-import { UasDialog } from './dialog.ts';
-import type { EventHub } from './event-hub.ts';
-import { EventSocket } from './event-socket.ts';
-import type { MediaHost } from './host.ts';
+import { DIALPLAN_SETS, inviteVariables } from './channel-variables.ts';
+import { Control, type ControlOptions } from './control.ts';
+import { Dialog, uasState } from './dialog.ts';
+import { EstablishedCall } from './established-call.ts';
+import { controllerAt } from './loopback-places.ts';
 import { PROFILE } from './status-text.ts';
 
-/** How long a controller may take to be reached. */
-const CONNECT_TIMEOUT_MS = 2_000;
-
-export interface CallOptions extends ApiContext {
-  readonly host: MediaHost;
-  readonly hub: EventHub;
+export interface CallOptions extends ControlOptions {
   readonly stack: SipStack;
   readonly leg: AudioLeg;
   readonly invite: ServerTransaction;
@@ -30,49 +22,42 @@ export interface CallOptions extends ApiContext {
 }
 
 export class Call {
-  readonly dialog: UasDialog;
+  readonly dialog: Dialog;
   readonly channel: Channel;
   readonly #options: CallOptions;
-  readonly #negotiation: AudioNegotiation;
-  #socket: EventSocket | undefined;
-  /** The ACK to come carries the answer to our offer. */
-  #awaitsAnswer = false;
-  /** A 2xx of ours waits for its ACK. */
-  #awaitsAck = false;
+  readonly #established: EstablishedCall;
+  readonly #control: Control;
   #isAnswered = false;
 
   constructor(options: CallOptions) {
-    const { host, hub, stack, leg, invite, sipAddress } = options;
+    const { host, hub, stack, leg, invite, sipAddress, registry } = options;
     this.#options = options;
+    this.#control = new Control(options);
     const localTag = Buffer.from(host.random(8)).toString('hex');
-    this.dialog = new UasDialog({
-      stack,
-      clock: host.clock,
-      supervise: host.supervise,
-      invite,
-      localTag,
-      localAddress: sipAddress,
-    });
-    this.#negotiation = negotiationOf(host, leg);
+    const { clock, supervise } = host;
+    this.dialog = new Dialog({ stack, clock, supervise }, uasState(invite, localTag, sipAddress));
     const { remote } = invite.arrival.flow;
     const name = `sofia/${PROFILE}/nobody@${remote.host}:${remote.port}`;
     this.channel = new Channel({
       host,
       hub,
       leg,
-      applications: options.conferences.applications,
+      applications: options.dialer.applications,
       callerAddress: remote.host,
       destination: parseUri(invite.request.uri)?.user ?? '',
       name,
       codec: 'PCMU',
       onHangup: () => {
-        if (host.quirks.losesEventsAtHangup === true) this.#socket?.abandon();
+        if (host.quirks.losesEventsAtHangup === true) this.#control.abandon();
       },
       sendBye: (cause) => this.dialog.bye(cause),
+      connect: (target) => this.#connect(controllerAt(target)),
       onEnd: () => this.#ended(),
     });
+    const negotiation = negotiationOf(host, leg);
+    this.#established = new EstablishedCall({ host, channel: this.channel, negotiation, dialog: this.dialog });
     const { uuid, variables } = this.channel;
-    variables.setAll({ direction: 'inbound', uuid, session_id: options.registry.total + 1, channel_name: name });
+    variables.setAll({ direction: 'inbound', uuid, session_id: registry.total + 1, channel_name: name });
     variables.setAll(inviteVariables(invite.request, invite.arrival, sipAddress, host.clock.now()));
     variables.setAll({ call_uuid: uuid, ...headerVariables(invite.request) });
   }
@@ -80,7 +65,7 @@ export class Call {
   /** Answers the first INVITE. False: it was refused and there is no call. */
   answer(): boolean {
     const { invite } = this.#options;
-    if (!this.#answerInvite(invite)) {
+    if (!this.#established.answerInvite(invite, (send) => this.#deliver(send))) {
       this.dialog.respond(invite, 488, 'Not Acceptable Here');
       this.dialog.end();
       return false;
@@ -91,117 +76,46 @@ export class Call {
     return true;
   }
 
-  /** A further INVITE in the dialog: hold, another address, new keys. */
   reinvite(transaction: ServerTransaction): void {
-    if (this.#awaitsAck) this.dialog.respond(transaction, 491, 'Request Pending');
-    else if (!this.#answerInvite(transaction)) {
-      this.dialog.respond(transaction, 488, 'Not Acceptable Here');
-    }
+    this.#established.reinvite(transaction);
   }
 
   acknowledged(ack: SipRequest): void {
-    if (!this.dialog.takeAck(ack) || !this.#awaitsAck) return;
-    this.#awaitsAck = false;
-    if (this.#awaitsAnswer) {
-      this.#awaitsAnswer = false;
-      const answered = this.#negotiation.acceptAnswer(Buffer.from(ack.body).toString('utf8'));
-      if ('refused' in answered) {
-        this.channel.hangup('INCOMPATIBLE_DESTINATION');
-        return;
-      }
-      this.#agreed(answered);
-    }
-    if (this.#isAnswered || this.channel.isHungUp) return;
-    this.#isAnswered = true;
-    this.#options.host.supervise(this.#connectOut());
+    if (this.#established.acknowledged(ack) && !this.#isAnswered && !this.channel.isHungUp) this.#runDialplan();
   }
 
-  /** The party's BYE. */
   byeReceived(transaction: ServerTransaction): void {
-    this.dialog.respond(transaction, 200, 'OK');
-    this.dialog.end();
-    this.channel.hangup('NORMAL_CLEARING', true);
+    this.#established.byeReceived(transaction);
   }
 
-  #answerInvite(transaction: ServerTransaction): boolean {
-    const offer = Buffer.from(transaction.request.body).toString('utf8');
-    const { variables } = this.channel;
-    applyPolicy(this.#negotiation, variables);
-    if (offer.trim() === '') {
-      const sdp = this.#negotiation.makeOffer(offerOptions(this.#negotiation, variables, transaction.request));
-      this.#awaitsAnswer = true;
-      this.#send200(transaction, sdp);
-      this.#setMediaVariables();
-      return true;
+  /** At once, unless the tests want the controller to be connected to first. */
+  #deliver(send: () => void): void {
+    const { clock, quirks } = this.#options.host;
+    if (quirks.answerDelayMs === undefined) {
+      send();
+      return;
     }
-    const answered = this.#negotiation.answerOffer(offer);
-    if ('refused' in answered) return false;
-    this.#agreed(answered);
-    this.#send200(transaction, answered.sdp);
-    return true;
+    this.#isAnswered = true;
+    clock.after(quirks.answerDelayMs, send);
+    // The dialplan goes on when the channel has been answered.
+    clock.after(0, () => this.#runDialplan());
   }
 
-  #send200(transaction: ServerTransaction, sdp: string): void {
-    this.#awaitsAck = true;
-    const body = this.#shown(sdp);
-    const send = () => this.dialog.answer(transaction, body, () => this.channel.hangup('RECOVERY_ON_TIMER_EXPIRE'));
-    const { clock, quirks, supervise } = this.#options.host;
-    if (quirks.answerDelayMs === undefined || this.#isAnswered) send();
-    else {
-      this.#isAnswered = true;
-      clock.after(quirks.answerDelayMs, send);
-      // The dialplan goes on when the channel has been answered.
-      clock.after(0, () => supervise(this.#connectOut()));
-    }
+  /** What the mrf image's dialplan does with every call: it ends in `socket <controller> async full`. */
+  #runDialplan(): void {
+    this.#isAnswered = true;
+    this.channel.variables.setAll(DIALPLAN_SETS);
+    this.#connect(this.#options.controller);
   }
 
-  #agreed({ audio }: Exclude<Negotiated, { refused: unknown }>): void {
-    this.channel.leg.configure(legAudio(audio, this.channel.variables));
-    this.channel.codec = audio.codec;
-    this.#setMediaVariables();
-    const isHeld = audio.direction === 'inactive' || audio.direction === 'sendonly';
-    if (isHeld && this.channel.callState === 'ACTIVE') this.channel.setCallState('HELD');
-    else if (!isHeld && this.channel.callState === 'HELD') {
-      this.channel.setCallState('UNHELD');
-      this.channel.setCallState('ACTIVE');
-    }
-  }
-
-  #shown(sdp: string): string {
-    return this.#options.host.quirks.answersWithPortZero === true ? sdp.replace(/m=audio \d+/, 'm=audio 0') : sdp;
-  }
-
-  #setMediaVariables(): void {
-    const { localSdp, remoteSdp, audio } = this.#negotiation;
-    const shown = localSdp === undefined ? undefined : this.#shown(localSdp);
-    this.channel.variables.setAll(mediaVariables(this.channel.leg.local, shown, remoteSdp, audio));
-  }
-
-  /** The dialplan's end: `socket <controller> async full`. */
-  async #connectOut(): Promise<void> {
-    const { controller, host } = this.#options;
-    const { channel } = this;
-    channel.variables.setAll({ ...DIALPLAN_SETS, socket_host: controller.host });
-    channel.waitForCommands(`${controller.host}:${controller.port}`);
-    const { connectDelayMs = 0 } = host.quirks;
-    if (connectDelayMs > 0) await new Promise<void>((resolve) => host.clock.after(connectDelayMs, resolve));
-    try {
-      const connection = await connectTcp(controller, CONNECT_TIMEOUT_MS);
-      if (channel.isHungUp) {
-        connection.destroy();
-        return;
-      }
-      const onClose = () => channel.losesController();
-      this.#socket = new EventSocket({ ...this.#options, connection, channel, onClose });
-    } catch {
-      host.logger.warn({ channel: channel.uuid }, 'the controller of a call could not be reached');
-      channel.hangup('NORMAL_CLEARING');
-    }
+  #connect(controller: HostPort | undefined): void {
+    if (controller === undefined) this.channel.hangup('NO_ROUTE_DESTINATION');
+    else this.#options.host.supervise(this.#control.connect(this.channel, controller));
   }
 
   #ended(): void {
     this.dialog.end();
-    this.#socket?.close();
+    this.#control.close();
     this.#options.onEnd(this);
   }
 }

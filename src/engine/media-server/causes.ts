@@ -30,6 +30,7 @@ const CAUSES: Readonly<Record<string, number>> = {
   BEARERCAPABILITY_NOTAUTH: 57,
   BEARERCAPABILITY_NOTAVAIL: 58,
   SERVICE_UNAVAILABLE: 63,
+  CHAN_NOT_IMPLEMENTED: 66,
   SERVICE_NOT_IMPLEMENTED: 79,
   INCOMPATIBLE_DESTINATION: 88,
   RECOVERY_ON_TIMER_EXPIRE: 102,
@@ -47,6 +48,9 @@ const CAUSES: Readonly<Record<string, number>> = {
   PICKED_OFF: 805,
   USER_NOT_REGISTERED: 806,
   PROGRESS_TIMEOUT: 807,
+  INVALID_GATEWAY: 808,
+  INVALID_URL: 810,
+  INVALID_PROFILE: 811,
   DECLINE: 816,
   NOT_ACCEPTABLE: 818,
 };
@@ -69,4 +73,33 @@ export function causeNumber(cause: string): number {
 export function reasonValue(cause: string): string {
   const number = causeNumber(cause);
   return `${number <= LAST_Q850 ? 'Q.850' : 'FreeSWITCH'};cause=${number};text="${cause}"`;
+}
+
+const STATUSES: ReadonlyArray<readonly [cause: string, statuses: readonly number[]]> = [
+  ['NORMAL_CLEARING', [200]],
+  ['CALL_REJECTED', [401, 402, 403, 407, 603, 608]],
+  ['UNALLOCATED_NUMBER', [404]],
+  ['NO_ROUTE_DESTINATION', [485, 604]],
+  ['RECOVERY_ON_TIMER_EXPIRE', [408, 504]],
+  ['NUMBER_CHANGED', [410]],
+  ['INTERWORKING', [413, 414, 416, 420, 421, 423, 505, 513]],
+  ['NO_USER_RESPONSE', [480]],
+  ['NORMAL_TEMPORARY_FAILURE', [400, 481, 500, 503]],
+  ['USER_BUSY', [486, 600]],
+  ['INVALID_NUMBER_FORMAT', [484]],
+  ['INCOMPATIBLE_DESTINATION', [488, 606]],
+  ['NETWORK_OUT_OF_ORDER', [502]],
+  ['SERVICE_UNAVAILABLE', [405]],
+  ['SERVICE_NOT_IMPLEMENTED', [406, 415, 501]],
+  ['EXCHANGE_ROUTING_ERROR', [482, 483]],
+  ['ORIGINATOR_CANCEL', [487]],
+];
+
+const BY_STATUS: ReadonlyMap<number, string> = new Map(
+  STATUSES.flatMap(([cause, statuses]) => statuses.map((status) => [status, cause] as const)),
+);
+
+/** What a final answer to our INVITE means, as mod_sofia has it. */
+export function causeOfStatus(status: number): string {
+  return BY_STATUS.get(status) ?? 'NORMAL_UNSPECIFIED';
 }

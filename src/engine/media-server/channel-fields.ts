@@ -5,6 +5,7 @@ import { toldCodec } from './told-codec.ts';
 import type { Variables } from './variables.ts';
 
 export type CallState = 'DOWN' | 'RINGING' | 'ACTIVE' | 'HELD' | 'UNHELD' | 'HANGUP';
+export type CallDirection = 'inbound' | 'outbound';
 export type ChannelState = 'CS_ROUTING' | 'CS_SOFT_EXECUTE' | 'CS_EXECUTE' | 'CS_PARK' | 'CS_HANGUP';
 
 export const CALL_STATE_NUMBERS: Readonly<Record<CallState, number>> = {
@@ -28,6 +29,7 @@ const CHANNEL_STATE_NUMBERS: Readonly<Record<ChannelState, number>> = {
 export interface ChannelFacts {
   readonly uuid: string;
   readonly name: string;
+  readonly direction: CallDirection;
   readonly callerAddress: string;
   readonly destination: string;
   readonly createdAt: number;
@@ -71,8 +73,8 @@ function stateFields(facts: ChannelFacts): Fields {
     ['Channel-State-Number', String(CHANNEL_STATE_NUMBERS[facts.state])],
     ['Channel-Name', facts.name],
     ['Unique-ID', facts.uuid],
-    ['Call-Direction', 'inbound'],
-    ['Presence-Call-Direction', 'inbound'],
+    ['Call-Direction', facts.direction],
+    ['Presence-Call-Direction', facts.direction],
     ['Channel-HIT-Dialplan', 'true'],
     ['Channel-Call-UUID', facts.uuid],
     ['Answer-State', facts.hangupCause !== undefined ? 'hangup' : facts.answeredAt > 0 ? 'answered' : 'ringing'],
@@ -93,8 +95,8 @@ function codecFields(prefix: string, codec: AudioCodec): Fields {
 
 function profileFields(prefix: string, facts: ChannelFacts): Fields {
   const fields: ReadonlyArray<readonly [string, string]> = [
-    ['Direction', 'inbound'],
-    ['Logical-Direction', 'inbound'],
+    ['Direction', facts.direction],
+    ['Logical-Direction', facts.direction],
     ['Dialplan', 'XML'],
     ['Caller-ID-Name', 'unknown'],
     ['Orig-Caller-ID-Name', 'unknown'],

@@ -10,14 +10,16 @@ import type { Bridge } from './bridge.ts';
 import { causeOf } from './causes.ts';
 import { ChannelDigits } from './channel-digits.ts';
 import { endVariables } from './channel-end.ts';
-import type { CallState, ChannelFacts, ChannelState } from './channel-fields.ts';
+import type { CallDirection, CallState, ChannelFacts, ChannelState } from './channel-fields.ts';
 import { basicFields, CALL_STATE_NUMBERS, dataFields, dumpFields, variableFields } from './channel-fields.ts';
 import { ChannelRecordings } from './channel-recordings.ts';
 import type { EventHub, Fields } from './event-hub.ts';
+import { ExtensionWalk, type Step } from './extension.ts';
 import type { MediaHost } from './host.ts';
 import { newUuid } from './host.ts';
 import { mediaStatistics } from './media-statistics.ts';
 import type { SoundsHost } from './sources/open-source.ts';
+import { Unicast, type UnicastRequest } from './unicast.ts';
 import { Variables } from './variables.ts';
 
 export interface ChannelOptions {
@@ -29,6 +31,12 @@ export interface ChannelOptions {
   readonly destination: string;
   readonly name: string;
   readonly codec: AudioCodec;
+  /** Chosen here when absent. */
+  readonly uuid?: string;
+  /** Seen from this server; `inbound` when absent. */
+  readonly direction?: CallDirection;
+  /** An extension has come to `socket <target>`. */
+  readonly connect?: (target: string) => void;
   /** The call is about to end and nothing was told yet. */
   readonly onHangup?: () => void;
   /** Ends the SIP dialog, unless it was the one that ended. */
@@ -57,6 +65,7 @@ export class Channel {
   readonly #options: ChannelOptions;
   #out: Int16Array;
   #silence: Int16Array;
+  readonly #walk: ExtensionWalk;
   readonly #createdAt: number;
   #answeredAt = 0;
   #hungUpAt = 0;
@@ -65,6 +74,7 @@ export class Channel {
   #callState: CallState = 'RINGING';
   #hangupCause: string | undefined;
   #wait: Wait | undefined;
+  #unicast: Unicast | undefined;
   #isControlled = true;
   #isOver = false;
 
@@ -73,11 +83,12 @@ export class Channel {
     this.host = options.host;
     this.leg = options.leg;
     this.codec = options.codec;
-    this.uuid = newUuid(options.host.random);
+    this.uuid = options.uuid ?? newUuid(options.host.random);
     this.#createdAt = options.host.clock.now();
     this.recordings = new ChannelRecordings(this);
     this.digits = new ChannelDigits(this, options.hub);
-    this.applications = new ApplicationStack(this, options.applications, () => this.#endIfAlone());
+    this.applications = new ApplicationStack(this, options.applications, () => this.#idle());
+    this.#walk = new ExtensionWalk({ run: (step) => this.#step(step), finish: () => this.hangup('NORMAL_CLEARING') });
     this.#out = new Int16Array(this.#tickSamples);
     this.#silence = new Int16Array(this.#tickSamples);
     this.heard = this.#silence;
@@ -120,6 +131,7 @@ export class Channel {
     return {
       uuid: this.uuid,
       name: this.#options.name,
+      direction: this.#options.direction ?? 'inbound',
       callerAddress: this.#options.callerAddress,
       destination: this.#options.destination,
       createdAt: this.#createdAt,
@@ -184,14 +196,42 @@ export class Channel {
     if (wait !== 'tail') publishComplete(this, wait);
   }
 
-  /** A new wait after a transfer: FreeSWITCH routes the channel anew, then runs `park`. */
-  park(): void {
+  /** Whatever it did is over: it is moved. */
+  interrupt(): void {
+    this.#walk.leave();
     this.applications.drop();
     this.leaveWait();
+  }
+
+  /** FreeSWITCH routes a channel that is transferred anew, then runs the extension. */
+  transfer(steps: readonly Step[]): void {
+    this.interrupt();
     this.#state = 'CS_ROUTING';
     this.setCallState('RINGING');
     this.#state = 'CS_EXECUTE';
     this.setCallState('ACTIVE');
+    this.run(steps);
+  }
+
+  /** Runs an extension, and ends after its last step unless that waits. */
+  run(steps: readonly Step[]): void {
+    this.guard(() => this.#walk.begin(steps));
+  }
+
+  park(): void {
+    this.transfer([{ application: 'park', data: '' }]);
+  }
+
+  #step({ application, data }: Step): void {
+    if (application === 'park') this.#waitParked();
+    else if (application === 'socket') {
+      this.#walk.leave();
+      this.#options.connect?.(data.split(/\s/)[0] ?? '');
+    } else this.execute(application, data, newUuid(this.host.random));
+  }
+
+  #waitParked(): void {
+    this.#walk.leave();
     const wait = { application: 'park', data: '', uuid: newUuid(this.host.random) } as const;
     this.#wait = wait;
     this.publish('CHANNEL_EXECUTE', executeFields(wait));
@@ -207,14 +247,18 @@ export class Channel {
 
   enterBridge(bridge: Bridge, other: string): void {
     this.bridge = bridge;
-    this.#bridgedAt = this.host.clock.now();
     this.#state = 'CS_SOFT_EXECUTE';
-    this.variables.setAll({ bridge_uuid: other, signal_bond: other });
+    this.tellBridged(other);
     this.publish('CHANNEL_EXECUTE', [
       ['Application', 'uuid_bridge'],
       ['Application-Data', other],
     ]);
     this.#state = 'CS_EXECUTE';
+  }
+
+  tellBridged(other: string): void {
+    this.#bridgedAt = this.host.clock.now();
+    this.variables.setAll({ bridge_uuid: other, signal_bond: other });
   }
 
   leaveBridge(): void {
@@ -255,14 +299,24 @@ export class Channel {
   speak(): void {
     const { top } = this.applications;
     let out: Int16Array = this.#out;
-    if (top === undefined && this.bridge !== undefined) out = this.bridge.otherOf(this).heard;
+    if (this.bridge !== undefined && (top === undefined || top.hearsBridge === true))
+      out = this.bridge.otherOf(this).heard;
     else {
       out.fill(0);
-      top?.tick?.(this.heard, out);
+      if (top === undefined) this.#unicast?.tick(this.heard, out);
+      else top.tick?.(this.heard, out);
     }
     if (this.isHungUp) return;
     this.leg.write(out);
     this.recordings.capture(this.heard, out);
+  }
+
+  /** While it waits, its audio goes to another program and comes from there. Rejects with Node's own error. */
+  async relay(request: UnicastRequest): Promise<void> {
+    const unicast = await Unicast.open(request);
+    this.#unicast?.[Symbol.dispose]();
+    this.#unicast = unicast;
+    if (this.isHungUp) unicast[Symbol.dispose]();
   }
 
   /** The controlling socket is gone: a waiting channel ends, one that is busy when it has finished, a bridged one stays (contract §5.8). */
@@ -280,6 +334,7 @@ export class Channel {
     const lastApp = this.variables.get('current_application') ?? '';
     this.#options.onHangup?.();
     this.publish('CHANNEL_HANGUP');
+    this.#walk.leave();
     this.applications.drop();
     this.bridge?.end(this);
     this.leaveWait();
@@ -300,8 +355,15 @@ export class Channel {
     this.#isOver = true;
     this.publish('CHANNEL_DESTROY');
     this.leg.onDigit = undefined;
+    this.#unicast?.[Symbol.dispose]();
     this.leg[Symbol.dispose]();
     this.#options.onEnd(this);
+  }
+
+  /** No application runs any more. */
+  #idle(): void {
+    if (this.#walk.isUnderWay) this.#walk.next();
+    else this.#endIfAlone();
   }
 
   #endIfAlone(): void {

@@ -1,7 +1,7 @@
-// The UAS side of one SIP dialog (RFC 3261 §12.1.1, §13.3.1.4): answers, the 2xx until its ACK, and a BYE of our own.
+// One SIP dialog (RFC 3261 §12, §13.3.1.4): answers, the 2xx until its ACK, and a BYE of our own.
 import type { Clock } from '../../kernel/clock.ts';
 import { cseqOf, tagOf } from '../../protocol/sip/fields.ts';
-import { SipHeaders, type SipRequest } from '../../protocol/sip/message.ts';
+import { SipHeaders, type SipRequest, type SipResponse } from '../../protocol/sip/message.ts';
 import { buildResponse } from '../../protocol/sip/transaction/build.ts';
 import { parseNameAddr, parseUri } from '../../protocol/sip/uri.ts';
 import type { Flow, ServerTransaction, SipStack, SipTarget } from '../runtime/sip-stack.ts';
@@ -9,11 +9,11 @@ import { reasonValue } from './causes.ts';
 
 const T1_MS = 500;
 const T2_MS = 4_000;
-const USER_AGENT = 'FreeSWITCH drachtio_mrf';
-const ALLOW = 'INVITE, ACK, BYE, CANCEL, OPTIONS, INFO';
+export const USER_AGENT = 'FreeSWITCH drachtio_mrf';
+export const ALLOW = 'INVITE, ACK, BYE, CANCEL, OPTIONS, INFO';
 const NO_BODY = new Uint8Array(0);
 
-type Header = readonly [name: string, value: string];
+export type Header = readonly [name: string, value: string];
 
 export function reasonHeader(cause: string): Header {
   return ['Reason', reasonValue(cause)];
@@ -31,51 +31,89 @@ export function respondPlain(
   transaction.respond(buildResponse(transaction.request, status, reason, toTag, headers));
 }
 
-export interface DialogOptions {
+/** What a dialog stands on. */
+export interface DialogHost {
   readonly stack: SipStack;
   readonly clock: Clock;
   readonly supervise: (work: Promise<unknown>) => void;
-  readonly invite: ServerTransaction;
-  readonly localTag: string;
-  /** Our Contact, `host:port`. */
-  readonly localAddress: string;
 }
 
-export class UasDialog {
+/** RFC 3261 §12: a dialog's state at its beginning. */
+export interface DialogState {
   readonly callId: string;
   readonly localTag: string;
-  readonly #options: DialogOptions;
-  readonly #flow: Flow;
-  readonly #contact: string;
-  readonly #local: string;
-  readonly #remote: string;
-  readonly #routes: readonly string[];
+  /** From and To of our requests, with their tags. */
+  readonly local: string;
+  readonly remote: string;
+  readonly remoteTarget: string;
+  readonly routes: readonly string[];
+  readonly contact: string;
+  readonly flow: Flow;
+  /** Of our next request, and the highest one that they used. */
+  readonly cseq: number;
+  readonly remoteCseq: number;
+}
+
+/** RFC 3261 §12.1.1. `localAddress`: our Contact, `host:port`. */
+export function uasState({ request, arrival }: ServerTransaction, localTag: string, localAddress: string): DialogState {
+  const { headers } = request;
+  return {
+    callId: headers.get('call-id') ?? '',
+    localTag,
+    local: `${headers.get('to') ?? ''};tag=${localTag}`,
+    remote: headers.get('from') ?? '',
+    remoteTarget: contactUri(request) ?? '',
+    routes: headers.all('record-route'),
+    contact: `<sip:${parseUri(request.uri)?.user ?? 'drachtio'}@${localAddress};transport=udp>`,
+    flow: arrival.flow,
+    cseq: 1,
+    remoteCseq: cseqOf(request)?.number ?? 0,
+  };
+}
+
+/** RFC 3261 §12.1.2, from the 2xx that answered our INVITE. */
+export function uacState(invite: SipRequest, answer: SipResponse, flow: Flow): DialogState {
+  const { headers } = invite;
+  const local = headers.get('from') ?? '';
+  return {
+    callId: headers.get('call-id') ?? '',
+    localTag: tagOf(local) ?? '',
+    local,
+    remote: answer.headers.get('to') ?? '',
+    remoteTarget: contactUri(answer) ?? invite.uri,
+    routes: answer.headers.all('record-route').toReversed(),
+    contact: headers.get('contact') ?? '',
+    flow,
+    cseq: (cseqOf(invite)?.number ?? 0) + 1,
+    remoteCseq: 0,
+  };
+}
+
+export class Dialog {
+  readonly callId: string;
+  readonly localTag: string;
+  readonly #host: DialogHost;
+  readonly #state: DialogState;
   #remoteTarget: string;
   #resend: Disposable | undefined;
-  #cseq = 1;
+  #cseq: number;
   /** The highest number that they used, and the one of the INVITE that was answered last. */
   #remoteCseq: number;
   #answeredCseq = 0;
   #isOver = false;
 
-  constructor(options: DialogOptions) {
-    const { request, arrival } = options.invite;
-    const { headers } = request;
-    this.#options = options;
-    this.localTag = options.localTag;
-    this.callId = headers.get('call-id') ?? '';
-    this.#remoteCseq = cseqOf(request)?.number ?? 0;
-    this.#flow = arrival.flow;
-    this.#remote = headers.get('from') ?? '';
-    this.#local = `${headers.get('to') ?? ''};tag=${options.localTag}`;
-    this.#routes = headers.all('record-route');
-    this.#remoteTarget = contactUri(request) ?? '';
-    const user = parseUri(request.uri)?.user ?? 'drachtio';
-    this.#contact = `<sip:${user}@${options.localAddress};transport=udp>`;
+  constructor(host: DialogHost, state: DialogState) {
+    this.#host = host;
+    this.#state = state;
+    this.callId = state.callId;
+    this.localTag = state.localTag;
+    this.#cseq = state.cseq;
+    this.#remoteCseq = state.remoteCseq;
+    this.#remoteTarget = state.remoteTarget;
   }
 
   get remoteTag(): string | undefined {
-    return tagOf(this.#remote);
+    return tagOf(this.#state.remote);
   }
 
   /** RFC 3261 §12.2.2: a request whose number is lower than one before it is answered 500. */
@@ -93,7 +131,7 @@ export class UasDialog {
   /** 200 with `sdp`, sent again from T1 doubling to T2 until the ACK; `onTimeout` after 64·T1 without one. */
   answer(transaction: ServerTransaction, sdp: string, onTimeout: () => void): void {
     const headers: Header[] = [
-      ['Contact', this.#contact],
+      ['Contact', this.#state.contact],
       ['User-Agent', USER_AGENT],
       ['Accept', 'application/sdp'],
       ['Allow', ALLOW],
@@ -114,11 +152,11 @@ export class UasDialog {
       if (waitedMs >= 64 * T1_MS) onTimeout();
       else {
         transaction.respond(response);
-        this.#resend = this.#options.clock.after(waitMs, again);
+        this.#resend = this.#host.clock.after(waitMs, again);
       }
     };
     transaction.respond(response);
-    this.#resend = this.#options.clock.after(waitMs, again);
+    this.#resend = this.#host.clock.after(waitMs, again);
   }
 
   /** Whether `ack` belongs to the 2xx that was sent last; then it is sent no more. */
@@ -137,21 +175,31 @@ export class UasDialog {
   bye(cause: string): void {
     if (this.#isOver) return;
     this.end();
-    const headers = SipHeaders.of(
-      ...this.#routes.map((value): Header => ['Route', value]),
-      ['Max-Forwards', '70'],
-      ['From', this.#local],
-      ['To', this.#remote],
-      ['Call-ID', this.callId],
-      ['CSeq', `${this.#cseq++} BYE`],
-      ['User-Agent', USER_AGENT],
-      reasonHeader(cause),
-    );
-    const request: SipRequest = { kind: 'request', method: 'BYE', uri: this.#remoteTarget, headers, body: NO_BODY };
+    const request = this.#request('BYE', this.#cseq++, [reasonHeader(cause)]);
     const nothing = () => undefined;
-    this.#options.supervise(
-      this.#options.stack.request(request, this.#target(), { onResponse: nothing, onFailure: nothing }),
+    this.#host.supervise(
+      this.#host.stack.request(request, this.#target(), { onResponse: nothing, onFailure: nothing }),
     );
+  }
+
+  /** To a 2xx of theirs, each time that it comes. */
+  acknowledge(cseq: number): void {
+    this.#host.supervise(this.#host.stack.sendAck(this.#request('ACK', cseq, []), this.#target()));
+  }
+
+  #request(method: string, cseq: number, extra: readonly Header[]): SipRequest {
+    const { routes, local, remote } = this.#state;
+    const headers = SipHeaders.of(
+      ...routes.map((value): Header => ['Route', value]),
+      ['Max-Forwards', '70'],
+      ['From', local],
+      ['To', remote],
+      ['Call-ID', this.callId],
+      ['CSeq', `${cseq} ${method}`],
+      ['User-Agent', USER_AGENT],
+      ...extra,
+    );
+    return { kind: 'request', method, uri: this.#remoteTarget, headers, body: NO_BODY };
   }
 
   #stopResending(): void {
@@ -161,16 +209,17 @@ export class UasDialog {
 
   /** By the first route or the contact; an open connection is used again. */
   #target(): SipTarget {
-    const route = this.#routes[0] === undefined ? undefined : parseNameAddr(this.#routes[0])?.uri;
+    const { routes, flow } = this.#state;
+    const route = routes[0] === undefined ? undefined : parseNameAddr(routes[0])?.uri;
     const uri = route ?? parseUri(this.#remoteTarget);
-    const { transport, remote, isReliable } = this.#flow;
+    const { transport, remote, isReliable } = flow;
     const port = uri?.port ?? (uri === undefined ? remote.port : 5060);
-    const target = { host: uri?.host ?? remote.host, port, transport, listener: this.#flow.listener };
-    return isReliable ? { ...target, flow: this.#flow } : target;
+    const target = { host: uri?.host ?? remote.host, port, transport, listener: flow.listener };
+    return isReliable ? { ...target, flow } : target;
   }
 }
 
-function contactUri(request: SipRequest): string | undefined {
+function contactUri(request: SipRequest | SipResponse): string | undefined {
   const contact = request.headers.get('contact');
   return contact === undefined ? undefined : parseNameAddr(contact)?.uriText;
 }

@@ -2,8 +2,11 @@
 import { splitWords } from '../../protocol/event-socket/arguments.ts';
 import type { EventSocketCommand } from '../../protocol/event-socket/command-reader.ts';
 import type { EventFormat } from '../../protocol/event-socket/frame.ts';
+import type { Channel } from './channel.ts';
 import type { EventSocket } from './event-socket.ts';
-import { newUuid } from './host.ts';
+import { stepsOf } from './extension.ts';
+import { type MediaHost, newUuid } from './host.ts';
+import { parseUnicast } from './unicast.ts';
 
 type Answer = (socket: EventSocket, command: EventSocketCommand) => void;
 
@@ -132,17 +135,39 @@ function stopLog(socket: EventSocket): void {
 }
 
 /** `sendmsg [uuid]`: the reply comes first, what it starts after it. */
-function sendMessage(socket: EventSocket, { args, headers, body }: EventSocketCommand): void {
+function sendMessage(socket: EventSocket, message: EventSocketCommand): void {
+  const { args, headers } = message;
   const { registry, channel: own, host } = socket.options;
   const channel = args === '' ? own : registry.find(args);
   if (channel === undefined) {
     socket.reply(`-ERR invalid session id [${args}]`);
     return;
   }
+  const command = headers.get('call-command') ?? '';
+  if (command === 'unicast') startUnicast(socket, channel, headers);
+  // Whoever controls a call here holds its descriptions: it can send the parties' audio past this server itself.
+  else if (command === 'nomedia') socket.reply('-ERR nomedia is not done here: re-INVITE both parties');
+  else {
+    socket.reply('+OK');
+    if (command === 'hangup') channel.hangup(headers.get('hangup-cause') ?? 'NORMAL_CLEARING');
+    else if (command === 'xferext') channel.transfer(stepsOf(message.fields));
+    else if (command === 'execute') executeMessage(channel, message, host);
+  }
+}
+
+/** FreeSWITCH says yes to all of it, and logs what it refuses. */
+function startUnicast(socket: EventSocket, channel: Channel, headers: ReadonlyMap<string, string>): void {
+  const { host } = socket.options;
+  const request = host.allowsUnicast ? parseUnicast(headers) : 'unicast is not allowed here';
+  if (typeof request === 'string') {
+    socket.reply(`-ERR ${request}`);
+    return;
+  }
   socket.reply('+OK');
-  const command = headers.get('call-command');
-  if (command === 'hangup') channel.hangup(headers.get('hangup-cause') ?? 'NORMAL_CLEARING');
-  if (command !== 'execute') return;
+  host.supervise(channel.relay(request));
+}
+
+function executeMessage(channel: Channel, { headers, body }: EventSocketCommand, host: MediaHost): void {
   const application = headers.get('execute-app-name') ?? '';
   const argument = headers.get('execute-app-arg') ?? body;
   const uuid = headers.get('event-uuid') ?? newUuid(host.random);

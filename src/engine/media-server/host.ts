@@ -18,6 +18,8 @@ export interface MediaHost {
   readonly intake: Intake | undefined;
   /** Watches over work that nobody awaits: its failure is logged, and closing the server waits for it. */
   readonly supervise: (work: Promise<unknown>) => void;
+  /** Whether `unicast` may hand a call's audio to another program of this machine. */
+  readonly allowsUnicast: boolean;
   /** Speaks a text; absent where there is no program for it. */
   readonly speech?: Speech | undefined;
   /** What is offered, and taken in this order. */

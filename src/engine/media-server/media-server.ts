@@ -43,6 +43,8 @@ export interface MediaServerOptions {
   readonly codecs?: readonly AudioCodec[];
   /** Speaks texts; `speak` says that there is no engine when absent. */
   readonly speech?: Speech;
+  /** Whether `sendmsg unicast` may hand a call's audio, in the clear, to another program of this machine; no when absent. */
+  readonly allowsUnicast?: boolean;
   /** For tests. */
   readonly quirks?: Quirks;
   readonly clock: Clock;
@@ -93,7 +95,8 @@ export async function createMediaServer(options: MediaServerOptions): Promise<Me
   const sip = parts.use(await SipServer.listen({ host, hub, registry, conferences, legs, address: options.sip }));
   const sockets = new Set<EventSocket>();
   const sipAddress = `${sip.bound.host}:${sip.bound.port}`;
-  const context = { host, hub, registry, conferences, sipAddress, secret: options.secret };
+  const { dialer } = sip;
+  const context = { host, hub, registry, conferences, sipAddress, dialer, secret: options.secret };
   const onConnection = (connection: TcpConnection): void => {
     const onClose = () => sockets.delete(socket);
     const socket: EventSocket = new EventSocket({ ...context, connection, onClose });
@@ -119,6 +122,7 @@ function hostOf(options: MediaServerOptions, { supervise }: WorkInHand): MediaHo
     intake,
     codecs,
     speech: options.speech,
+    allowsUnicast: options.allowsUnicast === true,
     dtlsIdentity,
     quirks,
     supervise,

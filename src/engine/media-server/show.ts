@@ -75,7 +75,7 @@ function identityRow(channel: Channel): Row {
   const facts = channel.facts();
   return {
     uuid: facts.uuid,
-    direction: 'inbound',
+    direction: facts.direction,
     created: new Date(facts.createdAt).toISOString().slice(0, 19).replace('T', ' '),
     created_epoch: String(Math.floor(facts.createdAt / 1000)),
     name: facts.name,

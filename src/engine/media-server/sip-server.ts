@@ -1,15 +1,19 @@
 // The media server's SIP side: INVITEs that name a loopback controller become calls, everything else gets its plain answer.
 import { codeOf } from '../../kernel/errors.ts';
 import { tagOf } from '../../protocol/sip/fields.ts';
-import type { SipRequest } from '../../protocol/sip/message.ts';
+import type { SipRequest, SipResponse } from '../../protocol/sip/message.ts';
 import type { HostPort, ServerTransaction, SipStack } from '../runtime/sip-stack.ts';
 import { createSipStack } from '../runtime/stack.ts';
 import { Call } from './call.ts';
 import type { Conferences } from './conference/conferences.ts';
+import type { ControlOptions } from './control.ts';
 import { reasonHeader, respondPlain } from './dialog.ts';
 import type { EventHub } from './event-hub.ts';
 import type { MediaHost } from './host.ts';
 import type { Legs } from './legs.ts';
+import { controllerAt } from './loopback-places.ts';
+import { Dialer } from './originate/dialer.ts';
+import { OutboundCall } from './originate/outbound-call.ts';
 import type { Registry } from './registry.ts';
 
 export interface SipServerOptions {
@@ -24,10 +28,11 @@ export interface SipServerOptions {
 export class SipServer implements AsyncDisposable {
   readonly #options: SipServerOptions;
   readonly #stack: SipStack;
-  readonly #calls = new Map<string, Call>();
+  readonly #calls = new Map<string, Call | OutboundCall>();
   /** INVITEs whose port is being opened. */
   readonly #opening = new Set<ServerTransaction>();
   #bound: HostPort;
+  #dialer: Dialer | undefined;
   /** Datagrams that were no SIP. */
   faults = 0;
 
@@ -39,7 +44,7 @@ export class SipServer implements AsyncDisposable {
         onRequest: (transaction) => this.#dispatch(transaction),
         onCancel: (_cancel, _arrival, invite) => this.#cancel(invite),
         onAck: (ack) => this.#find(ack)?.acknowledged(ack),
-        onStrayResponse: () => undefined,
+        onStrayResponse: (response) => this.#answeredAgain(response),
         onFault: () => {
           this.faults++;
         },
@@ -52,11 +57,18 @@ export class SipServer implements AsyncDisposable {
     const server = new SipServer(options);
     const { port } = await server.#stack.listen({ name: 'inner', transport: 'udp', ...options.address });
     server.#bound = { host: options.address.host, port };
+    server.#dialer = server.#newDialer();
     return server;
   }
 
   get bound(): HostPort {
     return this.#bound;
+  }
+
+  /** Makes calls by this server. */
+  get dialer(): Dialer {
+    if (this.#dialer === undefined) throw new Error('a SIP server that does not listen');
+    return this.#dialer;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -74,17 +86,19 @@ export class SipServer implements AsyncDisposable {
     else this.#refuse(transaction, 405, 'Method Not Allowed');
   }
 
-  #inDialog(call: Call, transaction: ServerTransaction): void {
+  #inDialog(call: Call | OutboundCall, transaction: ServerTransaction): void {
     const { method } = transaction.request;
-    if (!call.dialog.takesInOrder(transaction.request)) call.dialog.respond(transaction, 500, 'Request Out Of Order');
+    const { dialog } = call;
+    if (dialog === undefined) return;
+    if (!dialog.takesInOrder(transaction.request)) dialog.respond(transaction, 500, 'Request Out Of Order');
     else if (method === 'INVITE') call.reinvite(transaction);
     else if (method === 'BYE') call.byeReceived(transaction);
-    else if (method === 'OPTIONS' || method === 'INFO') call.dialog.respond(transaction, 200, 'OK');
-    else call.dialog.respond(transaction, 405, 'Method Not Allowed');
+    else if (method === 'OPTIONS' || method === 'INFO') dialog.respond(transaction, 200, 'OK');
+    else dialog.respond(transaction, 405, 'Method Not Allowed');
   }
 
   #invite(transaction: ServerTransaction): void {
-    const controller = controllerOf(transaction.request);
+    const controller = controllerAt(transaction.request.headers.get('x-esl-outbound') ?? '');
     const { host, registry } = this.#options;
     if (controller === undefined) {
       this.#refuse(transaction, 404, 'Not Found', 'NO_ROUTE_DESTINATION');
@@ -102,19 +116,15 @@ export class SipServer implements AsyncDisposable {
   }
 
   async #open(transaction: ServerTransaction, controller: HostPort): Promise<void> {
-    const { host, hub, registry, conferences, legs } = this.#options;
+    const { registry, legs } = this.#options;
     const leg = await legs.open();
     if (!this.#opening.delete(transaction)) {
       leg[Symbol.dispose]();
       return;
     }
-    const sipAddress = `${this.#bound.host}:${this.#bound.port}`;
     const call = new Call({
-      host,
-      hub,
-      registry,
-      conferences,
-      sipAddress,
+      ...this.#context,
+      dialer: this.dialer,
       stack: this.#stack,
       leg,
       invite: transaction,
@@ -132,6 +142,32 @@ export class SipServer implements AsyncDisposable {
     registry.add(call.channel);
   }
 
+  get #context(): Pick<ControlOptions, 'host' | 'hub' | 'registry' | 'conferences' | 'sipAddress'> {
+    const { host, hub, registry, conferences } = this.#options;
+    return { host, hub, registry, conferences, sipAddress: `${this.#bound.host}:${this.#bound.port}` };
+  }
+
+  #newDialer(): Dialer {
+    return new Dialer({
+      ...this.#context,
+      legs: this.#options.legs,
+      stack: this.#stack,
+      onDialog: (call) => {
+        if (call.dialog !== undefined) this.#calls.set(keyOf(call.dialog), call);
+      },
+      onOver: (call) => {
+        if (call.dialog !== undefined) this.#calls.delete(keyOf(call.dialog));
+      },
+    });
+  }
+
+  /** A 2xx that came again, to an INVITE of ours. */
+  #answeredAgain({ headers }: SipResponse): void {
+    const callId = headers.get('call-id') ?? '';
+    const call = this.#calls.get(keyOf({ callId, localTag: tagOf(headers.get('from')) ?? '' }));
+    if (call instanceof OutboundCall) call.answeredAgain();
+  }
+
   #cancel(invite: ServerTransaction): void {
     if (this.#opening.delete(invite)) this.#refuse(invite, 487, 'Request Terminated');
   }
@@ -141,25 +177,13 @@ export class SipServer implements AsyncDisposable {
     respondPlain(transaction, status, reason, tag, cause === undefined ? [] : [reasonHeader(cause)]);
   }
 
-  #find(request: SipRequest): Call | undefined {
+  #find(request: SipRequest): Call | OutboundCall | undefined {
     const callId = request.headers.get('call-id') ?? '';
     const call = this.#calls.get(keyOf({ callId, localTag: tagOf(request.headers.get('to')) ?? '' }));
-    return call?.dialog.remoteTag === tagOf(request.headers.get('from')) ? call : undefined;
+    return call?.dialog?.remoteTag === tagOf(request.headers.get('from')) ? call : undefined;
   }
 }
 
 function keyOf({ callId, localTag }: { callId: string; localTag: string }): string {
   return `${callId} ${localTag}`;
-}
-
-/**
- * The first target of `X-esl-outbound`; the last `:` parts the port. Only loopback: whoever can send an INVITE could
- * otherwise have this server hand full control of a call to an address of his choosing.
- */
-function controllerOf(request: SipRequest): HostPort | undefined {
-  const target = (request.headers.get('x-esl-outbound') ?? '').split('|')[0]?.trim() ?? '';
-  const match = /^(.+):(\d{1,5})$/.exec(target);
-  const [host, port] = [match?.[1] ?? '', Number(match?.[2] ?? 0)];
-  const isLoopback = /^127(?:\.\d{1,3}){3}$/.test(host) || host === 'localhost';
-  return isLoopback && port > 0 && port < 65_536 ? { host, port } : undefined;
 }

@@ -1,6 +1,7 @@
 // The applications that a channel knows, by FreeSWITCH's names.
 import type { StartApplication } from '../application.ts';
 import { playAndGetDigits } from './digits.ts';
+import { echo } from './echo.ts';
 import { event } from './event.ts';
 import { endlessPlayback, playback, speak } from './playback.ts';
 import { record } from './record.ts';
@@ -17,6 +18,7 @@ export const APPLICATIONS: ReadonlyMap<string, StartApplication> = new Map<strin
   ['unset', unset],
   ['hangup', hangup],
   ['park', park],
+  ['echo', echo],
   ['event', event],
   ['sleep', sleep],
   ['set_mute', setMute],

@@ -29,6 +29,8 @@ export interface AudioStats {
   readonly jitterMs: number;
   readonly wrongSource: number;
   readonly malformed: number;
+  /** Cut unread: more than any stream of audio has. */
+  readonly flooded: number;
   readonly authFailures: number;
   readonly replays: number;
   /** Unknown payload types. */
@@ -241,6 +243,9 @@ function liveStats(counters: Counters, inbound: InboundAudio, control: ControlAu
     },
     get malformed() {
       return counters.malformed;
+    },
+    get flooded() {
+      return counters.flooded;
     },
     get authFailures() {
       return counters.authFailures;

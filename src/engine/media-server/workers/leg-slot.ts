@@ -9,7 +9,16 @@ const NARROW_SAMPLES = 160;
 /** The order of the counters in memory. */
 const NAMES = [
   ...['packetsSent', 'bytesSent', 'packetsReceived', 'bytesReceived', 'lost', 'late', 'jitterMs', 'wrongSource'],
-  ...['malformed', 'authFailures', 'replays', 'unknownPayload', 'digitsReceived', 'sendErrors', 'reportsSent'],
+  ...[
+    'malformed',
+    'flooded',
+    'authFailures',
+    'replays',
+    'unknownPayload',
+    'digitsReceived',
+    'sendErrors',
+    'reportsSent',
+  ],
   ...['octetsReported', 'reportsReceived', 'roundTripMs', 'peerLoss', 'peerJitterMs', 'bufferMs', 'mos', 'peerMos'],
 ] as const satisfies readonly (keyof AudioStats)[];
 const STATS = NAMES.length;
@@ -78,6 +87,7 @@ export class LegSlot {
       jitterMs: at('jitterMs'),
       wrongSource: at('wrongSource'),
       malformed: at('malformed'),
+      flooded: at('flooded'),
       authFailures: at('authFailures'),
       replays: at('replays'),
       unknownPayload: at('unknownPayload'),

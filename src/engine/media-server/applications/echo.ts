@@ -1,0 +1,9 @@
+// `echo`: the party hears itself until it is broken, moved or hung up.
+import type { Execution, RunningApplication } from '../application.ts';
+
+export function echo({ complete }: Execution): RunningApplication {
+  return {
+    tick: (heard, out) => out.set(heard),
+    onBreak: () => complete(),
+  };
+}

@@ -1,0 +1,44 @@
+// The `bridge` application: calls whom its argument names, and connects the channel to who answers until one of them ends.
+import type { StartApplication } from '../application.ts';
+import { Bridge } from '../bridge.ts';
+import { isTrue } from '../variables.ts';
+import type { Dialed, Dialing } from './dialing.ts';
+
+export function bridgeApplication(dialer: Dialing): StartApplication {
+  return ({ channel, argument, complete }) => {
+    const { variables, host } = channel;
+    const giveUp = new AbortController();
+    let bridge: Bridge | undefined;
+    let isOver = false;
+    const failed = (cause: string) => {
+      variables.setAll({ originate_disposition: cause, last_bridge_hangup_cause: cause });
+      const goesOn = variables.get('continue_on_fail') ?? 'false';
+      const mayGoOn = isTrue(goesOn) || goesOn.toUpperCase().split(',').includes(cause);
+      if (mayGoOn) complete();
+      else channel.hangup(cause);
+    };
+    const onDialed = (dialed: Dialed) => {
+      if ('cause' in dialed) {
+        if (!isOver) failed(dialed.cause);
+      } else if (isOver) dialed.channel.hangup('ORIGINATOR_CANCEL');
+      else {
+        variables.set('originate_disposition', 'SUCCESS');
+        bridge = Bridge.within(channel, dialed.channel, complete);
+      }
+    };
+    const seconds = Number(variables.get('call_timeout')) || undefined;
+    host.supervise(dialer.dial(argument, giveUp.signal, seconds).then(onDialed));
+    return {
+      hearsBridge: true,
+      onBreak() {
+        if (bridge === undefined) giveUp.abort();
+        else bridge.end(channel);
+      },
+      onHangup() {
+        isOver = true;
+        giveUp.abort();
+        bridge?.end(channel);
+      },
+    };
+  };
+}

@@ -1,0 +1,256 @@
+// Makes calls: by SIP, over loopback, or none at all, in the order that a dial string asks for; `bridge` and `originate` stand on it.
+import { codeOf } from '../../../kernel/errors.ts';
+import { parseUri, type SipUri } from '../../../protocol/sip/uri.ts';
+import type { SipStack, SipTarget } from '../../runtime/sip-stack.ts';
+import type { StartApplication } from '../application.ts';
+import { causeOf } from '../causes.ts';
+import { Channel } from '../channel.ts';
+import { Control, type ControlOptions } from '../control.ts';
+import { newUuid } from '../host.ts';
+import type { Legs } from '../legs.ts';
+import { controllerAt, isLoopback } from '../loopback-places.ts';
+import { PROFILE } from '../status-text.ts';
+import { bridgeApplication } from './bridge-application.ts';
+import { type DialString, type Place, parseDialString, type Settings } from './dial-string.ts';
+import type { Dialed, Dialing } from './dialing.ts';
+import { loopbackPair, loopbackSteps } from './loopback.ts';
+import { OutboundCall } from './outbound-call.ts';
+
+const DEFAULT_SECONDS = 60;
+const MAX_SECONDS = 3_600;
+const SIP_PORT = 5_060;
+
+export interface DialerParts extends Omit<ControlOptions, 'dialer'> {
+  readonly legs: Legs;
+  readonly stack: SipStack;
+  readonly onDialog: (call: OutboundCall) => void;
+  readonly onOver: (call: OutboundCall) => void;
+}
+
+/** One call that is being made; undefined while its port is opened. */
+interface Attempt {
+  readonly result: Promise<Dialed>;
+  giveUp(cause: string): void;
+}
+
+export class Dialer implements Dialing {
+  readonly applications: ReadonlyMap<string, StartApplication>;
+  readonly #parts: DialerParts;
+
+  constructor(parts: DialerParts) {
+    this.#parts = parts;
+    this.applications = new Map([...parts.conferences.applications, ['bridge', bridgeApplication(this)]]);
+  }
+
+  async dial(text: string, signal?: AbortSignal, seconds = DEFAULT_SECONDS): Promise<Dialed> {
+    const groups: DialString = parseDialString(text);
+    let last: Dialed = { cause: 'DESTINATION_OUT_OF_ORDER' };
+    for (const group of groups) {
+      if (signal?.aborted === true) return { cause: 'ORIGINATOR_CANCEL' };
+      last = await this.#dialGroup(group, signal, seconds);
+      if ('channel' in last) break;
+    }
+    return last;
+  }
+
+  /** Who answers first has the call. */
+  async #dialGroup(group: readonly Place[], signal: AbortSignal | undefined, seconds: number): Promise<Dialed> {
+    const attempts = group.map((place) => this.#begin(place, seconds));
+    const giveUp = () => {
+      for (const attempt of attempts) attempt.giveUp('ORIGINATOR_CANCEL');
+    };
+    signal?.addEventListener('abort', giveUp, { once: true });
+    const { promise, resolve } = Promise.withResolvers<Dialed>();
+    let left = attempts.length;
+    let winner: Attempt | undefined;
+    for (const attempt of attempts) {
+      void attempt.result.then((dialed) => {
+        left--;
+        if (winner !== undefined) return;
+        if ('channel' in dialed) winner = attempt;
+        if (winner !== undefined || left === 0) resolve(dialed);
+      });
+    }
+    if (left === 0) resolve({ cause: 'DESTINATION_OUT_OF_ORDER' });
+    const dialed = await promise;
+    signal?.removeEventListener('abort', giveUp);
+    for (const attempt of attempts) if (attempt !== winner) attempt.giveUp('LOSE_RACE');
+    return dialed;
+  }
+
+  #begin({ url, settings }: Place, seconds: number): Attempt {
+    const { registry } = this.#parts;
+    const { promise: result, resolve } = Promise.withResolvers<Dialed>();
+    let channel: Channel | undefined;
+    let givenUp: string | undefined;
+    const fail = (cause: string) => resolve({ cause });
+    const giveUp = (cause: string) => {
+      givenUp = cause;
+      fail(cause);
+      channel?.hangup(cause);
+    };
+    const line: Line = {
+      settings,
+      uuid: this.#uuidOf(settings),
+      onChannel: (made) => {
+        channel = made;
+        made.variables.setAll({ direction: 'outbound', uuid: made.uuid, call_uuid: made.uuid });
+        for (const [name, value] of settings) made.variables.set(name, value);
+        registry.add(made);
+        if (givenUp !== undefined) made.hangup(givenUp);
+      },
+      onAnswered: (made) => resolve({ channel: made }),
+      fail,
+    };
+    const least = Math.min(
+      secondsOf(settings.get('leg_timeout')),
+      secondsOf(settings.get('originate_timeout')),
+      seconds,
+    );
+    const timer = this.#parts.host.clock.after(least * 1000, () => giveUp('NO_ANSWER'));
+    void result.then(() => timer[Symbol.dispose]());
+    this.#route(url, line);
+    return { result, giveUp };
+  }
+
+  #route(url: string, line: Line): void {
+    const { registry, host } = this.#parts;
+    const [, kind = '', rest = ''] = /^([^/]*)\/(.*)$/s.exec(url) ?? [];
+    if (registry.isFull) line.fail('SWITCH_CONGESTION');
+    else if (line.uuid === undefined) line.fail('NORMAL_TEMPORARY_FAILURE');
+    else if (kind === 'sofia') this.#dialSip(rest, line);
+    else if (kind === 'loopback') this.#loop(rest, line);
+    else if (kind === 'error') line.fail(causeOf(rest));
+    else if (kind === 'user') line.fail('SUBSCRIBER_ABSENT');
+    else {
+      host.logger.info('a call was asked for by an endpoint that is not there');
+      line.fail('CHAN_NOT_IMPLEMENTED');
+    }
+  }
+
+  #dialSip(rest: string, line: Line): void {
+    const [, profile = '', address = ''] = /^([^/]*)\/(.*)$/s.exec(rest) ?? [];
+    const uri = parseUri(/^sips?:/i.test(address) ? address : `sip:${address}`);
+    if (profile === 'gateway') line.fail('INVALID_GATEWAY');
+    else if (address === '' || uri === undefined) line.fail('INVALID_URL');
+    else if (profile !== PROFILE) line.fail('INVALID_PROFILE');
+    else {
+      const target = this.#targetOf(uri);
+      if (target === undefined) line.fail('NETWORK_OUT_OF_ORDER');
+      else this.#parts.host.supervise(this.#invite(uri, target, line));
+    }
+  }
+
+  /** A server that is reached over loopback calls nobody anywhere else; nor does it look names up. */
+  #targetOf({ host, port = SIP_PORT }: SipUri): SipTarget | undefined {
+    const { sipAddress } = this.#parts;
+    const address = host === 'localhost' ? '127.0.0.1' : host;
+    if (!/^\d{1,3}(?:\.\d{1,3}){3}$/.test(address)) return undefined;
+    if (isLoopback(sipAddress.split(':')[0] ?? '') && !isLoopback(address)) return undefined;
+    return { host: address, port, transport: 'udp' };
+  }
+
+  async #invite(uri: SipUri, target: SipTarget, line: Line): Promise<void> {
+    try {
+      const leg = await this.#parts.legs.open();
+      const { uuid = '', settings } = line;
+      const call = new OutboundCall({
+        ...this.#control,
+        stack: this.#parts.stack,
+        leg,
+        uri,
+        target,
+        uuid,
+        settings,
+        onDialog: this.#parts.onDialog,
+        onAnswered: () => line.onAnswered(call.channel),
+        onEnd: () => {
+          this.#parts.onOver(call);
+          this.#over(call.channel, line);
+        },
+      });
+      line.onChannel(call.channel);
+      if (!call.channel.isHungUp) await call.start();
+    } catch (error) {
+      this.#parts.host.logger.error({ code: codeOf(error) }, 'a call could not be made');
+      line.fail('NORMAL_TEMPORARY_FAILURE');
+    }
+  }
+
+  /** The second channel runs the extension; when one ends, so does the other. */
+  #loop(place: string, line: Line): void {
+    const steps = loopbackSteps(place);
+    if (steps === undefined) {
+      line.fail('NO_ROUTE_DESTINATION');
+      return;
+    }
+    const [legA, legB] = loopbackPair();
+    const name = `loopback/${steps[0]?.application ?? ''}`;
+    const make = (suffix: 'a' | 'b', leg: typeof legA, uuid: string): Channel => {
+      const control = new Control(this.#control);
+      const channel: Channel = new Channel({
+        host: this.#parts.host,
+        hub: this.#parts.hub,
+        leg,
+        uuid,
+        direction: suffix === 'a' ? 'outbound' : 'inbound',
+        applications: this.applications,
+        callerAddress: '127.0.0.1',
+        destination: steps[0]?.application ?? '',
+        name: `${name}-${suffix}`,
+        codec: 'PCMU',
+        sendBye: (cause) => (suffix === 'a' ? b : a).hangup(cause, true),
+        connect: (target) => {
+          const controller = controllerAt(target);
+          if (controller === undefined) channel.hangup('NO_ROUTE_DESTINATION');
+          else this.#parts.host.supervise(control.connect(channel, controller));
+        },
+        onEnd: () => {
+          control.close();
+          this.#over(channel, line);
+        },
+      });
+      return channel;
+    };
+    const a = make('a', legA, line.uuid ?? '');
+    const b = make('b', legB, newUuid(this.#parts.host.random));
+    this.#parts.registry.add(b);
+    line.onChannel(a);
+    for (const channel of [a, b]) {
+      channel.publish('CHANNEL_CREATE');
+      channel.answer();
+      channel.publish('CHANNEL_ANSWER');
+    }
+    line.onAnswered(a);
+    b.run(steps);
+  }
+
+  #over(channel: Channel, line: Line): void {
+    this.#parts.registry.remove(channel);
+    line.fail(channel.facts().hangupCause ?? 'NORMAL_CLEARING');
+  }
+
+  get #control(): ControlOptions {
+    return { ...this.#parts, dialer: this };
+  }
+
+  /** What `origination_uuid` asks for; undefined when that is in use, or no UUID. */
+  #uuidOf(settings: Settings): string | undefined {
+    const { host, registry } = this.#parts;
+    const wanted = settings.get('origination_uuid');
+    if (wanted === undefined) return newUuid(host.random);
+    return /^[\w-]{1,64}$/.test(wanted) && registry.find(wanted) === undefined ? wanted : undefined;
+  }
+}
+
+interface Line {
+  readonly settings: Settings;
+  readonly uuid: string | undefined;
+  readonly onChannel: (channel: Channel) => void;
+  readonly onAnswered: (channel: Channel) => void;
+  readonly fail: (cause: string) => void;
+}
+
+function secondsOf(text: string | undefined): number {
+  return Math.min(MAX_SECONDS, Number(text) > 0 ? Number(text) : MAX_SECONDS);
+}
