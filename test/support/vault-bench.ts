@@ -34,13 +34,16 @@ export interface Folders {
 /** `parent` may be a folder on RAM, where syncs cost nothing. */
 export function newFolders(parent: string = tmpdir()): Folders & Disposable {
   const root = mkdtempSync(join(parent, 'wardline-vault-'));
+  return { ...foldersIn(root), [Symbol.dispose]: () => rmSync(root, { recursive: true, force: true }) };
+}
+
+export function foldersIn(root: string): Folders {
   return {
     root,
     dataFolder: join(root, 'data'),
     keyFile: join(root, 'keys', 'key'),
     headsFile: join(root, 'keys', 'heads'),
     spoolFolder: join(root, 'spool'),
-    [Symbol.dispose]: () => rmSync(root, { recursive: true, force: true }),
   };
 }
 
