@@ -27,12 +27,16 @@ const TELLS_OF_PEOPLE = /sips?:|tel:|@|(?<![.\d])\d{7,}/i;
 const ID = /^(?:[a-z2-7]{26}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
 const MASK = '[pii]';
 const DEEPEST = 4;
+/** Of the lines that a disk does not take, in characters. */
+const MAX_WAITING = 256 * 1024;
 
 export function createLogger({ role, level, file }: LogOptions): Logger {
   if (file !== undefined) mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const destination = pino.destination(
-    file === undefined ? { dest: 2, sync: true } : { dest: file, sync: true, mode: 0o600 },
+    file === undefined ? { dest: 2, sync: true } : { dest: file, sync: true, mode: 0o600, maxLength: MAX_WAITING },
   );
+  // A full or broken disk ends no process: what cannot be written waits for the next line, and the newest are left out.
+  destination.on('error', () => undefined);
   return pino(
     {
       level,

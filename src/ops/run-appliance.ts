@@ -28,6 +28,8 @@ const SAME_SIGNAL_MS = 250;
 /** Runs until a signal; resolves with the exit code. */
 export async function runAppliance(options: RunOptions): Promise<number> {
   const signals = new Signals();
+  // Where they go, a terminal that is gone or a full disk, is no reason to end calls.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   try {
     const environment = readEnvironment(options.env, options.checkout);
     const bootstrap = loadBootstrap(environment);

@@ -2,7 +2,6 @@
 
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
-import { EXIT_CONFIGURATION } from '../config/boot-line.ts';
 import { isLinkLost, LinkClient } from '../ipc/client.ts';
 import type { Json } from '../kernel/canonical.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -130,7 +129,8 @@ export class SupervisedProcess<Status> {
 
   #died(code: number | null, signal: string | null, ranForMs: number): void {
     const { name, clock, logger, onFatal } = this.#options;
-    if (code === EXIT_CONFIGURATION || this.#status === undefined) {
+    // One that has run is tried again whatever it says: the calls of the others go on, and a disk comes back or a key is put back.
+    if (this.#status === undefined) {
       onFatal(
         signal === null
           ? undefined

@@ -2,9 +2,10 @@
 // or lets a signal open a debugger.
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readFileSync, renameSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import t from 'tap';
 import { Agent, request } from 'undici';
 import type { Appliance } from '../support/appliance.ts';
@@ -25,15 +26,27 @@ function pidOf(appliance: Appliance, root: string): number {
   return Number(line?.trim().split(/\s+/)[0] ?? 0);
 }
 
-t.test('no process of the appliance may leave a core file', async (t) => {
+t.test('while it runs', async (t) => {
   await using appliance = await startAppliance();
-  for (const root of ROOTS) {
-    const limits = readFileSync(`/proc/${pidOf(appliance, root)}/limits`, 'utf8');
-    t.match(limits, /^Max core file size +0 +0 /m, root);
-  }
-  for (const root of ROOTS) process.kill(pidOf(appliance, root), 'SIGUSR1');
-  t.ok(await until(() => appliance.withVault(async (vault) => (await vault.ask('status', {})).formatVersion === 1).catch(() => false), 20_000)); // biome-ignore format: one look
-  t.notMatch(appliance.output(), /debugger|inspector/i, 'no signal opens a debugger');
+  await t.test('no process leaves a core file, or opens a debugger at a signal', async (t) => {
+    for (const root of ROOTS) {
+      const limits = readFileSync(`/proc/${pidOf(appliance, root)}/limits`, 'utf8');
+      t.match(limits, /^Max core file size +0 +0 /m, root);
+    }
+    for (const root of ROOTS) process.kill(pidOf(appliance, root), 'SIGUSR1');
+    t.ok(await until(() => appliance.withVault(async (vault) => (await vault.ask('status', {})).formatVersion === 1).catch(() => false), 20_000)); // biome-ignore format: one look
+    t.notMatch(appliance.output(), /debugger|inspector/i, 'no signal opens a debugger');
+  });
+  await t.test('a vault that cannot open again is tried until it can; the others go on meanwhile', async (t) => {
+    const key = join(appliance.varFolder, 'keys', 'wardline.key');
+    renameSync(key, `${key}.away`);
+    process.kill(pidOf(appliance, 'process/vault.ts'), 'SIGKILL');
+    t.ok(await until(() => /key file .* is missing/.test(appliance.output()), 20_000), 'it says what is wrong');
+    for (const root of ROOTS.slice(1)) t.ok(pidOf(appliance, root) > 0, `${root} goes on`);
+    renameSync(`${key}.away`, key);
+    const isBack = () => appliance.withVault(async (vault) => (await vault.ask('status', {})).formatVersion === 1);
+    t.ok(await until(() => isBack().catch(() => false), 20_000), appliance.output());
+  });
 });
 
 t.test('a controller that starts while the vault is slow is tried again until it holds', async (t) => {

@@ -77,3 +77,10 @@ t.test(
     });
   },
 );
+
+t.test('a disk that is full ends no process', (t) => {
+  const log = createLogger({ role: 'vault', level: 'info', file: '/dev/full' });
+  for (let line = 0; line < 10_000; line++) log.info('a line that finds no room');
+  t.pass('the process is still here');
+  t.end();
+});
