@@ -18,6 +18,7 @@ const statuses: Readonly<Record<string, number>> = {
   'range-unsatisfiable': 416,
   'records-locked': 423,
   'artifact-tampered': 409,
+  'record-damaged': 409,
   'bad-number': 400,
   'bad-query': 400,
   'bad-note': 400,

@@ -174,6 +174,8 @@ export const ArtifactDetailsView = Type.Object({
       atMs: Type.Integer(),
     }),
   ),
+  /** Of which no audio arrived: silence stands there. */
+  gaps: Type.Array(Type.Object({ fromMs: Type.Integer(), toMs: Type.Integer() })),
 });
 
 export type ArtifactDetailsView = Static<typeof ArtifactDetailsView>;

@@ -12,6 +12,16 @@ export function timeOfDay(at: number, { locale, timeZone }: Place = {}): string 
   return new Intl.DateTimeFormat(locale, { hour: 'numeric', minute: '2-digit', timeZone }).format(at);
 }
 
+/** `Nov 16, 2026` */
+export function dayText(at: number, { locale, timeZone }: Place = {}): string {
+  return new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeZone }).format(at);
+}
+
+/** `Nov 16, 2026, 3:07 PM` */
+export function momentText(at: number, { locale, timeZone }: Place = {}): string {
+  return new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short', timeZone }).format(at);
+}
+
 /** `Today`, `Yesterday`, `Monday, November 16`, with the year when it is another. */
 export function dayHeading(at: number, now: number, place: Place = {}): string {
   const day = dayOf(at, place);
@@ -57,8 +67,8 @@ export function spokenLength(ms: number): string {
   return parts.filter(Boolean).join(' ');
 }
 
-export function plural(count: number, one: string): string {
-  return `${count} ${one}${count === 1 ? '' : 's'}`;
+export function plural(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
 }
 
 /** `+12125550123` as `(212) 555-0123`; other countries keep their `+`; extensions stay. */
@@ -113,10 +123,17 @@ const actionLabels: Readonly<Record<string, string>> = {
   'artifact-read': 'Audio looked up',
   'artifact-played': 'Audio played',
   'artifact-played-to-phone': 'Audio played to a phone',
+  'artifact-exported': 'Audio copied out of the vault',
   'artifact-marked': 'Audio marked',
   'artifact-disposed': 'Audio deleted for good',
   'audit-searched': 'Audit trail read',
 };
+
+/** `Calls listed` as the trail has it: `calls-listed`. */
+export function actionOf(label: string): string {
+  const known = Object.entries(actionLabels).find(([, words]) => words.toLowerCase() === label.trim().toLowerCase());
+  return known?.[0] ?? label.trim().toLowerCase().replaceAll(' ', '-');
+}
 
 /** What an entry of the audit trail says was done: `voicemails-listed` as `Voicemails listed`. */
 export function actionLabel(action: string): string {

@@ -6,6 +6,7 @@ import './styles/base.css';
 import './styles/forms.css';
 import './styles/frame.css';
 import './styles/lists.css';
+import './styles/pages.css';
 
 const root = document.getElementById('app');
 if (root) render(<App />, root);

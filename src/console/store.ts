@@ -4,14 +4,31 @@ import type { SessionView } from '../api/schemas.ts';
 import { ApiError, api, listenToApi } from './api.ts';
 import { IdleWatch } from './idle.ts';
 
-export type Page = 'calls' | 'voicemails' | 'audit' | 'enrol';
+export type Page =
+  | 'calls'
+  | 'voicemails'
+  | 'recordings'
+  | 'search'
+  | 'accounts'
+  | 'vault'
+  | 'audit'
+  | 'account'
+  | 'enrol';
 
 const paths: Readonly<Record<string, Page>> = {
   '/calls': 'calls',
   '/voicemail': 'voicemails',
+  '/recordings': 'recordings',
+  '/search': 'search',
+  '/accounts': 'accounts',
+  '/vault': 'vault',
   '/audit': 'audit',
+  '/account': 'account',
   '/enrol': 'enrol',
 };
+
+/** Behind a page's own address. */
+const ITEM = /(?<=^\/(?:calls|voicemail|recordings))\/([a-z2-7]{26})$/;
 
 /** `loading` until the appliance said whether there is a session. */
 export const session = signal<SessionView | 'loading' | 'none' | 'unreachable'>('loading');
@@ -26,12 +43,16 @@ export const endingIn = signal<number | undefined>(undefined);
 
 /** The page of the address; the first one that the person may open when it names none. */
 export const page = computed<Page | undefined>(() => {
-  const named = paths[path.value];
+  const named = paths[path.value.replace(ITEM, '')];
   if (named === 'enrol') return named;
   if (typeof session.value === 'string') return undefined;
+  if (named === 'account') return named; // everybody has one
   const { pages } = session.value;
   return named !== undefined && pages.includes(named) ? named : asPage(pages[0]);
 });
+
+/** The call, message or recording that the address names. */
+export const itemId = computed(() => ITEM.exec(path.value)?.[1]);
 
 export function pathOf(wanted: Page): string {
   return Object.keys(paths).find((one) => paths[one] === wanted) ?? '/';

@@ -173,6 +173,8 @@ export interface Keeping {
 
 export interface ArtifactDetails extends ArtifactSummary, Keeping {
   readonly marks: readonly ArtifactMark[];
+  /** Stretches of which no audio arrived: silence stands there. */
+  readonly gaps: readonly { readonly fromMs: number; readonly toMs: number }[];
 }
 
 export interface CallDetails extends Keeping {

@@ -11,6 +11,6 @@ export function addArtifact(app: App, context: ApiContext): void {
   app.get('/api/artifacts/:id', { schema }, async (request) => {
     const details = await getDetails(context, request);
     const keeping = keepingView(details, visitOf(request).user);
-    return { ...artifactView(details), marks: [...details.marks], ...keeping };
+    return { ...artifactView(details), marks: [...details.marks], gaps: [...details.gaps], ...keeping };
   });
 }

@@ -13,7 +13,8 @@ import {
   timeOfDay,
 } from '../format.ts';
 import { Icon } from '../parts/icon.tsx';
-import { Empty, Failed, Loading } from '../parts/states.tsx';
+import { Link } from '../parts/link.tsx';
+import { Damaged, Empty, Failed, Loading } from '../parts/states.tsx';
 import { useList } from '../parts/use-list.ts';
 
 export function CallsPage() {
@@ -27,6 +28,7 @@ export function CallsPage() {
       </div>
       {list.error && <Failed error={list.error} retry={list.reload} />}
       {!list.error && list.rows === undefined && <Loading />}
+      <Damaged rows={list.damaged} />
       {!list.error && list.rows?.length === 0 && <NoCalls isSearch={number !== ''} />}
       {byDay(list.rows ?? [], Date.now()).map(({ heading, rows }) => (
         <section key={heading} class="day">
@@ -57,28 +59,30 @@ function CallRow({ call }: { call: CallView }) {
   const detail = isOut ? `from ${call.fromName || phoneNumber(call.from)}` : withName(call);
   return (
     <li class={`row call ${outcome.tone}`}>
-      <span class={`direction ${call.direction}`} role="img" aria-label={directions[call.direction]}>
-        <Icon name={call.direction} />
-      </span>
-      <span class="who">
-        <span class="who-name">{who}</span>
-        <span class="who-detail">
-          {detail}
-          {!isOut && <span class={detail === '' ? '' : 'wide-only'}> to {phoneNumber(call.to)}</span>}
+      <Link to={`/calls/${call.callId}`} class="row-link">
+        <span class={`direction ${call.direction}`} role="img" aria-label={directions[call.direction]}>
+          <Icon name={call.direction} />
         </span>
-      </span>
-      <span class={`badge ${outcome.tone}`}>{outcome.label}</span>
-      <span class="length">
-        {talkMs > 0 && (
-          <>
-            <span aria-hidden="true">{clockLength(talkMs)}</span>
-            <span class="hidden">{spokenLength(talkMs)}</span>
-          </>
-        )}
-      </span>
-      <time class="when" dateTime={new Date(call.startedAt).toISOString()}>
-        {timeOfDay(call.startedAt)}
-      </time>
+        <span class="who">
+          <span class="who-name">{who}</span>
+          <span class="who-detail">
+            {detail}
+            {!isOut && <span class={detail === '' ? '' : 'wide-only'}> to {phoneNumber(call.to)}</span>}
+          </span>
+        </span>
+        <span class={`badge ${outcome.tone}`}>{outcome.label}</span>
+        <span class="length">
+          {talkMs > 0 && (
+            <>
+              <span aria-hidden="true">{clockLength(talkMs)}</span>
+              <span class="hidden">{spokenLength(talkMs)}</span>
+            </>
+          )}
+        </span>
+        <time class="when" dateTime={new Date(call.startedAt).toISOString()}>
+          {timeOfDay(call.startedAt)}
+        </time>
+      </Link>
     </li>
   );
 }

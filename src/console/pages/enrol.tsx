@@ -122,7 +122,7 @@ function EnrolForm({ token, person }: { token: string; person: EnrolmentView }) 
 
 const newPassword = { autocomplete: 'new-password', required: true, autofocus: true, spellcheck: false } as const;
 
-function Rules({ rules }: { rules: ReturnType<typeof passwordRules> }) {
+export function Rules({ rules }: { rules: ReturnType<typeof passwordRules> }) {
   return (
     <ul class="rules">
       {rules.map(({ text, isMet }) => (

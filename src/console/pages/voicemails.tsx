@@ -1,11 +1,14 @@
 // The voicemail list: unread ones stand out, a click plays, and deleting asks once because it cannot be undone.
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import type { ArtifactView, UserView } from '../../api/schemas.ts';
 import { api } from '../api.ts';
 import { byDay, callerLabel, clockLength, phoneNumber, spokenLength, timeOfDay } from '../format.ts';
+import { Confirm } from '../parts/confirm.tsx';
 import { Icon } from '../parts/icon.tsx';
+import { Link } from '../parts/link.tsx';
 import { Player } from '../parts/player.tsx';
-import { Empty, Failed, Loading } from '../parts/states.tsx';
+import { StateBadge } from '../parts/state-badge.tsx';
+import { Damaged, Empty, Failed, Loading } from '../parts/states.tsx';
 import { useList } from '../parts/use-list.ts';
 import { unread } from '../store.ts';
 
@@ -39,6 +42,7 @@ export function VoicemailsPage({ user }: { user: UserView }) {
       </div>
       {list.error && <Failed error={list.error} retry={list.reload} />}
       {!list.error && list.rows === undefined && <Loading />}
+      <Damaged rows={list.damaged} />
       {!list.error && list.rows?.length === 0 && (
         <Empty icon="voicemail" title="No messages">
           {isAdmin || user.mailboxes.length > 0
@@ -100,7 +104,7 @@ function MessageRow({ message, isOpen, showsMailbox, toggle, heard, remove }: Me
               .join(' · ')}
           </span>
         </span>
-        <StateBadge state={message.state} />
+        <StateBadge artifact={message} />
         <span class="length">
           <span aria-hidden="true">{clockLength(durationMs)}</span>
           <span class="hidden">{spokenLength(durationMs)}</span>
@@ -112,6 +116,9 @@ function MessageRow({ message, isOpen, showsMailbox, toggle, heard, remove }: Me
       {isOpen && (
         <div class="row-body">
           <Player id={id} durationMs={durationMs} label={`the message from ${who}`} autoPlay onHeard={heard} />
+          <Link to={`/voicemail/${id}`} class="row-more">
+            Details
+          </Link>
           <button type="button" class="quiet danger" onClick={remove}>
             <Icon name="trash" /> Delete
           </button>
@@ -119,17 +126,6 @@ function MessageRow({ message, isOpen, showsMailbox, toggle, heard, remove }: Me
       )}
     </li>
   );
-}
-
-function StateBadge({ state }: { state: ArtifactView['state'] }) {
-  const labels: Partial<Record<ArtifactView['state'], [string, string]>> = {
-    open: ['Being left now', 'quiet'],
-    'cut-off': ['Cut off', 'missed'],
-    failed: ['Incomplete', 'bad'],
-    tampered: ['Altered', 'bad'],
-  };
-  const [label, tone] = labels[state] ?? ['', ''];
-  return label === '' ? <span class="no-badge" /> : <span class={`badge ${tone}`}>{label}</span>;
 }
 
 interface ChoiceProps {
@@ -162,38 +158,16 @@ interface ConfirmProps {
 }
 
 function ConfirmDelete({ message, removed, done }: ConfirmProps) {
-  const dialog = useRef<HTMLDialogElement>(null);
-  const [error, setError] = useState('');
-  useEffect(() => dialog.current?.showModal(), []);
-  const remove = async () => {
-    try {
-      await api.remove(message.id);
-      removed(message);
-      done();
-    } catch (thrown) {
-      setError(thrown instanceof Error ? thrown.message : 'That did not work. Try again.');
-    }
+  const act = async () => {
+    await api.remove(message.id);
+    removed(message);
   };
   return (
-    <dialog ref={dialog} aria-labelledby="delete-title" onClose={done}>
-      <h2 id="delete-title">Delete this message?</h2>
+    <Confirm title="Delete this message?" yes="Delete" no="Keep it" isDanger act={act} done={done}>
       <p>
         The message from <strong>{callerLabel(message)}</strong> of {timeOfDay(message.startedAt)} will be gone for
         everybody, for good. It cannot be brought back.
       </p>
-      {error !== '' && (
-        <p class="form-error" role="alert">
-          {error}
-        </p>
-      )}
-      <div class="actions">
-        <button type="button" class="quiet" onClick={done}>
-          Keep it
-        </button>
-        <button type="button" class="primary danger" onClick={() => void remove()}>
-          Delete
-        </button>
-      </div>
-    </dialog>
+    </Confirm>
   );
 }

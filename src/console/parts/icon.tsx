@@ -16,6 +16,13 @@ const paths = {
   close: 'm6 6 12 12M18 6 6 18',
   lock: 'M7 11V8a5 5 0 0 1 10 0v3m-11 0h12v9H6Z',
   warning: 'M12 4 3 19h18Zm0 6v4m0 2.5v.5',
+  recording: 'M12 14a3 3 0 0 1-3-3V7a3 3 0 0 1 6 0v4a3 3 0 0 1-3 3Zm-6-3a6 6 0 0 0 12 0m-6 6v3',
+  accounts: 'M9 11a3 3 0 1 1 0-6 3 3 0 0 1 0 6Zm-6 8a6 6 0 0 1 12 0M16 5.5a3 3 0 0 1 0 5.5m2 3a6 6 0 0 1 3 5',
+  person: 'M12 11a3.5 3.5 0 1 1 0-7 3.5 3.5 0 0 1 0 7Zm-7 9a7 7 0 0 1 14 0',
+  vault: 'M5 4h14v16H5Zm7 11a3 3 0 1 1 0-6 3 3 0 0 1 0 6Zm0-3h4',
+  back: 'm14 6-6 6 6 6',
+  save: 'M12 4v11m-4-4 4 4 4-4M5 20h14',
+  note: 'M5 4h14v11l-5 5H5Zm9 16v-5h5M8 9h8m-8 4h4',
   check: 'm5 12.5 4.5 4.5L19 7.5',
   dot: 'M12 12h.01',
 } as const;

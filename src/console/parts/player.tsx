@@ -1,9 +1,12 @@
-// Plays one message: play and pause, a seekable line, speed. The sound is fetched in ranges, only once somebody presses play.
+// Plays one message or recording: play and pause, a seekable line with its marks, speed, one party alone. The sound is fetched in ranges, only once somebody presses play.
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { audioUrl } from '../api.ts';
+import type { Span } from '../describe.ts';
 import { clockLength, spokenLength } from '../format.ts';
 import { noteActivity } from '../store.ts';
+import { Channels } from './channels.tsx';
 import { Icon } from './icon.tsx';
+import { MarkStrip } from './mark-strip.tsx';
 
 interface PlayerProps {
   readonly id: string;
@@ -12,11 +15,15 @@ interface PlayerProps {
   /** Begins to play as soon as it is shown. */
   readonly autoPlay?: boolean;
   readonly onHeard: () => void;
+  /** What happened in it. */
+  readonly spans?: readonly Span[];
+  /** Two of them: the caller's and the other party's. */
+  readonly channels?: 1 | 2;
 }
 
 const SPEEDS = [1, 1.25, 1.5, 2];
 
-export function Player({ id, durationMs, label, autoPlay, onHeard }: PlayerProps) {
+export function Player({ id, durationMs, label, autoPlay, onHeard, spans = [], channels = 1 }: PlayerProps) {
   const audio = useRef<HTMLAudioElement>(null);
   const [isPlaying, setPlaying] = useState(false);
   const [atMs, setAtMs] = useState(0);
@@ -82,6 +89,8 @@ export function Player({ id, durationMs, label, autoPlay, onHeard }: PlayerProps
       <button type="button" class="quiet speed" onClick={nextSpeed} aria-label={`Speed ${speed} times`}>
         {speed}×
       </button>
+      <MarkStrip spans={spans} durationMs={durationMs} atMs={atMs} seek={seek} />
+      {channels === 2 && <Channels audio={audio} />}
       {error !== '' && (
         <p class="form-error" role="alert">
           {error}

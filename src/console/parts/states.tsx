@@ -1,8 +1,11 @@
 // What stands where a list would be: nothing yet, loading, or an error with what to do.
 import type { ComponentChildren } from 'preact';
 import { ApiError } from '../api.ts';
+import { plural } from '../format.ts';
+import { session } from '../store.ts';
 import type { IconName } from './icon.tsx';
 import { Icon } from './icon.tsx';
+import { Link } from './link.tsx';
 
 export function Empty({ icon, title, children }: { icon: IconName; title: string; children: ComponentChildren }) {
   return (
@@ -30,6 +33,21 @@ export function Loading() {
   );
 }
 
+/** Rows that were changed outside of the vault: told, not shown. */
+export function Damaged({ rows }: { rows: readonly string[] }) {
+  if (rows.length === 0) return null;
+  return (
+    <p class="form-error" role="alert">
+      {plural(rows.length, 'record')} of this page {rows.length === 1 ? 'is' : 'are'} damaged and not shown:{' '}
+      {rows.join(', ')}
+    </p>
+  );
+}
+
+function mayUnlock(): boolean {
+  return typeof session.value === 'object' && session.value.pages.includes('vault');
+}
+
 export function Failed({ error, retry }: { error: Error; retry: () => void }) {
   const isLocked = error instanceof ApiError && error.code === 'records-locked';
   return (
@@ -41,6 +59,12 @@ export function Failed({ error, retry }: { error: Error; retry: () => void }) {
         {isLocked
           ? 'The phones work and new messages are kept safe. Lists and messages can be seen again once an administrator unlocks the records.'
           : error.message}
+        {isLocked && mayUnlock() && (
+          <>
+            {' '}
+            <Link to="/vault">Unlock them on the vault's page.</Link>
+          </>
+        )}
       </Empty>
       <p class="centred">
         <button type="button" onClick={retry}>

@@ -5,12 +5,15 @@ import { revision } from '../store.ts';
 export interface ListPage<Row> {
   readonly rows: readonly Row[];
   readonly next?: string;
+  readonly damaged?: readonly string[];
 }
 
 export interface List<Row> {
   /** Undefined until the first page is there. */
   readonly rows: readonly Row[] | undefined;
   readonly error: Error | undefined;
+  /** Rows that do not open, by name. */
+  readonly damaged: readonly string[];
   readonly hasMore: boolean;
   readonly isLoadingMore: boolean;
   loadMore(): void;
@@ -28,6 +31,7 @@ export function useList<Row>(
 ): List<Row> {
   const [rows, setRows] = useState<readonly Row[]>();
   const [next, setNext] = useState<string>();
+  const [damaged, setDamaged] = useState<readonly string[]>([]);
   const [error, setError] = useState<Error>();
   const [isLoadingMore, setLoadingMore] = useState(false);
   const pages = useRef(1);
@@ -41,6 +45,7 @@ export function useList<Row>(
         if (current.current !== key || (isBackground && pages.current > 1)) return;
         setRows(first.rows);
         setNext(first.next);
+        setDamaged(first.damaged ?? []);
         setError(undefined);
       } catch (thrown) {
         if (current.current === key && !isBackground && thrown instanceof Error) setError(thrown);
@@ -71,6 +76,7 @@ export function useList<Row>(
       if (current.current !== key) return;
       setRows([...(rows ?? []), ...more.rows].slice(0, MAX_ROWS));
       setNext(more.next);
+      setDamaged([...damaged, ...(more.damaged ?? [])]);
     } catch (thrown) {
       if (thrown instanceof Error) setError(thrown);
     } finally {
@@ -81,6 +87,7 @@ export function useList<Row>(
   return {
     rows,
     error,
+    damaged,
     hasMore: next !== undefined && (rows?.length ?? 0) < MAX_ROWS,
     isLoadingMore,
     loadMore: () => void loadMore(),

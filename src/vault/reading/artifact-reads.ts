@@ -15,6 +15,8 @@ import { toTelephone } from '../telephone-audio.ts';
 import type { ReadAsk, ReadResult } from './reads.ts';
 import { turn } from './turn.ts';
 
+/** Of one recording; one with more of them is told by its state. */
+const MAX_GAPS = 1_000;
 const LISTED = {
   voicemail: 'voicemails-listed',
   recording: 'recordings-listed',
@@ -56,7 +58,7 @@ export class ArtifactReads {
     const row = this.#artifacts.get(artifactId);
     const summary = this.summary(row);
     const keeping = keepingOf(this.#core, row, summary.kind, summary.mailbox);
-    const answer = { ...summary, marks: this.#marks(artifactId), ...keeping };
+    const answer = { ...summary, marks: this.#marks(artifactId), gaps: this.#gaps(row), ...keeping };
     const isTheirs = mayKnow(answer, within);
     const said = { action: 'artifact-read', outcome: isTheirs ? 'ok' : 'refused', subject: artifactId } as const;
     if (isTheirs) return { answer, said };
@@ -154,6 +156,18 @@ export class ArtifactReads {
     });
   }
 
+  #gaps({ row, encoding }: ArtifactRow): { fromMs: number; toMs: number }[] {
+    const toMs = (samples: number) => Math.round((samples * 1000) / sampleRate(encoding));
+    const gaps: { fromMs: number; toMs: number }[] = [];
+    let end = 0;
+    for (const chunk of this.#sql.chunks.iterate(row) as Iterable<{ first_sample: number; samples: number }>) {
+      if (chunk.first_sample > end && gaps.length < MAX_GAPS)
+        gaps.push({ fromMs: toMs(end), toMs: toMs(chunk.first_sample) });
+      end = Math.max(end, chunk.first_sample + chunk.samples);
+    }
+    return gaps;
+  }
+
   #mustBeUnlocked(): void {
     if (!this.#core.keyring.isUnlocked) throw recordsLocked();
   }
@@ -171,6 +185,7 @@ function prepare({ db }: InnerCore) {
       'SELECT * FROM artifacts WHERE mailbox = ? AND kind = ? AND seq < ? ORDER BY seq DESC LIMIT ?',
     ),
     at: db.prepare('SELECT * FROM artifacts WHERE seq = ?'),
+    chunks: db.prepare('SELECT first_sample, samples FROM chunks WHERE artifact = ? ORDER BY segment, chunk'),
     marks: db.prepare('SELECT * FROM artifact_marks WHERE artifact = ? ORDER BY seq'),
   };
 }
