@@ -70,14 +70,14 @@ function Frame({ session: { user, clinicName, pages } }: { session: SessionView 
         <div class="person">
           {maySearch && (
             <Link to="/search" class="top-link" label="Search" isCurrent={open === 'search'}>
-              <Icon name="search" /> <kbd class="wide-only">/</kbd>
+              <Icon name="search" /> <kbd class="bar-word">/</kbd>
             </Link>
           )}
           <Link to="/account" class="top-link" label={`Your account, ${user.name}`} isCurrent={open === 'account'}>
             <Icon name="person" /> <span class="person-name">{user.name}</span>
           </Link>
           <button type="button" class="quiet" onClick={logOut} aria-label="Log out">
-            <Icon name="logout" /> <span class="wide-only">Log out</span>
+            <Icon name="logout" /> <span class="bar-word">Log out</span>
           </button>
         </div>
       </header>

@@ -52,7 +52,10 @@ export const page = computed<Page | undefined>(() => {
 });
 
 /** The call, message or recording that the address names. */
-export const itemId = computed(() => ITEM.exec(path.value)?.[1]);
+export const itemId = computed(() => {
+  const isOpen = paths[path.value.replace(ITEM, '')] === page.value;
+  return isOpen ? ITEM.exec(path.value)?.[1] : undefined;
+});
 
 export function pathOf(wanted: Page): string {
   return Object.keys(paths).find((one) => paths[one] === wanted) ?? '/';

@@ -1,50 +1,27 @@
 // The console in a real browser, on a laptop and on a phone: enrol, log in, see a call, hear a voicemail, be logged out when idle.
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { TOTP } from 'otpauth';
-import type { Browser, Page } from 'playwright-core';
-import { chromium } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import type { Test } from 'tap';
 import t from 'tap';
 import type { ConsoleBench } from '../support/console-bench.ts';
 import { openConsoleBench } from '../support/console-bench.ts';
+import { consoleFolder, launchBrowser, lookAt, noChromium, noSidewaysScroll, openPage } from '../support/console-browser.ts'; // biome-ignore format: one import
 import { ulawTone } from '../support/ulaw-tone.ts';
 import { PASSWORD } from '../support/visitor.ts';
 
-const CHROMIUM = '/usr/bin/chromium';
-const checkout = fileURLToPath(new URL('../..', import.meta.url));
-/** Where to keep screenshots, for a person to look at; nowhere unless told. */
-const screenshots = process.env.WARDLINE_SCREENSHOTS;
 const MINUTE = 60_000;
 
-const flags = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-  '--autoplay-policy=no-user-gesture-required',
-];
 const viewports = { laptop: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } };
 
 t.setTimeout(300_000);
 
-const skip = existsSync(CHROMIUM) ? false : 'needs the Debian package chromium: apt-get install chromium';
-t.test('the console in Chromium', { skip }, async (t) => {
-  const built = spawnSync(process.execPath, [join(checkout, 'scripts/build-console.ts')], { encoding: 'utf8' });
-  t.equal(built.status, 0, built.stdout + built.stderr);
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: flags });
-  t.teardown(() => browser.close());
+t.test('the console in Chromium', { skip: noChromium }, async (t) => {
+  const browser = await launchBrowser(t);
   for (const [device, viewport] of Object.entries(viewports)) {
     await t.test(`on a ${device}: enrolment to log-out`, async (t) => {
-      const on = await openConsoleBench({ consoleFolder: join(checkout, 'dist/console') });
+      const on = await openConsoleBench({ consoleFolder });
       t.teardown(() => on[Symbol.asyncDispose]());
-      const { page, complaints } = await openPage(browser, viewport);
+      const { page, complaints } = await openPage(browser, { viewport });
       const look = lookAt(page, device);
       await on.addCall({ from: '+12125550123', fromName: 'Nora Placeholder' });
       await on.addCall({ direction: 'internal', from: '1002', fromName: 'Nurse Station', to: '1001' });
@@ -100,27 +77,6 @@ t.test('the console in Chromium', { skip }, async (t) => {
     });
   }
 });
-
-async function openPage(browser: Browser, viewport: { width: number; height: number }) {
-  // The private CA is checked by the contract tests; a browser profile that trusts it is not theirs to make.
-  const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport, locale: 'en-US' });
-  const page = await context.newPage();
-  const heard: string[] = [];
-  page.on(
-    'console',
-    (message) => void (/Content Security Policy|Refused/.test(message.text()) && heard.push(message.text())),
-  );
-  page.on('pageerror', (error) => void heard.push(error.message));
-  return { page, complaints: () => heard };
-}
-
-function lookAt(page: Page, device: string): (name: string) => Promise<void> {
-  return async (name) => {
-    if (screenshots === undefined) return;
-    mkdirSync(screenshots, { recursive: true });
-    await page.screenshot({ path: join(screenshots, `${device}-${name}.png`) });
-  };
-}
 
 /** Through the one-time link, as a person reads the page; answers the authenticator's secret. */
 async function enrol(page: Page, on: ConsoleBench, look: (name: string) => Promise<void>): Promise<string> {
@@ -193,9 +149,4 @@ function loudness(page: Page): Promise<number> {
     }
     return peak;
   });
-}
-
-async function noSidewaysScroll(t: Test, page: Page): Promise<void> {
-  const isWider = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
-  t.notOk(isWider, 'nothing is wider than the screen');
 }

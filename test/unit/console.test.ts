@@ -2,7 +2,19 @@
 import t from 'tap';
 import { queryText } from '../../src/console/api.ts';
 import {
+  dayBound,
+  excerpt,
+  highlight,
+  highlightNumber,
+  scoreWord,
+  sizeText,
+  spansOf,
+  spanTimes,
+  stateOf,
+} from '../../src/console/describe.ts';
+import {
   actionLabel,
+  actionOf,
   byDay,
   callerLabel,
   clockLength,
@@ -104,4 +116,60 @@ t.test('the notice comes a minute before the end; activity renews, but not once 
 t.test('a query has what is set, escaped', async (t) => {
   t.equal(queryText({ after: undefined, number: '' }), '');
   t.equal(queryText({ after: '12', number: '*97#' }), '?after=12&number=*97%23');
+});
+
+t.test('a search’s words are marked where words begin, whatever their case and accents', async (t) => {
+  const marked = (text: string, query: string) =>
+    highlight(text, query)
+      .map((part) => (part.isHit ? `[${part.text}]` : part.text))
+      .join('');
+  t.equal(marked('Zaphira Müller, about müll', 'muller zap'), '[Zap]hira [Müller], about müll');
+  t.equal(marked('<b>bold</b>', 'b'), '<b>bold</b>', 'one letter marks nothing');
+  t.equal(marked('nothing', ''), 'nothing');
+  t.same(
+    highlightNumber('(212) 555-0123', '+12125550123', '212 555 0123').map(({ isHit }) => isHit),
+    [true],
+  );
+  t.notOk(highlightNumber('1001', '1001', 'front desk')[0]?.isHit);
+  const long = `${'word '.repeat(100)}zeppelin ${'word '.repeat(100)}`;
+  t.match(
+    excerpt(long, 'zeppelin')
+      .map(({ text }) => text)
+      .join(''),
+    /^….*zeppelin.*…$/,
+  );
+});
+
+t.test('marks become stretches of a recording; what never ended lasts to its end', async (t) => {
+  const marks = [
+    { mark: 'masked', atMs: 4_000 },
+    { mark: 'unmasked', atMs: 6_000 },
+    { mark: 'paused', atMs: 8_000 },
+    { mark: 'resumed', atMs: 8_000 },
+    { mark: 'masked', atMs: 9_000 },
+  ] as const;
+  const gaps = [{ fromMs: 1_000, toMs: 2_000 }];
+  const spans = spansOf({ marks: [...marks], gaps, durationMs: 10_000, state: 'cut-off' });
+  t.same(
+    spans.map((span) => `${span.label} ${spanTimes(span)}`),
+    ['No audio arrived 0:01 to 0:02', 'Masked 0:04 to 0:06', 'Paused 0:08', 'Masked 0:09 to 0:10', 'Cut off here 0:10'],
+  );
+  t.equal(stateOf('complete', 'recording'), undefined);
+  t.match(stateOf('tampered', 'recording'), { label: 'Damaged', sentence: /not played/ });
+  t.equal(stateOf('open', 'voicemail')?.label, 'Being left now');
+});
+
+t.test('scores, sizes, days and entries in words', async (t) => {
+  t.same(
+    [4.3, 3.8, 3.2].map((mos) => scoreWord(mos).label),
+    ['Good', 'Fair', 'Poor'],
+  );
+  t.same([0, 999, 1_500, 25_000_000].map(sizeText), ['0 B', '999 B', '1.5 kB', '25 MB']);
+  t.equal(Number(dayBound('2026-11-22', 'end')) + 1, Number(dayBound('2026-11-23', 'start')));
+  t.equal(dayBound('', 'start'), undefined);
+  t.same(['Calls listed', 'audio played', 'Vault locked'].map(actionOf), [
+    'calls-listed',
+    'artifact-played',
+    'vault-locked',
+  ]);
 });

@@ -32,7 +32,7 @@ export function Halves({ vault, changed }: HalvesProps) {
           ['Settings', <span class="badge good">Open</span>],
           ['Records', <span class={`badge ${isOpen ? 'good' : 'missed'}`}>{isOpen ? 'Open' : 'Locked'}</span>],
           [
-            'Holds',
+            'Contents',
             [
               plural(counts.calls, 'call'),
               plural(counts.voicemails, 'message'),
