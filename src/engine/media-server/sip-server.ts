@@ -7,7 +7,7 @@ import { createSipStack } from '../runtime/stack.ts';
 import { Call } from './call.ts';
 import type { Conferences } from './conference/conferences.ts';
 import type { ControlOptions } from './control.ts';
-import { reasonHeader, respondPlain } from './dialog.ts';
+import { type Header, reasonHeader, respondPlain } from './dialog.ts';
 import type { EventHub } from './event-hub.ts';
 import type { MediaHost } from './host.ts';
 import type { Legs } from './legs.ts';
@@ -15,6 +15,7 @@ import { controllerAt } from './loopback-places.ts';
 import { Dialer } from './originate/dialer.ts';
 import { OutboundCall } from './originate/outbound-call.ts';
 import type { Registry } from './registry.ts';
+import { ACCEPT, faultOf } from './request-fault.ts';
 
 export interface SipServerOptions {
   readonly host: MediaHost;
@@ -78,10 +79,12 @@ export class SipServer implements AsyncDisposable {
   #dispatch(transaction: ServerTransaction): void {
     const { request } = transaction;
     const call = this.#find(request);
-    if (call !== undefined) this.#inDialog(call, transaction);
+    const fault = faultOf(request);
+    if (fault !== undefined) this.#refuse(transaction, fault.status, fault.reason, [fault.header]);
+    else if (call !== undefined) this.#inDialog(call, transaction);
     else if (tagOf(request.headers.get('to')) !== undefined) {
       this.#refuse(transaction, 481, 'Call/Transaction Does Not Exist');
-    } else if (request.method === 'OPTIONS') this.#refuse(transaction, 200, 'OK');
+    } else if (request.method === 'OPTIONS') this.#refuse(transaction, 200, 'OK', [ACCEPT]);
     else if (request.method === 'INVITE') this.#invite(transaction);
     else this.#refuse(transaction, 405, 'Method Not Allowed');
   }
@@ -93,7 +96,8 @@ export class SipServer implements AsyncDisposable {
     if (!dialog.takesInOrder(transaction.request)) dialog.respond(transaction, 500, 'Request Out Of Order');
     else if (method === 'INVITE') call.reinvite(transaction);
     else if (method === 'BYE') call.byeReceived(transaction);
-    else if (method === 'OPTIONS' || method === 'INFO') dialog.respond(transaction, 200, 'OK');
+    else if (method === 'OPTIONS') dialog.respond(transaction, 200, 'OK', [ACCEPT]);
+    else if (method === 'INFO') dialog.respond(transaction, 200, 'OK');
     else dialog.respond(transaction, 405, 'Method Not Allowed');
   }
 
@@ -101,7 +105,7 @@ export class SipServer implements AsyncDisposable {
     const controller = controllerAt(transaction.request.headers.get('x-esl-outbound') ?? '');
     const { host, registry } = this.#options;
     if (controller === undefined) {
-      this.#refuse(transaction, 404, 'Not Found', 'NO_ROUTE_DESTINATION');
+      this.#refuse(transaction, 404, 'Not Found', [reasonHeader('NO_ROUTE_DESTINATION')]);
     } else if (registry.isFull || registry.size + this.#opening.size >= registry.maxChannels) {
       this.#refuse(transaction, 503, 'Service Unavailable');
     } else {
@@ -172,9 +176,9 @@ export class SipServer implements AsyncDisposable {
     if (this.#opening.delete(invite)) this.#refuse(invite, 487, 'Request Terminated');
   }
 
-  #refuse(transaction: ServerTransaction, status: number, reason: string, cause?: string): void {
+  #refuse(transaction: ServerTransaction, status: number, reason: string, extra: readonly Header[] = []): void {
     const tag = Buffer.from(this.#options.host.random(8)).toString('hex');
-    respondPlain(transaction, status, reason, tag, cause === undefined ? [] : [reasonHeader(cause)]);
+    respondPlain(transaction, status, reason, tag, extra);
   }
 
   #find(request: SipRequest): Call | OutboundCall | undefined {
