@@ -13,6 +13,7 @@ import { createLogger, type Logger } from '../kernel/logger.ts';
 import { runOnThread } from '../vault/backup/drill-worker.ts';
 import { answerIntake } from '../vault/intake-service.ts';
 import type { AskContext } from '../vault/operations.ts';
+import { Reserve } from '../vault/reserve.ts';
 import { OpenVault } from '../vault/service.ts';
 import { headsToSyslog } from './syslog.ts';
 
@@ -44,6 +45,7 @@ async function main(): Promise<void> {
       canResume,
       hasReaders: true,
       drill: runOnThread,
+      reserve: new Reserve(dataFolder),
     },
     onHead: boot.headsToSyslog ? headsToSyslog(log) : undefined,
     startLocked: startLocked || mustStayLocked,

@@ -1,5 +1,6 @@
 // Captured artifacts, write side: opening, marks, closing, recovery at start and disposal. Works with records locked.
 import type { AuditAction, AuditEntry } from '../audit/entry.ts';
+import { WardlineError } from '../kernel/errors.ts';
 import { type ArtifactId, newId } from '../kernel/id.ts';
 import { sampleRate } from '../seal/intake.ts';
 import { ArtifactReader } from './artifact-reader.ts';
@@ -105,6 +106,7 @@ export class Artifacts extends ArtifactReader implements Disposable {
 
   #open(header: ArtifactHeader): ArtifactId {
     const { kind, encoding, channels, mailbox } = header;
+    this.#mustHaveRoom();
     const artifactId = newId<'artifact'>();
     const epoch = this.#core.epochs.current(kind);
     const digest = mailbox === '' ? null : this.mailboxDigest(mailbox);
@@ -116,6 +118,14 @@ export class Artifacts extends ArtifactReader implements Disposable {
       this.intake.expect(this.get(artifactId));
     });
     return artifactId;
+  }
+
+  /** @throws WardlineError `disk-full` */
+  #mustHaveRoom(): void {
+    if (this.#core.hasRoom()) return;
+    const entry = { action: 'recording-failed', actor: VAULT_ACTOR, address: '', outcome: 'failed' } as const;
+    this.#core.record({ ...entry, detail: 'the disk is full' });
+    throw new WardlineError('disk-full', 'The disk is full: nothing is recorded until there is room.');
   }
 
   async #close(

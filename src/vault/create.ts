@@ -9,7 +9,7 @@ import { createLogger } from '../kernel/logger.ts';
 import type { Clinic } from '../model/clinic.ts';
 import { randomBytes, sodium, wipe } from '../seal/sodium.ts';
 import { syncFolder } from './backup/run.ts';
-import { createDatabase, DATABASE_NAME, lockFolder, mustHoldNoJournal } from './database.ts';
+import { asDiskFault, createDatabase, DATABASE_NAME, lockFolder, mustHoldNoJournal } from './database.ts';
 import { buildEngine, type InnerCore } from './engine.ts';
 import { FORMAT_VERSION, KEY_BYTES } from './format.ts';
 import { Heads } from './heads.ts';
@@ -66,6 +66,8 @@ export async function createVault(options: NewVault): Promise<{ recoveryCode: st
     await fill(db, options, { secret, recoveryCode, tls });
     db.pragma('wal_checkpoint(TRUNCATE)');
     db.pragma('journal_mode = DELETE');
+  } catch (thrown) {
+    throw asDiskFault(dataFolder, thrown);
   } finally {
     db.close();
   }

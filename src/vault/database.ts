@@ -167,9 +167,14 @@ function prepare(path: string, dataFolder: string, ready: (db: Database) => void
     if (thrown instanceof WardlineError) throw thrown;
     const code = codeOf(thrown);
     if (['SQLITE_NOTADB', 'SQLITE_CORRUPT'].some((known) => code.startsWith(known))) throw notOurs(path);
-    if (/^(SQLITE_(READONLY|CANTOPEN|FULL|IOERR|PERM)|E[A-Z]+$)/.test(code)) throw unwritable(dataFolder, thrown);
-    throw thrown;
+    throw asDiskFault(dataFolder, thrown);
   }
+}
+
+/** What SQLite or the file system says of a disk, as a sentence; anything else as it is. */
+export function asDiskFault(folder: string, thrown: unknown): unknown {
+  const isOfDisk = /^(SQLITE_(READONLY|CANTOPEN|FULL|IOERR|PERM)|E[A-Z]+$)/.test(codeOf(thrown));
+  return isOfDisk && !(thrown instanceof WardlineError) ? unwritable(folder, thrown) : thrown;
 }
 
 /**
@@ -190,9 +195,9 @@ function notOurs(path: string): WardlineError {
 function unwritable(folder: string, cause: unknown): WardlineError {
   return new WardlineError(
     'folder-unwritable',
-    `The folder ${folder} cannot be written; check its owner and the disk.`,
-    {
-      cause,
-    },
+    /^(SQLITE_FULL|ENOSPC|EDQUOT)/.test(codeOf(cause))
+      ? `The disk of ${folder} is full; free some space.`
+      : `The folder ${folder} cannot be written; check its owner and the disk.`,
+    { cause },
   );
 }

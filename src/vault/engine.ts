@@ -35,6 +35,8 @@ export interface InnerCore extends VaultCore {
   blindBytes(kind: string, value: string): Uint8Array;
   /** Sentences on rows that were found damaged while they were read; part of the vault's status. */
   readonly fenced: Set<string>;
+  /** Whether the disk has room for recordings. */
+  readonly hasRoom: () => boolean;
 }
 
 export interface EngineOptions {
@@ -45,9 +47,11 @@ export interface EngineOptions {
   readonly notify: (type: string, payload: object) => void;
   /** On a connection that only reads. */
   readonly isReader?: boolean;
+  readonly hasRoom?: () => boolean;
 }
 
-export function buildEngine({ db, keyring, clock, log, notify, isReader = false }: EngineOptions): InnerCore {
+export function buildEngine(options: EngineOptions): InnerCore {
+  const { db, keyring, clock, log, notify, isReader = false, hasRoom = () => true } = options;
   const trail = new Trail(db, keyring);
   const records = new ServiceRecordStore(db, keyring);
   const transactor = new Transactor(db, keyring, trail, records, clock);
@@ -77,6 +81,7 @@ export function buildEngine({ db, keyring, clock, log, notify, isReader = false 
     blind,
     blindBytes,
     fenced: new Set(),
+    hasRoom,
     calls: captured('calls', 'cdr', []),
     artifacts: captured('artifacts', 'artifact', ['kind', 'mailbox', 'encoding', 'channels']),
     marks: captured('artifact_marks', 'mark', ['artifact']),

@@ -119,6 +119,7 @@ export class Intake {
       return;
     }
     mustFollow(writing, ask);
+    if (!this.#core.hasRoom()) return this.#giveUp(writing);
     if (body.length !== SEALED_KEY_BYTES + STREAM_HEADER_BYTES) throw malformed();
     const sealedKey = Buffer.from(body.subarray(0, SEALED_KEY_BYTES));
     writing.sum.addSegment({ segment, first_sample: firstSample, header });
@@ -229,12 +230,15 @@ export class Intake {
     }
   }
 
+  /** The disk is full: the recording ends here and says so. */
+  #giveUp(writing: Writing): Promise<never> {
+    writing.state = 'failed';
+    writing.ended.resolve();
+    return Promise.reject(writeFailed());
+  }
+
   #enqueue(writing: Writing, bytes: number, insert: () => void): Promise<void> {
-    if (this.#waitingBytes + bytes > MAX_WAITING_BYTES) {
-      writing.state = 'failed';
-      writing.ended.resolve();
-      return Promise.reject(writeFailed());
-    }
+    if (this.#waitingBytes + bytes > MAX_WAITING_BYTES) return this.#giveUp(writing);
     const done = Promise.withResolvers<void>();
     this.#waiting.push({ writing, insert, bytes, done });
     this.#waitingBytes += bytes;

@@ -15,7 +15,7 @@ import { bindingHandlers } from './bindings.ts';
 import { callHandlers } from './calls.ts';
 import type { LeafNames } from './certificates.ts';
 import type { AnswerTo, Ask, VaultOperation } from './contract.ts';
-import { DATABASE_NAME, dropCopies, lockFolder, mend, openDatabase } from './database.ts';
+import { asDiskFault, DATABASE_NAME, dropCopies, lockFolder, mend, openDatabase } from './database.ts';
 import { checkDeeply } from './deep-check.ts';
 import { Door } from './door.ts';
 import { buildEngine, type InnerCore, VAULT_ACTOR } from './engine.ts';
@@ -28,6 +28,7 @@ import { people } from './people/people.ts';
 import { PlayoutFolder } from './playout.ts';
 import { readOperations } from './reading/read-operations.ts';
 import { InlineReaders, type Readers, WorkerReaders } from './reading/readers.ts';
+import type { Reserve } from './reserve.ts';
 import { Retention } from './retention.ts';
 import { rotationHandlers } from './rotation.ts';
 import { SecretGuard } from './secret-guard.ts';
@@ -39,6 +40,8 @@ import { checkMutableRows, checkTrail } from './verify.ts';
 
 export interface VaultOptions extends UnattendedSecrets {
   readonly dataFolder: string;
+  /** Room that is set aside on its disk. */
+  readonly reserve?: Reserve;
   readonly headsFile: string;
   readonly spoolFolder: string;
   readonly clock: Clock;
@@ -67,6 +70,7 @@ const DEEP_EVERY_MS = 24 * 3_600_000;
 const DEEP_REST_MS = 20;
 /** A start has its calls to take up first; then the search index is built. */
 const INDEX_MS = 10_000;
+const RESERVE_MS = 60_000;
 
 export type NoticeListener = (notice: { readonly type: string; readonly payload: object }) => void;
 
@@ -90,6 +94,7 @@ export class OpenVault implements AsyncDisposable {
   #checking: Promise<void> = Promise.resolve();
   #isClosing = false;
   #deepTimer: Disposable | undefined;
+  #reserveTimer: Disposable | undefined;
   #indexing: Disposable | undefined;
 
   private constructor(core: InnerCore, options: VaultOptions, lock: Disposable, listeners: Set<NoticeListener>) {
@@ -151,6 +156,7 @@ export class OpenVault implements AsyncDisposable {
         problems: () => [
           ...this.#problems,
           ...core.fenced,
+          ...(options.reserve?.problems() ?? []),
           ...this.#retention.problems(),
           ...this.#backups.overdue(),
           ...this.#drills.problems(),
@@ -166,6 +172,7 @@ export class OpenVault implements AsyncDisposable {
 
   /** @throws WardlineError see `openLocalVault` */
   static async open(options: VaultOptions): Promise<OpenVault> {
+    options.reserve?.look(); // before anything needs room
     const lock = lockFolder(options.dataFolder);
     try {
       const db = openDatabase(join(options.dataFolder, DATABASE_NAME), options.dataFolder);
@@ -176,7 +183,10 @@ export class OpenVault implements AsyncDisposable {
           for (const listener of listeners) listener({ type, payload });
         };
         const foreign = mend(db);
-        const core = buildEngine({ db, keyring, clock: options.clock, log: options.log, notify });
+        const core = buildEngine({
+          ...{ db, keyring, clock: options.clock, log: options.log, notify },
+          ...(options.reserve && { hasRoom: () => options.reserve?.hasRoom === true }),
+        });
         const vault = new OpenVault(core, options, lock, listeners);
         await vault.#start(options, foreign).catch(async (thrown: unknown) => {
           vault.#isClosing = true;
@@ -191,7 +201,7 @@ export class OpenVault implements AsyncDisposable {
       }
     } catch (thrown) {
       lock[Symbol.dispose]();
-      throw thrown;
+      throw asDiskFault(options.dataFolder, thrown);
     }
   }
 
@@ -258,7 +268,7 @@ export class OpenVault implements AsyncDisposable {
     const { db, volatile, keyring, epochs } = this.#core;
     this.#artifacts.intake.flush();
     volatile[Symbol.dispose]();
-    this.#core.record({ action: 'vault-closed', actor: VAULT_ACTOR, address: '', outcome: 'ok' });
+    this.#recordClosing();
     this.#heads[Symbol.dispose]();
     this.#playout[Symbol.dispose]();
     epochs.lock();
@@ -267,16 +277,26 @@ export class OpenVault implements AsyncDisposable {
     this.#lock[Symbol.dispose]();
   }
 
+  /** A full disk keeps nobody from closing. */
+  #recordClosing(): void {
+    try {
+      this.#core.record({ action: 'vault-closed', actor: VAULT_ACTOR, address: '', outcome: 'ok' });
+    } catch (thrown) {
+      this.#core.log.error({ err: thrown }, 'the end of the trail could not be written');
+    }
+  }
+
   /** Nothing begins by itself any more. */
   #stopTimers(): void {
     for (const part of [this.#backups, this.#drills, this.#retention, this.#artifacts, this.#adoption])
       part[Symbol.dispose]();
     this.#deepTimer?.[Symbol.dispose]();
     this.#indexing?.[Symbol.dispose]();
+    this.#reserveTimer?.[Symbol.dispose]();
   }
 
   async #start(
-    { dataFolder, headsFile, spoolFolder, canResume, clock, names }: VaultOptions,
+    { dataFolder, headsFile, spoolFolder, canResume, clock, names, reserve }: VaultOptions,
     foreign: readonly string[],
   ): Promise<void> {
     const core = this.#core;
@@ -314,10 +334,18 @@ export class OpenVault implements AsyncDisposable {
     this.#readers.warm();
     this.#indexing = clock.after(INDEX_MS, () => this.#readers.index());
     this.#checkDaily(clock, DEEP_FIRST_MS);
+    if (reserve !== undefined) this.#watchDisk(reserve, clock);
     core.log.info(
       { entries: core.trail.sequence, problems: this.#problems.length, at: clock.now() },
       'the vault is open',
     );
+  }
+
+  #watchDisk(reserve: Reserve, clock: Clock): void {
+    this.#reserveTimer = clock.after(RESERVE_MS, () => {
+      reserve.look();
+      this.#watchDisk(reserve, clock);
+    });
   }
 
   /** Opens everything once a day, a little at a time, so that altered audio is named before somebody plays it. */

@@ -12,6 +12,7 @@ import { CaptureSealer } from '../../src/seal/capture-sealer.ts';
 import { runDrill } from '../../src/vault/backup/drill.ts';
 import type { ArtifactHeader, Caller, Vault } from '../../src/vault/contract.ts';
 import { createVault } from '../../src/vault/create.ts';
+import type { Reserve } from '../../src/vault/reserve.ts';
 import { OpenVault } from '../../src/vault/service.ts';
 import type { ManualClock } from './manual-clock.ts';
 
@@ -90,10 +91,10 @@ export interface BenchVault extends Vault, AsyncDisposable {
 
 export async function openVault(
   folders: Folders,
-  options: { clock?: Clock; startLocked?: boolean; canResume?: boolean; hasReaders?: boolean } = {},
+  options: { clock?: Clock; startLocked?: boolean; canResume?: boolean; hasReaders?: boolean; reserve?: Reserve } = {},
 ): Promise<BenchVault> {
   const { dataFolder, keyFile, headsFile, spoolFolder } = folders;
-  const { clock = systemClock, startLocked = false, canResume = false, hasReaders = false } = options;
+  const { clock = systemClock, startLocked = false, canResume = false, hasReaders = false, reserve } = options;
   const log = createLogger({ role: 'vault', level: 'silent' });
   const inner = await OpenVault.open({
     dataFolder,
@@ -105,6 +106,7 @@ export async function openVault(
     startLocked,
     canResume,
     hasReaders,
+    ...(reserve && { reserve }),
     drill: (task) => runDrill({ ...task, clock }),
   });
   const nothing = new Uint8Array(0);

@@ -7,7 +7,7 @@ import { WardlineError } from '../../kernel/errors.ts';
 import { blake2b, sodium, wipe } from '../../seal/sodium.ts';
 import type { Caller } from '../contract.ts';
 import { keyFileText, newCore, newSlot, removeDatabase, writeFirstHead } from '../create.ts';
-import { createDatabase, DATABASE_NAME, lockFolder, mustHoldNoJournal } from '../database.ts';
+import { asDiskFault, createDatabase, DATABASE_NAME, lockFolder, mustHoldNoJournal } from '../database.ts';
 import { Keyring } from '../keyring.ts';
 import { deriveServiceKeys } from '../purpose-keys.ts';
 import { openSlot, type RootHalves, type SlotKind } from '../slots.ts';
@@ -71,6 +71,8 @@ export async function restoreVault(options: RestoreOptions): Promise<Restored> {
     renameSync(draft, path);
     syncFolder(dataFolder);
     return { createdAt: manifest.createdAt, until: manifest.until, ...counts, problems: found };
+  } catch (thrown) {
+    throw asDiskFault(dataFolder, thrown);
   } finally {
     db.close();
     removeDatabase(draft);
