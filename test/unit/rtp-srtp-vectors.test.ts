@@ -10,6 +10,7 @@ import { deriveControlKeys } from '../../src/protocol/rtp/srtp-keys.ts';
 import { createTransform } from '../../src/protocol/rtp/srtp-transform.ts';
 import type { SrtpSuite } from '../../src/protocol/rtp/suite.ts';
 import { masterBytes, SUITES } from '../../src/protocol/rtp/suite.ts';
+import { seeded } from '../support/seeded.ts';
 
 const vectors = (name: string) =>
   JSON.parse(readFileSync(new URL(`../vectors/srtp/${name}.json`, import.meta.url), 'utf8'));
@@ -52,6 +53,50 @@ for (const suite of Object.keys(aead.keys) as SrtpSuite[]) {
     const sealed = cipher.seal(clear, rtcp.subarray(8), aead.rtcpIndex);
     t.same(Buffer.concat([clear, sealed.body, sealed.tag]), srtcp.subarray(0, -4));
     t.same(cipher.open(clear, sealed, aead.rtcpIndex), rtcp.subarray(8));
+    t.end();
+  });
+}
+
+/** The packet as OpenSSL's own GCM makes it. */
+function byOpenSsl(keys: SessionKeys, plain: Buffer, headerBytes: number, ssrc: number, index: number): Buffer {
+  const nonce = Buffer.alloc(12);
+  nonce.writeUInt32BE(ssrc, 2);
+  nonce.writeUIntBE(index, 6, 6);
+  for (const [i, byte] of keys.salt.entries()) nonce[i] = (nonce[i] ?? 0) ^ byte;
+  const cipher = createCipheriv(keys.encryption.length === 32 ? 'aes-256-gcm' : 'aes-128-gcm', keys.encryption, nonce);
+  cipher.setAAD(plain.subarray(0, headerBytes));
+  const text = Buffer.concat([cipher.update(plain.subarray(headerBytes)), cipher.final()]);
+  return Buffer.concat([plain.subarray(0, headerBytes), text, cipher.getAuthTag()]);
+}
+
+for (const suite of ['AEAD_AES_256_GCM', 'AEAD_AES_128_GCM'] as const) {
+  t.test(`RFC 7714 §8: packets of ${suite} are those of OpenSSL, whatever their length, header and order`, (t) => {
+    const random = seeded();
+    t.comment(`seed ${random.seed}`);
+    const bytes = (count: number) => Buffer.from(random.bytes(count));
+    const keys = { encryption: bytes(SUITES[suite].keyBytes), salt: bytes(12), authentication: Buffer.alloc(0) };
+    const [sealer, opener] = [createTransform(suite, keys), createTransform(suite, keys)];
+    let index = 0xfff0;
+    let differing = 0;
+    for (let round = 0; round < 400; round++) {
+      // Mostly the next one of the same length, as calls have it; now and then anything else.
+      index = random.below(10) > 0 ? index + 1 : random.below(2 ** 31) * 2 ** random.below(17);
+      const headerBytes = HEADER_BYTES + 4 * (random.below(8) > 0 ? 0 : random.below(16));
+      const length = headerBytes + (random.below(4) > 0 ? 160 : random.below(1400));
+      const ssrc = random.below(20) > 0 ? 0xfedc_ba98 : random.below(2 ** 32);
+      const plain = bytes(length);
+      const expected = byOpenSsl(keys, plain, headerBytes, ssrc, index);
+      const packet = Buffer.concat([plain, Buffer.alloc(16)]);
+      sealer.seal(packet, headerBytes, length, ssrc, index);
+      if (!packet.equals(expected)) differing++;
+      const forged = Buffer.from(expected);
+      const at = random.below(forged.length);
+      forged[at] = (forged[at] ?? 0) ^ (1 << random.below(8));
+      if (opener.open(forged, headerBytes, length, forged.subarray(length), ssrc, index)) differing++;
+      if (!opener.open(expected, headerBytes, length, expected.subarray(length), ssrc, index)) differing++;
+      if (!expected.subarray(0, length).equals(plain)) differing++;
+    }
+    t.equal(differing, 0);
     t.end();
   });
 }

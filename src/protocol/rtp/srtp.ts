@@ -32,7 +32,8 @@ export class SrtpSender {
   /** Protects `packet[0..length)` in place; the buffer has 16 bytes more. Sequence numbers must rise by one. Returns the new length, or 0: it does not fit, or the key is exhausted. */
   protect(packet: Uint8Array, length: number): number {
     const headerBytes = rtpHeaderBytes(packet, length);
-    if (headerBytes === 0 || length + this.#transform.tagBytes > packet.length) return 0;
+    const fits = length <= MAX_PACKET_BYTES && length + this.#transform.tagBytes <= packet.length;
+    if (headerBytes === 0 || !fits) return 0;
     const sequence = readUint16(packet, 2);
     if (sequence < this.#lastSequence) this.#roc++;
     this.#lastSequence = sequence;
