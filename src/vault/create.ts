@@ -8,7 +8,7 @@ import { newId } from '../kernel/id.ts';
 import { createLogger } from '../kernel/logger.ts';
 import type { Clinic } from '../model/clinic.ts';
 import { randomBytes, sodium, wipe } from '../seal/sodium.ts';
-import { syncFolder } from './backup/run.ts';
+import { syncPath } from './backup/run.ts';
 import { asDiskFault, createDatabase, DATABASE_NAME, lockFolder, mustHoldNoJournal } from './database.ts';
 import { buildEngine, type InnerCore } from './engine.ts';
 import { FORMAT_VERSION, KEY_BYTES } from './format.ts';
@@ -72,7 +72,7 @@ export async function createVault(options: NewVault): Promise<{ recoveryCode: st
     db.close();
   }
   renameSync(draft, path);
-  syncFolder(dataFolder);
+  syncPath(dataFolder);
   removeDatabase(draft);
   return { recoveryCode };
 }

@@ -5,7 +5,7 @@ import { codeOf, WardlineError } from '../kernel/errors.ts';
 import { newId } from '../kernel/id.ts';
 import { randomBytes, sodium, wipe } from '../seal/sodium.ts';
 import { describeOpenArtifacts } from './artifact-rows.ts';
-import { syncFolder } from './backup/run.ts';
+import { syncPath } from './backup/run.ts';
 import type { Ask } from './contract.ts';
 import type { InnerCore } from './engine.ts';
 import { KEY_BYTES } from './format.ts';
@@ -104,7 +104,7 @@ function rotate(core: InnerCore, { ask, heads, keyFile, old, halves, made }: Rot
   }
   undo.forget();
   renameSync(nextKeyFile(keyFile), keyFile);
-  syncFolder(dirname(keyFile));
+  syncPath(dirname(keyFile));
   heads.rekey(signing.privateKey);
   core.journal.scrub(); // the old wraps must not stay readable in the journal
   core.epochs.renew();
@@ -178,7 +178,7 @@ function writeKeyFile(path: string, text: string): void {
   try {
     rmSync(path, { force: true });
     writeFileSync(path, text, { mode: 0o400, flag: 'wx', flush: true });
-    syncFolder(dirname(path));
+    syncPath(dirname(path));
   } catch (cause) {
     const sentence = `The new key file ${path} cannot be written (${codeOf(cause)}); nothing was changed. Check its folder.`;
     throw new WardlineError('folder-unwritable', sentence, { cause });

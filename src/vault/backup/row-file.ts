@@ -91,22 +91,33 @@ export async function hashFile(path: string, tick: (bytes: number) => Promise<vo
   return { bytes, hash: Buffer.from(sodium.crypto_generichash_final(hash, 32)).toString('hex') };
 }
 
+export interface ReadRow {
+  readonly table: string;
+  /** The same array for each row of the table. */
+  readonly columns: readonly string[];
+  readonly cells: readonly Cell[];
+  /** That it takes in the file. */
+  readonly bytes: number;
+}
+
 /** The rows of a file whose hash was compared before. @throws WardlineError `backup-damaged` */
-export function* readRows(path: string): Generator<{ table: string; columns: readonly string[]; cells: Cell[] }> {
+export function* readRows(path: string): Generator<ReadRow> {
   const file = openSync(path, 'r');
   try {
     const take = reader(file);
     if (take(FIRST_LINE.length)?.toString('ascii') !== FIRST_LINE) throw malformed();
     const header = take(lengthOf(take(4)));
     if (header === undefined) throw malformed();
-    const tables = JSON.parse(header.toString('utf8')) as readonly (readonly [string, ...string[]])[];
+    const named = JSON.parse(header.toString('utf8')) as readonly (readonly [string, ...string[]])[];
+    const tables = named.map(([table, ...columns]) => ({ table, columns }));
     for (;;) {
       const head = take(4);
       if (head === undefined) return;
       const row = take(lengthOf(head));
-      const [table, ...columns] = tables[row?.[0] ?? -1] ?? [];
-      if (row === undefined || table === undefined) throw malformed();
-      yield { table, columns, cells: decodeRow(row, columns.length) };
+      const place = tables[row?.[0] ?? -1];
+      if (row === undefined || place === undefined) throw malformed();
+      const { table, columns } = place;
+      yield { table, columns, cells: decodeRow(row, columns.length), bytes: head.length + row.length };
     }
   } finally {
     closeSync(file);
@@ -164,7 +175,7 @@ function decodeRow(row: Buffer, count: number): Cell[] {
       const end = at + 4 + row.readUInt32BE(at);
       if (end > row.length) throw malformed();
       const content = row.subarray(at + 4, end);
-      cells.push(type === TEXT ? content.toString('utf8') : Buffer.from(content));
+      cells.push(type === TEXT ? content.toString('utf8') : content);
       at = end;
     } else throw malformed();
   }

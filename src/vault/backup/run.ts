@@ -51,7 +51,7 @@ export async function runBackup(options: RunOptions): Promise<RunResult> {
       ...{ vaultId, run, createdAt: core.clock.now(), ...written },
       slots: Buffer.from(blake2b(Buffer.from(slots, 'utf8'))).toString('hex'),
     };
-    syncFolder(target);
+    syncPath(target);
     replaceFile(join(target, SLOTS_NAME), slots);
     replaceFile(join(target, MANIFEST_NAME), manifestText(manifest, core.keyring.service.manifest, sign));
     tidy(target, manifest);
@@ -96,7 +96,7 @@ function tidy(target: string, { files, bundle }: Manifest): void {
   for (const name of readdirSync(target)) {
     if (FILE_NAME.test(name) && !kept.has(name)) rmSync(join(target, name));
   }
-  syncFolder(target);
+  syncPath(target);
 }
 
 function replaceFile(path: string, text: string): void {
@@ -104,14 +104,15 @@ function replaceFile(path: string, text: string): void {
   rmSync(draft, { force: true }); // of a run that was cut off, or a link that somebody put there
   writeFileSync(draft, text, { mode: 0o600, flag: 'wx', flush: true });
   renameSync(draft, path);
-  syncFolder(dirname(path));
+  syncPath(dirname(path));
 }
 
-export function syncFolder(path: string): void {
-  const folder = openSync(path, 'r');
+/** Makes a file, or the names in a folder, durable. */
+export function syncPath(path: string): void {
+  const opened = openSync(path, 'r');
   try {
-    fsyncSync(folder);
+    fsyncSync(opened);
   } finally {
-    closeSync(folder);
+    closeSync(opened);
   }
 }
