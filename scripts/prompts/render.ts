@@ -18,7 +18,13 @@ const VOICE = 'af_heart';
 /** A little under the voice's own pace: telephone menus are heard once. */
 const SPEED = 0.95;
 /** Words that are put together keep short edges, so that "three fifteen" sounds like one. */
-const EDGE_MS: Readonly<Record<string, number>> = { digits: 40, ascii: 40, time: 40 };
+const EDGE_MS: Readonly<Record<string, number>> = {
+  digits: 40,
+  ascii: 40,
+  'phonetic-ascii': 40,
+  currency: 40,
+  time: 40,
+};
 const SENTENCE_EDGE_MS = 100;
 
 const [tarball, runtimeFolder, ...wanted] = process.argv.slice(2);

@@ -111,6 +111,7 @@ export const CallView = Type.Object({
         jitterMs: Type.Optional(Type.Number()),
         roundTripMs: Type.Optional(Type.Number()),
         heardMos: Type.Optional(Type.Number()),
+        floodedPackets: Type.Optional(Type.Integer()),
       }),
     ),
   ),

@@ -8,6 +8,7 @@ import { loadBootstrap } from '../config/bootstrap.ts';
 import { readEnvironment } from '../config/env.ts';
 import { openRuntimeFolder } from '../config/runtime-folder.ts';
 import { LinkClient } from '../ipc/client.ts';
+import type { NoticeHandler } from '../ipc/link.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { WardlineError } from '../kernel/errors.ts';
@@ -84,7 +85,21 @@ async function answers(path: string, token: string, clock: Clock): Promise<boole
 }
 
 /** What the command line presents to the running appliance; undefined when none runs. */
-export function readToken(runtimeFolder: string): string | undefined {
+function readToken(runtimeFolder: string): string | undefined {
   const file = join(runtimeFolder, 'cli-token');
   return existsSync(file) ? readFileSync(file, 'utf8') : undefined;
+}
+
+/** The control socket of one of the running appliance's processes. @throws WardlineError `not-running` */
+export function connectProcess(
+  { runtimeFolder, clock }: CliContext,
+  name: 'edge' | 'media',
+  onNotice?: NoticeHandler,
+): LinkClient {
+  const token = readToken(runtimeFolder);
+  if (token === undefined) {
+    throw new WardlineError('not-running', 'The appliance is not running here; start it with `wardline start`.');
+  }
+  const path = join(runtimeFolder, `${name}.sock`);
+  return new LinkClient({ path, role: 'cli', token, clock, ...(onNotice !== undefined && { onNotice }) });
 }

@@ -10,6 +10,7 @@ import { addEdgeCommand } from './commands/edge.ts';
 import { addExtensionCommands } from './commands/extension.ts';
 import { addImportCommands } from './commands/import.ts';
 import { addInitCommand } from './commands/init.ts';
+import { addMediaCommands } from './commands/media.ts';
 import { addMediaServerCommand } from './commands/media-server.ts';
 import { addPathsCommand } from './commands/paths.ts';
 import { addSearchCommand } from './commands/search.ts';
@@ -50,6 +51,7 @@ for (const add of [
   addVaultCommands,
   addBackupCommands,
   addSipCommands,
+  addMediaCommands,
   addEdgeCommand,
   addMediaServerCommand,
   addPathsCommand,

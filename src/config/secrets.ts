@@ -25,7 +25,7 @@ export function makeRunSecrets(random: (bytes: number) => Buffer = randomBytes):
     tokens: {
       vault: { main: secret(), controller: secret(), media: secret(), cli: cliToken },
       edge: { main: secret(), controller: secret(), cli: cliToken },
-      media: { main: secret(), controller: secret() },
+      media: { main: secret(), controller: secret(), cli: cliToken },
       controller: { main: secret(), cli: cliToken },
     },
   };

@@ -32,6 +32,8 @@ export interface LegQuality {
   readonly roundTripMs?: number;
   /** The score of what reached the party from us, by its reports. */
   readonly heardMos?: number;
+  /** Packets that were cut unread, as more than any party sends; absent when none were. */
+  readonly floodedPackets?: number;
 }
 
 export interface Cdr {

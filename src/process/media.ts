@@ -63,12 +63,14 @@ const control = await LinkServer.listen({
   path: join(boot.runtimeFolder, 'media.sock'),
   tokens: boot.tokens,
   clock: systemClock,
-  onRequest: (_message, _link, type) => answer(type),
+  onRequest: (_message, { role }, type) => answer(type, role),
 }).catch(refuseToStart);
 logger.info({ eventSocket: server.eventSocket, sip: server.sip }, 'the media server listens');
 
-function answer(type: string): Answer {
+function answer(type: string, role: string): Answer {
   if (type === 'status') return { payload: statusOf(server) };
+  if (role === 'cli')
+    throw new WardlineError('unknown-request', 'The command line may only ask how the media server is.');
   if (type === 'drain') {
     void server.drain();
     return { payload: statusOf(server) };

@@ -1,4 +1,5 @@
 // Unmodified drachtio-fsmrf 5.0.1 against the embedded media server: endpoints, sound, digits (contract §1 to §3).
+import { once } from 'node:events';
 import t from 'tap';
 import { dominantFrequency, isSilent, toneLevel } from '../support/listen.ts';
 import { mediaBench, ON_FREESWITCH } from '../support/media-bench.ts';
@@ -153,3 +154,25 @@ t.test('SAVP without a usable key is refused with 488; an INVITE that names a fa
   const far = bench.srf.createUAC(uri, { headers: { 'X-esl-outbound': '192.0.2.9:9999' }, localSdp: plain.offer() });
   await t.rejects(far, /Not Found/);
 });
+
+t.test(
+  'more packets than a call has are cut, and told: in its variables and in the server’s status',
+  { skip: ON_FREESWITCH },
+  async (t) => {
+    await using bench = await mediaBench();
+    const { phone, endpoint } = await bench.call();
+    await phone.wait(200);
+    const frame = new Int16Array(160);
+    for (let i = 0; i < 2_000; i++) phone.leg.write(frame);
+    let flooded = 0;
+    while (flooded === 0) {
+      const variables = await endpoint.getChannelVariables(true);
+      flooded = Number(variables.variable_rtp_audio_in_flood_packet_count);
+    }
+    t.ok(bench.server.status().packetsFlooded >= flooded);
+    const ended = once(endpoint, 'destroy');
+    await bench.ms.api(`uuid_kill ${endpoint.uuid}`);
+    await ended;
+    t.ok(bench.server.status().packetsFlooded >= flooded, 'it is remembered when the call has ended');
+  },
+);

@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
 import { checkCoreDumps, checkSwap } from '../../src/ops/doctor/checks.ts';
+import { mediaChecks } from '../../src/ops/doctor/media-checks.ts';
 import type { Appliance } from '../support/appliance.ts';
 import { startAppliance } from '../support/appliance.ts';
 
@@ -39,6 +40,18 @@ t.test('swap and core dumps, from the words of the kernel', async (t) => {
   });
 });
 
+t.test('floods and lost threads are told with what to do', async (t) => {
+  const checks = mediaChecks({ workers: 2, workersLost: 1, packetsFlooded: 4000 });
+  t.match(checks, [
+    { name: 'audio threads', verdict: 'warning', sentence: /1 died or hung/ },
+    { name: 'audio floods', verdict: 'warning', sentence: /4000 packets .* `wardline call list --json` names/ },
+  ]);
+  t.same(
+    mediaChecks({ workers: 2, workersLost: 0, packetsFlooded: 0 }).map(({ verdict }) => verdict),
+    ['ok', 'ok'],
+  );
+});
+
 t.test('the key file, the first secrets, the sample carrier, a new name, a port that somebody has', async (t) => {
   let appliance = await startAppliance();
   t.teardown(() => appliance[Symbol.asyncDispose]());
@@ -68,6 +81,9 @@ t.test('the key file, the first secrets, the sample carrier, a new name, a port 
     sentence: /does not name phones\.clinic\.test/,
   });
   t.match(finding(appliance, 'appliance'), { verdict: 'ok' });
+  t.match(finding(appliance, 'audio floods'), { verdict: 'ok' });
+  t.match(finding(appliance, 'audio threads'), { verdict: 'ok', sentence: /none was lost/ });
+  t.match(appliance.cli(['media', 'status']).stdout, /packets flooded +0/);
   await appliance.stop();
   t.match(finding(appliance, 'appliance'), { verdict: 'warning', sentence: /wardline start/ });
 

@@ -18,6 +18,7 @@ export async function namedMediaServer(server: NamedServer): Promise<MediaServer
     skippedTicks: 0,
     worstTickDelayMs: 0,
     sipFaults: 0,
+    packetsFlooded: 0,
   };
   const status = { eventSocket: { host, port }, sip, rtpHost: host, isDraining: false, ...counts };
   const close = async () => {

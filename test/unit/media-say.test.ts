@@ -36,10 +36,19 @@ t.test('numbers are counted, digits are read one by one, and what cannot be said
   t.equal(said('NUMBER', '1005', 'iterated'), '1 0 0 5');
   t.equal(said('TELEPHONE_NUMBER', '555-0142'), '5 5 5 silence_stream://100 0 1 4 2');
   t.equal(said('NAME_SPELLED', 'Ab1'), 'ascii/97 ascii/98 1');
+  t.equal(said('NAME_SPELLED', 'a-b@c'), 'ascii/97 ascii/45 ascii/98 ascii/64 ascii/99');
   t.equal(said('NAME_PHONETIC', 'z'), 'phonetic-ascii/122');
+  t.equal(said('NUMBER', '1999', 'pronounced_year'), '19 90 9');
+  t.equal(
+    said('CURRENCY', '-$1,001.50'),
+    'currency/negative 1 thousand 1 currency/dollars currency/and 50 currency/cents',
+  );
+  t.equal(said('CURRENCY', '1.01'), '1 currency/dollar currency/and 1 currency/cent');
+  t.equal(said('CURRENCY', '20'), '20 currency/dollars');
+  t.equal(said('CURRENCY', 'twenty'), '');
   t.equal(said('IP_ADDRESS', '127.0.0.1'), '1 hundred 20 7 dot 0 dot 0 dot 1');
   for (const nothing of ['', '../..', 'x/y', '1234567890', '9'.repeat(99)]) t.equal(said('NUMBER', nothing), '');
-  t.equal(said('NAME_SPELLED', '../x'), 'point point ascii/120', 'nothing leaves the folder');
+  t.equal(said('NAME_SPELLED', '../x'), 'point point ascii/47 ascii/120', 'nothing leaves the folder');
   t.equal(said('URL', 'x'), '');
   t.end();
 });
@@ -81,15 +90,18 @@ t.test('every word of a date, a time and a number is among our prompts', (t) => 
       for (const sound of sayEnglish({ type, text, method: 'pronounced', nowMs: 0 })) names.add(sound);
     }
   }
-  for (const sound of sayEnglish({
-    type: 'NAME_SPELLED',
-    text: 'abcdefghijklmnopqrstuvwxyz',
-    method: 'pronounced',
-    nowMs: 0,
-  }))
-    names.add(sound);
-  names.add(sayEnglish({ type: 'NAME_PHONETIC', text: 'q', method: 'pronounced', nowMs: 0 })[0] ?? '');
-  t.ok(names.size > 90, `${names.size} words`);
+  const everything = "abcdefghijklmnopqrstuvwxyz 0123456789&'-/:@_";
+  const spoken = [
+    { type: 'NAME_SPELLED', text: everything.slice(0, 26) },
+    { type: 'NAME_SPELLED', text: everything.slice(26) },
+    { type: 'NAME_PHONETIC', text: everything.slice(0, 26) },
+    { type: 'CURRENCY', text: '-$1.01' },
+    { type: 'CURRENCY', text: '20.50' },
+  ];
+  for (const each of spoken) {
+    for (const sound of sayEnglish({ ...each, method: 'pronounced', nowMs: 0 })) names.add(sound);
+  }
+  t.ok(names.size > 130, `${names.size} words`);
   for (const name of names) t.ok(isPlayable(`${ourName(name) ?? name}.wav`, prompts), name);
   t.end();
 });

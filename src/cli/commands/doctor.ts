@@ -1,7 +1,7 @@
 // `wardline doctor`: looks at this machine and the appliance, one line a check; exit code 1 when something must be mended.
 import type { Command } from 'commander';
 import { runDoctor } from '../../ops/doctor/doctor.ts';
-import { openContext, openVault } from '../context.ts';
+import { connectProcess, openContext, openVault } from '../context.ts';
 import { show } from '../print.ts';
 
 const MARKS = { ok: 'ok      ', warning: 'warning ', problem: 'PROBLEM ' } as const;
@@ -17,8 +17,19 @@ export function addDoctorCommand(program: Command): void {
 }
 
 async function doctor(options: { json?: boolean }): Promise<void> {
-  const { bootstrap, runtimeFolder, clock } = openContext();
-  const checks = await runDoctor({ bootstrap, runtimeFolder, clock, openVault: () => openVault(openContext()) });
+  const context = openContext();
+  const { bootstrap, runtimeFolder, clock } = context;
+  const mediaStatus = async () => {
+    using media = connectProcess(context, 'media');
+    return (await media.request('status')).payload;
+  };
+  const checks = await runDoctor({
+    bootstrap,
+    runtimeFolder,
+    clock,
+    mediaStatus,
+    openVault: () => openVault(openContext()),
+  });
   show(options.json, checks, () =>
     checks.map(({ name, verdict, sentence }) => `${MARKS[verdict]}${name}: ${sentence}`).join('\n'),
   );

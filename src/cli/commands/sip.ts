@@ -1,11 +1,10 @@
 // `wardline sip`: what the edge counts, sources that it has banned, and a masked trace of one person's SIP messages.
-import { join } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
-import { LinkClient } from '../../ipc/client.ts';
+import type { LinkClient } from '../../ipc/client.ts';
 import type { NoticeHandler } from '../../ipc/link.ts';
 import type { Json } from '../../kernel/canonical.ts';
 import { WardlineError } from '../../kernel/errors.ts';
-import { type CliContext, openContext, openVault, readToken } from '../context.ts';
+import { type CliContext, connectProcess, openContext, openVault } from '../context.ts';
 import { show, table } from '../print.ts';
 import { statusTable } from './sip-status.ts';
 
@@ -89,13 +88,8 @@ async function putOnRecord(context: CliContext, action: 'ban-lifted' | 'sip-trac
   await vault.ask('audit.put', { entry: { action, outcome: 'ok', detail, ...context.caller } });
 }
 
-function connectEdge({ runtimeFolder, clock }: CliContext, onNotice?: NoticeHandler): LinkClient {
-  const token = readToken(runtimeFolder);
-  if (token === undefined) {
-    throw new WardlineError('not-running', 'The appliance is not running here; start it with `wardline start`.');
-  }
-  const path = join(runtimeFolder, 'edge.sock');
-  return new LinkClient({ path, role: 'cli', token, clock, ...(onNotice !== undefined && { onNotice }) });
+function connectEdge(context: CliContext, onNotice?: NoticeHandler): LinkClient {
+  return connectProcess(context, 'edge', onNotice);
 }
 
 function readRow(value: Json): Row | undefined {

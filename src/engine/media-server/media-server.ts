@@ -67,6 +67,8 @@ export interface MediaServerStatus {
   /** Since the status was last asked for. */
   readonly worstTickDelayMs: number;
   readonly sipFaults: number;
+  /** Audio packets cut unread since the start: more than any call sends. */
+  readonly packetsFlooded: number;
 }
 
 export interface MediaServer extends AsyncDisposable {
@@ -173,6 +175,7 @@ class RunningMediaServer implements MediaServer {
       skippedTicks: ticker.skipped,
       worstTickDelayMs: Math.round(ticker.takeWorstDelay()),
       sipFaults: sip.faults,
+      packetsFlooded: registry.flooded,
     };
   }
 

@@ -18,6 +18,7 @@ export function mediaStatistics(stats: AudioStats): Readonly<Record<string, stri
     rtp_audio_in_dtmf_packet_count: stats.digitsReceived,
     rtp_audio_in_cng_packet_count: 0,
     rtp_audio_in_flush_packet_count: 0,
+    rtp_audio_in_flood_packet_count: stats.flooded,
     rtp_audio_in_largest_jb_size: Math.round(stats.bufferMs / PACKET_MS),
     rtp_audio_in_jitter_min_variance: '0.00',
     rtp_audio_in_jitter_max_variance: stats.jitterMs.toFixed(2),

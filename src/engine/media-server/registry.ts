@@ -21,6 +21,8 @@ export class Registry {
   #secondBegan = 0;
   #inSecond = 0;
   total = 0;
+  /** Packets of calls that have ended which were cut as a flood. */
+  #flooded = 0;
   peak = 0;
   perSecondPeak = 0;
   isDraining = false;
@@ -42,6 +44,11 @@ export class Registry {
 
   get list(): readonly Channel[] {
     return this.#list;
+  }
+
+  /** Packets cut as a flood since the start. */
+  get flooded(): number {
+    return this.#list.reduce((sum, { leg }) => sum + leg.stats.flooded, this.#flooded);
   }
 
   get uptimeMs(): number {
@@ -67,6 +74,7 @@ export class Registry {
 
   remove(channel: Channel): void {
     if (!this.#byUuid.delete(channel.uuid)) return;
+    this.#flooded += channel.leg.stats.flooded;
     this.#list = [...this.#byUuid.values()];
     if (this.#byUuid.size === 0) this.onEmpty?.();
   }

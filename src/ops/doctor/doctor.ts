@@ -3,12 +3,14 @@ import { X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import type { Bootstrap } from '../../config/bootstrap.ts';
 import { certificateNames } from '../../config/bootstrap.ts';
+import type { Json } from '../../kernel/canonical.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { sentenceOf } from '../../kernel/errors.ts';
 import { isIP } from '../../kernel/ip.ts';
 import type { Vault } from '../../vault/contract.ts';
 import type { Check } from './checks.ts';
 import { machineChecks, verdicts } from './checks.ts';
+import { mediaChecks } from './media-checks.ts';
 import { checkPorts } from './ports.ts';
 import { backupChecks, memoryChecks } from './vault-checks.ts';
 
@@ -16,6 +18,8 @@ export interface DoctorOptions {
   readonly bootstrap: Bootstrap;
   readonly runtimeFolder: string;
   readonly clock: Clock;
+  /** The running media server's; rejects when there is none of ours. */
+  readonly mediaStatus: () => Promise<Json>;
   readonly openVault: () => Promise<Vault & AsyncDisposable & { readonly isRunning: boolean }>;
 }
 
@@ -37,7 +41,9 @@ export async function runDoctor(options: DoctorOptions): Promise<Check[]> {
   } catch (thrown) {
     checks.push(problem('vault', sentenceOf(thrown)));
   }
-  return [...checks, ...(await checkPorts(options.bootstrap, isRunning))];
+  // With FreeSWITCH in its place there is nothing to ask here.
+  const media = isRunning ? await options.mediaStatus().then(mediaChecks, () => []) : [];
+  return [...checks, ...media, ...(await checkPorts(options.bootstrap, isRunning))];
 }
 
 async function vaultChecks(

@@ -7,6 +7,7 @@ export interface MediaQuality {
   readonly jitterMs?: number;
   readonly roundTripMs?: number;
   readonly heardMos?: number;
+  readonly floodedPackets?: number;
 }
 
 const LONGEST_MS = 60_000;
@@ -24,6 +25,7 @@ export function qualityOf(dump: string): MediaQuality | undefined {
   if (packets === undefined || mos === undefined) return undefined;
   const jitterMs = number('in_jitter_ms', 0, LONGEST_MS);
   const roundTripMs = number('rtcp_round_trip_ms', 0, LONGEST_MS);
+  const floodedPackets = number('in_flood_packet_count', 1, Number.MAX_SAFE_INTEGER);
   const heardMos = number('out_mos', 1, 5);
   return {
     mos,
@@ -31,6 +33,7 @@ export function qualityOf(dump: string): MediaQuality | undefined {
     ...(jitterMs !== undefined && { jitterMs }),
     ...(roundTripMs !== undefined && { roundTripMs }),
     ...(heardMos !== undefined && { heardMos }),
+    ...(floodedPackets !== undefined && { floodedPackets }),
   };
 }
 

@@ -12,6 +12,7 @@ const METHODS: Readonly<Record<string, SayMethod>> = {
   pronounced: 'pronounced',
   iterated: 'iterated',
   counted: 'counted',
+  pronounced_year: 'pronounced_year',
   'n/a': 'pronounced',
 };
 

@@ -2,7 +2,7 @@
 import type { DateWords } from './date-words.ts';
 import { saidDate } from './date-words.ts';
 
-export type SayMethod = 'pronounced' | 'iterated' | 'counted';
+export type SayMethod = 'pronounced' | 'iterated' | 'counted' | 'pronounced_year';
 
 export interface Saying {
   readonly type: string;
@@ -35,7 +35,7 @@ const TYPES: Readonly<Record<string, (saying: Saying) => string[]>> = {
   ITEMS: count,
   PERSONS: count,
   MESSAGES: count,
-  CURRENCY: count,
+  CURRENCY: ({ text, method }) => saidMoney(text, method),
   ACCOUNT_NUMBER: ({ text }) => saidPhoneNumber(text),
   TELEPHONE_NUMBER: ({ text }) => saidPhoneNumber(text),
   TELEPHONE_EXTENSION: ({ text }) => saidPhoneNumber(text),
@@ -55,12 +55,27 @@ const SCALES: ReadonlyArray<readonly [value: number, name: string]> = [
   [100, 'hundred'],
 ];
 
+/** `-$1,234.56`; cents by two digits, and only when they were written. */
+function saidMoney(text: string, method: SayMethod): string[] {
+  const [, sign, dollars, cents] = /^\s*([+-]?)\s*\$?\s*([\d,]+)(?:\.(\d{1,2})\d*)?\s*$/.exec(text) ?? [];
+  const whole = (dollars ?? '').replaceAll(',', '');
+  if (whole === '' || whole.length > MAX_DIGITS) return [];
+  const units = (count: string, unit: string) => [
+    ...saidNumber(count, method),
+    `currency/${unit}${Number(count) === 1 ? '' : 's'}`,
+  ];
+  const sounds = [...(sign === '-' ? ['currency/negative'] : []), ...units(whole, 'dollar')];
+  return cents === undefined ? sounds : [...sounds, 'currency/and', ...units(cents.padEnd(2, '0'), 'cent')];
+}
+
 /** With a fraction, which FreeSWITCH refuses, digit by digit after the point. */
 function saidNumber(text: string, method: SayMethod): string[] {
   if (method === 'iterated') return /^\d+$/.test(text) ? digitByDigit(text) : [];
   const [, whole, fraction] = /^(\d+)(?:\.(\d+))?$/.exec(text) ?? [];
   if (whole === undefined || whole.length > MAX_DIGITS) return [];
-  const sounds = Number(whole) === 0 ? ['digits/0'] : counted(Number(whole), method === 'counted');
+  const isYear = method === 'pronounced_year' && Number(whole) !== 0;
+  const plain = Number(whole) === 0 ? ['digits/0'] : counted(Number(whole), method === 'counted');
+  const sounds = isYear ? saidYear(Number(whole)) : plain;
   return fraction === undefined ? sounds : [...sounds, 'digits/point', ...digitByDigit(fraction)];
 }
 
@@ -84,11 +99,16 @@ function digitByDigit(text: string): string[] {
 
 const SIGNS: Readonly<Record<string, string>> = { '.': 'point', '*': 'star', '#': 'pound', '+': 'plus' };
 
+/** Beside letters and figures: what a name or an address has in it, each as FreeSWITCH's sounds name it. */
+const SPELT = /[ &'\-/:@_]/;
+
 function spelt(text: string, folder: string): string[] {
   return [...text.toLowerCase()].flatMap((character) => {
     if (/\d/.test(character)) return [`digits/${character}`];
     if (character in SIGNS) return [`digits/${SIGNS[character]}`];
-    return /[a-z]/.test(character) ? [`${folder}/${character.charCodeAt(0)}`] : [];
+    const code = character.charCodeAt(0);
+    if (/[a-z]/.test(character)) return [`${folder}/${code}`];
+    return SPELT.test(character) ? [`ascii/${code}`] : [];
   });
 }
 

@@ -5,8 +5,6 @@ const HALVES: Readonly<Record<string, string>> = { 'time/a-m': 'time/am', 'time/
 
 /** What one of FreeSWITCH's names is called among our prompts; undefined when the same. */
 export function ourName(name: string): string | undefined {
-  // There is no spelling alphabet among them: letters are named.
-  if (name.startsWith('phonetic-ascii/')) return name.slice('phonetic-'.length);
   const [, kind = '', number = ''] = /^(time\/day|time\/mon|digits\/h)-(\d+)$/.exec(name) ?? [];
   const value = Number(number);
   if (kind === 'time/day') return `time/${WEEKDAYS[value]}`;
