@@ -108,7 +108,12 @@ class QueuedCapture implements Capture {
   write(bytes: Uint8Array, atSample: number): void {
     if (this.#state !== 'capturing') return;
     const frames = this.#sealer.write(bytes, atSample);
-    if (frames.length > 0) this.#push(frames);
+    if (frames.length > 0) {
+      this.#push(frames);
+      // What waits now began to wait just now: the flush of what was before it would cut the next chunk in two.
+      this.#flush?.[Symbol.dispose]();
+      this.#flush = undefined;
+    }
     if (this.#sealer.hasPending) this.#flush ??= this.#clock.after(CHUNK_MS, () => this.#flushPending());
   }
 

@@ -7,7 +7,7 @@ import t from 'tap';
 import { LinkServer } from '../../src/ipc/server.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { WardlineError } from '../../src/kernel/errors.ts';
-import { CaptureSealer, type SealedFrame } from '../../src/seal/capture-sealer.ts';
+import { CaptureSealer, CHUNK_MS, type SealedFrame } from '../../src/seal/capture-sealer.ts';
 import type { ChunkAsk, IntakeGrant } from '../../src/seal/intake.ts';
 import { connectIntake } from '../../src/seal/intake-client.ts';
 import { SegmentOpener, SegmentSealer } from '../../src/seal/segment.ts';
@@ -126,13 +126,13 @@ t.test('a chunk opens at its own place alone', async (t) => {
 });
 
 /** A vault's socket that answers as told, for what the queue does. */
-async function fakeVault(path: string, answer: (type: string) => void): Promise<LinkServer> {
+async function fakeVault(path: string, answer: (type: string, ask: unknown) => void): Promise<LinkServer> {
   return LinkServer.listen({
     path,
     tokens: { media: 'token' },
     clock: systemClock,
-    onRequest: (_message, _link, type) => {
-      answer(type);
+    onRequest: ({ payload }, _link, type) => {
+      answer(type, payload);
       return { payload: type === 'intake.begin' ? { ...grant() } : {} };
     },
   });
@@ -197,3 +197,26 @@ t.test('what is said is sealed and sent within 250 ms, though the next packet ne
   t.same(seen, ['intake.begin', 'intake.segment', 'intake.chunk']);
   rmSync(folder, { recursive: true });
 });
+
+t.test(
+  'a call that is recorded in packets of 20 ms gives whole chunks alone, none cut short by the flush',
+  async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'wardline-seal-'));
+    const socket = join(folder, 'vault.sock');
+    const samples: number[] = [];
+    await using _server = await fakeVault(socket, (type, ask) => {
+      if (type === 'intake.chunk') samples.push((ask as ChunkAsk).samples);
+    });
+    const clock = new ManualClock();
+    using intake = connectIntake({ socket, token: 'token', clock });
+    const capture = await intake.begin(ARTIFACT);
+    for (let tick = 0; tick < 100; tick++) {
+      capture.write(tone(20), tick * 160);
+      clock.advance(20);
+      await turn();
+    }
+    await capture.end();
+    t.same(samples, [...Array(2_000 / CHUNK_MS).fill(CHUNK_MS * 8), 0]);
+    rmSync(folder, { recursive: true });
+  },
+);

@@ -178,7 +178,8 @@ class UdpMediaSocket implements MediaSocket {
   send(packet: Uint8Array, length: number, host: string, port: number): void {
     if (this.#state !== 'open') return;
     try {
-      this.#socket.send(packet, 0, length, port, host, this.#onSent);
+      // A view of our own: the one that dgram makes of an offset and a length costs half a microsecond more.
+      this.#socket.send(packet.subarray(0, length), port, host, this.#onSent);
     } catch {
       this.sendErrors++;
     }
