@@ -19,6 +19,17 @@ interface Expected {
   readonly recordingId: ArtifactId;
   readonly recordingSeed: number;
   readonly calls: number;
+  /** Since `user_version` 2. */
+  readonly notes?: readonly string[];
+}
+
+/** What the other reader says of one folder. */
+interface Opened {
+  readonly calls: readonly string[];
+  readonly notes: readonly string[];
+  readonly audio: Readonly<Record<string, string>>;
+  readonly entries: number;
+  readonly problems: readonly string[];
 }
 
 async function mustHoldAll(t: Test, folders: Folders, expected: Expected): Promise<void> {
@@ -71,31 +82,31 @@ for (const name of readdirSync(FOLDER).filter((each) => each.startsWith('vault-v
   });
 
   t.test(
-    `${name}: a reader in another language opens the backup`,
+    `${name}: a reader in another language opens the vault and the backup`,
     { skip: !hasPython && 'no python3-nacl here' },
-    async (t) => {
-      const reader = join(import.meta.dirname, 'backup-reader.py');
-      const { stdout, stderr } = spawnSync(
-        '/usr/bin/python3',
-        [reader, join(source, 'backup'), expected.recoveryCode],
-        { encoding: 'utf8' },
-      );
-      t.equal(stderr, '');
-      const { calls, audio, entries } = JSON.parse(stdout) as {
-        calls: string[];
-        audio: Record<string, string>;
-        entries: number;
-      };
-      const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
-      t.same(
-        calls,
-        Array.from({ length: expected.calls }, () => CANARY_NAME),
-      );
-      t.same(audio, {
-        [expected.messageId]: sha256(tone(1_200, expected.messageSeed)),
-        [expected.recordingId]: sha256(tone(800, expected.recordingSeed)),
+    (t) => {
+      const reader = join(import.meta.dirname, 'vault-opener.py');
+      const folders = [join(source, 'data'), join(source, 'backup')];
+      const { stdout, stderr } = spawnSync('/usr/bin/python3', [reader, expected.recoveryCode, ...folders], {
+        encoding: 'utf8',
       });
-      t.ok(entries > 10, 'the trail is walked, over the change of root');
+      t.equal(stderr, '');
+      const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
+      for (const line of stdout.trim().split('\n')) {
+        const opened = JSON.parse(line) as Opened;
+        t.same(opened.problems, []);
+        t.same(
+          opened.calls,
+          Array.from({ length: expected.calls }, () => CANARY_NAME),
+        );
+        t.same(opened.notes, [...(expected.notes ?? [])].sort());
+        t.same(opened.audio, {
+          [expected.messageId]: sha256(tone(1_200, expected.messageSeed)),
+          [expected.recordingId]: sha256(tone(800, expected.recordingSeed)),
+        });
+        t.ok(opened.entries > 10, 'the trail is walked, over the change of root');
+      }
+      t.end();
     },
   );
 }
