@@ -13,6 +13,7 @@ import { addInitCommand } from './commands/init.ts';
 import { addMediaCommands } from './commands/media.ts';
 import { addMediaServerCommand } from './commands/media-server.ts';
 import { addPathsCommand } from './commands/paths.ts';
+import { addRecordingCommands } from './commands/recording.ts';
 import { addSearchCommand } from './commands/search.ts';
 import { addSipCommands } from './commands/sip.ts';
 import { addStartCommand } from './commands/start.ts';
@@ -46,6 +47,7 @@ for (const add of [
   addExtensionCommands,
   addCallCommands,
   addVoicemailCommands,
+  addRecordingCommands,
   addSearchCommand,
   addAuditCommands,
   addVaultCommands,

@@ -119,7 +119,7 @@ t.test('a call and what was captured in it: marks, keeping, holds and copies, ea
     { mark: 'masked', atMs: 200 },
     { mark: 'unmasked', atMs: 500 },
   ] as const;
-  const id = await on.addVoicemail({ kind: 'recording', mailbox: '', channels: 2 }, ulawTone(440, 2), marks);
+  const id = await on.addVoicemail({ kind: 'recording', mailbox: '', channels: 2 }, ulawTone(440, 2), { marks });
   const { callId } = (await on.vault.ask('artifact.get', {
     caller: { actor: { kind: 'user', id: 'tester', login: 'tester' }, address: '' },
     artifactId: id,
@@ -138,6 +138,10 @@ t.test('a call and what was captured in it: marks, keeping, holds and copies, ea
   const recording = (await ada.get(`/api/artifacts/${id}`)).json;
   t.match(recording, { callId, marks, state: 'complete' });
   t.ok(Math.abs(recording.keptUntil - on.clock.now() - 30 * DAY_MS) < DAY_MS);
+
+  const torn = await on.addVoicemail({ kind: 'recording' }, ulawTone(440, 2), { lost: 8_000, failure: 'disk' });
+  const incomplete = { state: 'failed', gaps: [{ fromMs: 1_000, toMs: 2_000 }], durationMs: 3_000 };
+  t.match((await ada.get(`/api/artifacts/${torn}`)).json, incomplete, 'what is not whole says so');
 
   t.equal((await nurse.post('/api/holds', { subject: callId, reason: 'x' })).status, 403);
   const { id: hold } = (await ada.post('/api/holds', { subject: callId, reason: 'Letter of counsel' })).json;

@@ -52,6 +52,8 @@ t.test('the command line gives nobody more than the console does', async (t) => 
   const calls = appliance.cli(['call', 'list', ...auditor.args], auditor.input);
   t.equal(calls.status, 1);
   t.match(calls.stderr, /may not see that/);
+  const admin = await enrolled('boss', invited('boss', '--role', 'admin'));
+  t.match(appliance.cli(['call', 'show', 'a'.repeat(26), ...admin.args], admin.input).stderr, /no such call/);
   const own = await enrolled('second', invited('second', '--mailbox', '1002'));
   const list = appliance.cli(['voicemail', 'list', '--json', ...own.args], own.input);
   t.same([list.status, JSON.parse(list.stdout)], [0, []]);
@@ -61,6 +63,8 @@ t.test('every refusal is one line on standard error, with exit code 1 and nothin
   for (const [args, said] of [
     [['call', 'list'], /input ended before the question was answered/],
     [['call', 'list', '--limit', 'many'], /from 1 to 100/],
+    [['call', 'show', '7'], /no id of a call/],
+    [['recording', 'export', '7', 'x.wav'], /That is no id/],
     [['user', 'invite', 'pat', '--name', 'Pat', '--mailbox', '9999'], /no mailbox 9999/],
     [['user', 'invite', 'pat', '--name', 'Pat', '--role', 'boss'], /no role/],
     [['extension', 'add', '1001', '--name', 'Twice'], /exists already/],

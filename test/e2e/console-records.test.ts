@@ -86,7 +86,7 @@ async function fill(on: ConsoleBench): Promise<{ recording: ArtifactId }> {
     { mark: 'resumed', atMs: 8_000 },
   ] as const;
   const audio = ulawTone(440, 20); // 10 s of two channels
-  const recording = await on.addVoicemail({ ...of, kind: 'recording', channels: 2, mailbox: '' }, audio, marks);
+  const recording = await on.addVoicemail({ ...of, kind: 'recording', channels: 2, mailbox: '' }, audio, { marks });
   const at = on.clock.now();
   await on.addCall({
     ...of,

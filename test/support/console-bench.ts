@@ -35,14 +35,18 @@ export interface ConsoleBench extends AsyncDisposable {
   /** The link's token for a new account. */
   invite(login: string, roles: Role[], mailboxes?: string[]): Promise<string>;
   addCall(cdr: Partial<Cdr>): Promise<void>;
-  addVoicemail(
-    header: Partial<ArtifactHeader>,
-    audio: Uint8Array,
-    marks?: readonly ArtifactMark[],
-  ): Promise<ArtifactId>;
+  addVoicemail(header: Partial<ArtifactHeader>, audio: Uint8Array, more?: Captured): Promise<ArtifactId>;
   /** The whole trail, oldest first. */
   trail(): Promise<SealedEntryContent[]>;
   log(): string;
+}
+
+/** What happened while it was captured. */
+export interface Captured {
+  readonly marks?: readonly ArtifactMark[];
+  /** Samples of one channel that never arrived, in the middle. */
+  readonly lost?: number;
+  readonly failure?: string;
 }
 
 export interface ConsoleBenchOptions {
@@ -91,13 +95,15 @@ export async function openConsoleBench(options: ConsoleBenchOptions = {}): Promi
       return (await vault.ask('users.invite', ask)).token;
     },
     addCall: async (cdr) => void (await vault.ask('cdr.put', { cdr: { ...sampleCall(clock), ...cdr } })),
-    async addVoicemail(header, audio, marks = []) {
+    async addVoicemail(header, audio, { marks = [], lost = 0, failure } = {}) {
       const { artifactId } = await vault.ask('artifact.open', { header: { ...sampleHeader(clock), ...header } });
       const capture = await intake.begin(artifactId);
-      capture.write(audio, 0);
+      const half = lost === 0 ? audio.length : audio.length / 2;
+      capture.write(audio.subarray(0, half), 0);
+      if (lost > 0) capture.write(audio.subarray(half), half + lost);
       await capture.end();
       for (const mark of marks) await vault.ask('artifact.mark', { artifactId, ...mark });
-      await vault.ask('artifact.close', { artifactId, keep: true });
+      await vault.ask('artifact.close', { artifactId, keep: true, ...(failure !== undefined && { failure }) });
       return artifactId;
     },
     async trail() {
