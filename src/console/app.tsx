@@ -19,7 +19,7 @@ import { IdleNotice } from './parts/idle-notice.tsx';
 import { Link } from './parts/link.tsx';
 import { Empty } from './parts/states.tsx';
 import type { Page } from './store.ts';
-import { go, itemId, logOut, page, pathOf, resume, session, unread } from './store.ts';
+import { go, itemId, logOut, page, path, pathOf, resume, session, unread } from './store.ts';
 
 const menu: Readonly<Partial<Record<string, { label: string; icon: IconName }>>> = {
   calls: { label: 'Calls', icon: 'calls' },
@@ -46,6 +46,10 @@ function Frame({ session: { user, clinicName, pages } }: { session: SessionView 
     const title = menu[open ?? '']?.label ?? titles[open ?? ''] ?? 'Wardline';
     document.title = `${title} · ${clinicName}`;
   }, [open, clinicName]);
+  useEffect(() => {
+    // The link that was followed went with its page: reading goes on where the new one begins.
+    if (document.activeElement === document.body) document.getElementById('content')?.focus({ preventScroll: true });
+  }, [path.value]);
   const maySearch = pages.includes('search');
   useEffect(() => {
     if (!maySearch) return;

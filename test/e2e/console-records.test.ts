@@ -136,6 +136,7 @@ async function searches(t: Test, page: Page, look: Look): Promise<void> {
   await page.keyboard.press('ArrowDown');
   await page.keyboard.press('Enter');
   await page.getByRole('heading', { name: 'Incoming call' }).waitFor();
+  t.ok(await page.evaluate(() => document.activeElement?.id === 'content'), 'and reading goes on there');
   t.match(await page.getByLabel('Sound quality').textContent(), /Caller Good, 4\.3.*Called party Poor, 3\.2/);
   await look('call');
 
@@ -173,6 +174,7 @@ async function listens(t: Test, page: Page, on: ConsoleBench, recording: Artifac
   await page.getByLabel('Reason').fill(`Letter ${MARKUP}`);
   await page.getByRole('button', { name: 'Hold', exact: true }).click();
   await page.getByText('Legal hold since').waitFor();
+  t.equal(await page.evaluate(() => document.activeElement?.textContent), 'Place a legal hold', 'back where it was');
   await look('recording');
   await page.getByRole('button', { name: 'Save a copy' }).click();
   await Promise.all([

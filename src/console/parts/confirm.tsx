@@ -18,7 +18,11 @@ interface ConfirmProps {
 export function Confirm({ title, children, yes, no = 'Cancel', isDanger, act, done }: ConfirmProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const [error, setError] = useState('');
-  useEffect(() => dialog.current?.showModal(), []);
+  useEffect(() => {
+    const before = document.activeElement;
+    dialog.current?.showModal();
+    return () => before instanceof HTMLElement && before.focus();
+  }, []);
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
     try {
