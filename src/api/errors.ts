@@ -42,6 +42,7 @@ const statuses: Readonly<Record<string, number>> = {
   'mailbox-invalid': 422,
   'wrong-secret': 422,
   'code-mistyped': 422,
+  'too-many-guesses': 429,
   'bad-rule': 422,
   'vault-busy': 503,
   'login-busy': 503,
