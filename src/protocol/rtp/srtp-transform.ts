@@ -191,7 +191,7 @@ class CounterStream {
 
 /** One AES that lasts, block by block: what both modes draw their key stream from. */
 function blockCipher(key: Buffer): Cipheriv {
-  const cipher = createCipheriv(key.length === 32 ? 'aes-256-ecb' : 'aes-128-ecb', key, null);
+  const cipher = createCipheriv(key.length === 32 ? 'aes-256-ecb' : 'aes-128-ecb', createSecretKey(key), null);
   cipher.setAutoPadding(false);
   return cipher;
 }
