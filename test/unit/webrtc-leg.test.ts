@@ -10,8 +10,9 @@ import { InboundAudio } from '../../src/engine/media-server/audio/inbound.ts';
 import type { AudioLeg } from '../../src/engine/media-server/audio/leg.ts';
 import { openAudioLeg } from '../../src/engine/media-server/audio/leg.ts';
 import { OutboundAudio } from '../../src/engine/media-server/audio/outbound.ts';
-import type { MediaSocket } from '../../src/engine/runtime/media-socket.ts';
+import type { MediaPorts, MediaSocket } from '../../src/engine/runtime/media-socket.ts';
 import { createMediaPorts } from '../../src/engine/runtime/media-socket.ts';
+import { isDtls } from '../../src/protocol/dtls/record.ts';
 import { writeReport } from '../../src/protocol/rtp/rtcp.ts';
 import { SrtcpSender } from '../../src/protocol/rtp/srtcp.ts';
 import { steadyTone, ToneGenerator } from '../../src/protocol/rtp/tone.ts';
@@ -33,9 +34,35 @@ interface Party {
   readonly negotiation: AudioNegotiation;
 }
 
-async function twoParties(t: Test) {
+/** Whose DTLS is lost on its way while `isLost` says so; ICE is not. */
+function losing(ports: MediaPorts, isLost: () => boolean): MediaPorts {
+  return {
+    get inUse() {
+      return ports.inUse;
+    },
+    [Symbol.asyncDispose]: () => ports[Symbol.asyncDispose](),
+    async open() {
+      const socket = await ports.open();
+      const wrapped: MediaSocket = {
+        local: socket.local,
+        onPacket: undefined,
+        onControl: undefined,
+        sendErrors: 0,
+        send(packet, length, host, port) {
+          if (!isDtls(packet) || !isLost()) socket.send(packet, length, host, port);
+        },
+        sendControl: (packet, host, port) => socket.sendControl(packet, host, port),
+        [Symbol.dispose]: () => socket[Symbol.dispose](),
+      };
+      socket.onPacket = (packet, host, port) => wrapped.onPacket?.(packet, host, port);
+      return wrapped;
+    },
+  };
+}
+
+async function twoParties(t: Test, isLost: () => boolean = () => false) {
   const clock = new ManualClock();
-  const ports = createMediaPorts({ address: HOST, first: 0, last: 0, clock });
+  const ports = losing(createMediaPorts({ address: HOST, first: 0, last: 0, clock }), isLost);
   t.teardown(() => ports[Symbol.asyncDispose]());
   const party = async (identity: typeof ALICE): Promise<Party> => {
     const leg = await openAudioLeg({ ports, clock, random: randomBytes, nat: 'latch' });
@@ -134,6 +161,41 @@ t.test('a wrong fingerprint: nothing is sent, nothing is heard, however long', a
   t.same(await converse(200), [undefined, undefined]);
   t.match([a.leg.stats.packetsSent, b.leg.stats.packetsSent], [0, 0], 'not a packet left');
 });
+
+t.test('RFC 8842: a handshake that came to nothing is begun anew, a few times; then by an offer', async (t) => {
+  let isLost = true;
+  const { a, b, clock, converse } = await twoParties(t, () => isLost);
+  agree(a, b);
+  // Half a minute is what a handshake is given; ICE needs its ticks meanwhile.
+  for (let second = 0; second < 33; second++) await converse(50);
+  t.match([a.leg.stats.packetsSent, b.leg.stats.packetsSent], [0, 0], 'no keys, nothing said');
+  isLost = false;
+  const [ofA, ofB] = await converse(200);
+  t.ok(isNear(ofA, 1000) && isNear(ofB, 440), `${ofA} and ${ofB} Hz`);
+  t.ok(clock.monotonic() < 60_000);
+});
+
+t.test(
+  'a wrong fingerprint is tried a few times and no more; the right one in a re-INVITE is taken at once',
+  async (t) => {
+    let dtlsSent = 0;
+    const { a, b, converse } = await twoParties(t, () => {
+      dtlsSent++;
+      return false;
+    });
+    const wrong = (sdp: string) => sdp.replace(/(a=fingerprint:sha-256 )../, '$1FF');
+    agree(a, b, wrong);
+    for (let second = 0; second < 40; second++) await converse(50);
+    t.ok(dtlsSent < 200, `${dtlsSent} datagrams`);
+    const before = dtlsSent;
+    for (let second = 0; second < 5; second++) await converse(50);
+    t.equal(dtlsSent, before, 'it has been given up');
+    t.equal(a.leg.stats.packetsSent, 0);
+    agree(a, b);
+    const [ofA, ofB] = await converse(150);
+    t.ok(isNear(ofA, 1000) && isNear(ofB, 440), `${ofA} and ${ofB} Hz`);
+  },
+);
 
 t.test('without ICE, without RTCP on the same port, with SHA-1 alone, or by policy: refused', async (t) => {
   const { a, b } = await twoParties(t);

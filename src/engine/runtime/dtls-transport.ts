@@ -1,11 +1,17 @@
 // Finds a browser's address by ICE and its SRTP keys by DTLS on the media socket that SRTP shares with both (RFC 7983, RFC 8827 §6.5).
 import type { Clock } from '../../kernel/clock.ts';
-import { isDtls } from '../../protocol/dtls/record.ts';
+import type { DtlsRole } from '../../protocol/dtls/handshake.ts';
+import { isClientHello, isDtls } from '../../protocol/dtls/record.ts';
 import { DtlsSession } from '../../protocol/dtls/session.ts';
 import { IceAgent } from '../../protocol/ice/agent.ts';
 import type { DtlsAudio, MediaAddress, SrtpSession } from '../../protocol/sdp/audio.ts';
 import { isStun } from '../../protocol/stun/message.ts';
 import type { MediaSocket } from './media-socket.ts';
+
+/** A handshake that failed is begun anew so often, for what was agreed on once; then only an offer or answer helps (RFC 8842 §5). */
+const MAX_RETRIES = 4;
+/** Before we begin anew, doubling each time. */
+const FIRST_PAUSE_MS = 1_000;
 
 /** Datagrams verified in a tick, and saved up: a flood is cut before that. */
 const ALLOWANCE_A_TICK = 8;
@@ -41,6 +47,8 @@ export class DtlsTransport implements Disposable {
   #srtp: SrtpSession | undefined;
   #told: Secured = { remote: undefined, srtp: undefined };
   #allowance = MAX_ALLOWANCE;
+  #retries = 0;
+  #failedAt: number | undefined;
 
   constructor(options: DtlsTransportOptions) {
     this.#options = options;
@@ -63,6 +71,8 @@ export class DtlsTransport implements Disposable {
     if (isSamePeer && this.#dtls?.state !== 'failed' && this.#dtls?.state !== 'closed') return;
     this.#dtls?.close();
     this.#dtls = undefined;
+    this.#retries = 0;
+    this.#failedAt = undefined;
     this.#srtp = undefined;
     this.#told = { remote: undefined, srtp: undefined };
   }
@@ -80,6 +90,7 @@ export class DtlsTransport implements Disposable {
     if (isCheck) this.#ice.receive(packet, from, now);
     else {
       this.#heardFrom = from;
+      if (isClientHello(packet)) this.#retry(now, 'server');
       this.#session(now).receive(packet, now);
     }
     this.#tell(now);
@@ -91,7 +102,10 @@ export class DtlsTransport implements Disposable {
     this.#allowance = Math.min(MAX_ALLOWANCE, this.#allowance + ALLOWANCE_A_TICK);
     const now = this.#options.clock.monotonic();
     this.#ice.step(now);
-    if (this.#ice.selected !== undefined) this.#session(now).step(now);
+    if (this.#ice.selected !== undefined) {
+      this.#retry(now, 'client');
+      this.#session(now).step(now);
+    }
     this.#tell(now);
   }
 
@@ -103,6 +117,16 @@ export class DtlsTransport implements Disposable {
   #session(now: number): DtlsSession {
     this.#dtls ??= this.#newSession(now);
     return this.#dtls;
+  }
+
+  /** The client begins anew after a pause, the server when the client does. What was heard of the failed one is forgotten. */
+  #retry(now: number, role: DtlsRole): void {
+    if (this.#dtls?.state !== 'failed' || this.#terms?.role !== role || this.#retries >= MAX_RETRIES) return;
+    this.#failedAt ??= now;
+    if (role === 'client' && now - this.#failedAt < FIRST_PAUSE_MS * 2 ** this.#retries) return;
+    this.#retries++;
+    this.#failedAt = undefined;
+    this.#dtls = undefined;
   }
 
   #newSession(now: number): DtlsSession {

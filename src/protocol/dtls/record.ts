@@ -22,10 +22,19 @@ export interface DtlsRecord {
   readonly fragment: Buffer;
 }
 
+const RECORD_HEADER_BYTES = 13;
+const CLIENT_HELLO = 1;
+
 /** RFC 7983 §7: the first byte of DTLS on a port that it shares with STUN and SRTP. */
 export function isDtls(packet: Uint8Array): boolean {
   const first = packet[0] ?? 0;
   return first >= 20 && first <= 63;
+}
+
+/** Whether a datagram begins with a ClientHello in the clear: somebody begins a handshake. */
+export function isClientHello(packet: Uint8Array): boolean {
+  const isClear = packet[3] === 0 && packet[4] === 0;
+  return packet[0] === ContentType.handshake && isClear && packet[RECORD_HEADER_BYTES] === CLIENT_HELLO;
 }
 
 /** The whole records of a datagram; what does not parse ends it (§4.1.2.7: silently). */
