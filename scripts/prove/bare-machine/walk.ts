@@ -1,6 +1,7 @@
 // Inside the bare machine: types the README's lines at a terminal, answers its one question, and then is the person who worked there before.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { TOTP } from 'otpauth';
 import { WAV_HEADER_BYTES } from '../../../src/api/audio/wav.ts';
@@ -108,7 +109,7 @@ function pcmOf(ulaw: Uint8Array): Buffer {
 }
 
 function wardline(...args: readonly string[]): string {
-  const { status, stdout, stderr } = spawnSync('scripts/wardline', args, { encoding: 'utf8' });
+  const { status, stdout, stderr } = spawnSync(join('scripts', 'wardline'), args, { encoding: 'utf8' });
   if (status !== 0) throw new Error(`wardline ${args.join(' ')}: ${stderr}`);
   return stdout;
 }
