@@ -50,14 +50,19 @@ export function openBlob(key: Uint8Array, blob: Uint8Array, binding: Json): Uint
   }
 }
 
+/** In the order of the canonical form, which makes that cheap. */
+function bindingOf({ epoch, kind, row, schema, table, vault, version }: RecordPlace): Json {
+  return { epoch, kind, row, schema, table, vault, version };
+}
+
 /** Seals the canonical form of `value` for its place. */
 export function sealRecord(key: Uint8Array, value: object, place: RecordPlace, nonce?: Uint8Array): Uint8Array {
-  return sealBlob(key, canonicalBytes(value as Json), { ...place }, nonce);
+  return sealBlob(key, canonicalBytes(value as Json), bindingOf(place), nonce);
 }
 
 /** @throws WardlineError `record-damaged` */
 export function openRecord<Value>(key: Uint8Array, blob: Uint8Array, place: RecordPlace): Value {
-  const plain = openBlob(key, blob, { ...place });
+  const plain = openBlob(key, blob, bindingOf(place));
   if (plain === undefined) throw damaged(place.table);
   return JSON.parse(Buffer.from(plain).toString('utf8')) as Value;
 }

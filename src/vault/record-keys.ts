@@ -89,7 +89,7 @@ export class RecordKeys {
   }
 
   #binding({ owner, row, epoch }: KeyRow): Json {
-    return { purpose: 'wardline-key-1', vault: this.#vaultId, owner, row, epoch };
+    return { epoch, owner, purpose: 'wardline-key-1', row, vault: this.#vaultId };
   }
 }
 

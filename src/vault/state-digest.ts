@@ -41,7 +41,7 @@ export class StateDigest {
   }
 
   #term({ table, row, version, hash }: Required<RowChange>): bigint {
-    const digest = blake2b(canonicalBytes({ table, row, version, hash }), this.#key);
+    const digest = blake2b(canonicalBytes({ hash, row, table, version }), this.#key);
     return BigInt(`0x${Buffer.from(digest).toString('hex')}`);
   }
 }

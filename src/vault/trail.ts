@@ -104,6 +104,6 @@ export class Trail {
   }
 
   #binding(sequence: number): Json {
-    return { purpose: 'wardline-trail-1', vault: this.#keyring.vaultId, sequence };
+    return { purpose: 'wardline-trail-1', sequence, vault: this.#keyring.vaultId };
   }
 }

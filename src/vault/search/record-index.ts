@@ -1,5 +1,6 @@
 // The search index of calls, messages and recordings: in memory, while records are unlocked. It holds each name once, however many calls
 // it has, and every note, tag and transcript; it is built newest first in small slices, and caught up with before each search.
+import type { Statement } from 'better-sqlite3';
 import type { Cdr } from '../../model/cdr.ts';
 import type { CapturedRow, CapturedTable } from '../captured-table.ts';
 import type { ArtifactHeader } from '../contract.ts';
@@ -28,7 +29,8 @@ export interface Candidate {
 
 /** Where the walk over a table stands: below `floor` and above `top` nothing was read yet. */
 interface Walk {
-  readonly table: CapturedTable;
+  readonly newer: Statement;
+  readonly older: Statement;
   top: number;
   floor: number;
   readonly take: (row: CapturedRow) => void;
@@ -47,7 +49,9 @@ export class RecordIndex {
     this.#core = core;
     const walk = (table: CapturedTable, take: Walk['take']): Walk => {
       const newest = core.db.prepare(`SELECT max(seq) FROM ${table.name}`).pluck().get() as number | null;
-      return { table, top: newest ?? 0, floor: (newest ?? 0) + 1, take };
+      const rows = (where: string) => core.db.prepare(`SELECT * FROM ${table.name} WHERE ${where} LIMIT ${SLICE_ROWS}`);
+      const [newer, older] = [rows('seq > ? ORDER BY seq'), rows('seq < ? ORDER BY seq DESC')];
+      return { newer, older, top: newest ?? 0, floor: (newest ?? 0) + 1, take };
     };
     this.#walks = [
       walk(core.notes, (row) => this.#takeNote(row as NoteRow)),
@@ -125,22 +129,16 @@ export class RecordIndex {
   }
 
   #forward(walk: Walk): boolean {
-    const rows = this.#read(walk.table, 'seq > ? ORDER BY seq', walk.top);
+    const rows = walk.newer.all(walk.top) as CapturedRow[];
     for (const row of rows) this.#take(walk, row);
     walk.top = rows.at(-1)?.seq ?? walk.top;
     return rows.length > 0;
   }
 
   #backward(walk: Walk): void {
-    const rows = this.#read(walk.table, 'seq < ? ORDER BY seq DESC', walk.floor);
+    const rows = walk.older.all(walk.floor) as CapturedRow[];
     for (const row of rows) this.#take(walk, row);
     walk.floor = rows.at(-1)?.seq ?? 0;
-  }
-
-  #read(table: CapturedTable, where: string, at: number): CapturedRow[] {
-    return this.#core.db
-      .prepare(`SELECT * FROM ${table.name} WHERE ${where} LIMIT ${SLICE_ROWS}`)
-      .all(at) as CapturedRow[];
   }
 
   /** A row that does not open is not found; lists and checks name it. */
