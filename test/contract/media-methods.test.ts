@@ -82,11 +82,7 @@ t.test('play with an offset, with a time-out; executeAsync; export; getChannelVa
   const { phone, endpoint } = await bench.call();
   bench.writeSound('half.wav', wav(8000, 700, 1000));
   const rest = await endpoint.play({ file: 'half.wav', seekOffset: 6400 });
-  t.equal(
-    rest.playbackLastOffsetPos,
-    ON_FREESWITCH ? rest.playbackLastOffsetPos : '1600',
-    'a fifth of a second is left',
-  );
+  t.equal(rest.playbackLastOffsetPos, '8000', 'the last fifth was played: a place in the file');
   const started = performance.now();
   await endpoint.play({ file: 'tone_stream://%(20000,0,440)', timeoutSecs: 2 });
   t.ok(performance.now() - started < 15_000, 'it was cut');

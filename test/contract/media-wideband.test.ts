@@ -60,6 +60,8 @@ t.test('a tone is played to a G.722 phone at its pitch and its length', async (t
   const [result, heard] = await Promise.all([endpoint.play('tone_stream://%(600,0,4500)'), phone.listen(600)]);
   t.equal(result.playbackMilliseconds, '600');
   t.equal(dominantFrequency(heard.subarray(3200), 16_000), 4500);
+  const variables = await endpoint.getChannelVariables();
+  if (!ON_FREESWITCH) t.equal(variables.variable_rtp_use_codec_string, 'G722,PCMU');
   const offer = await bench.ms.createEndpoint();
   t.match(offer.local.sdp, ON_FREESWITCH ? /RTP\/AVP 0 8 9 / : /RTP\/AVP 9 0 101/, 'and is what is offered');
 });

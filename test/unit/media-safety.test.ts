@@ -3,6 +3,7 @@ import type { Test } from 'tap';
 import t from 'tap';
 import { noCounts } from '../../src/engine/media-server/audio/counters.ts';
 import { InboundAudio } from '../../src/engine/media-server/audio/inbound.ts';
+import { controllerAt } from '../../src/engine/media-server/own-places.ts';
 import { pcmu } from '../../src/protocol/rtp/g711.ts';
 import { writeRtpHeader } from '../../src/protocol/rtp/packet.ts';
 import { SrtpSender } from '../../src/protocol/rtp/srtp.ts';
@@ -244,6 +245,21 @@ t.test('no bytes from the right place throw, whatever the keys; the good packet 
       accept(talker.next(), PEER);
     };
     hearsTone(t, hear(50, noise), suite ?? 'plain');
+  }
+  t.end();
+});
+
+t.test('a call is handed to a controller on this machine alone, by whichever of its addresses', (t) => {
+  const own = () => ['127.0.0.1', '192.0.2.2'];
+  t.same(
+    controllerAt('192.0.2.2:9000', own),
+    { host: '192.0.2.2', port: 9000 },
+    'as drachtio-fsmrf names it by default',
+  );
+  t.same(controllerAt('127.8.0.1:9000|192.0.2.9:1', own), { host: '127.8.0.1', port: 9000 });
+  t.same(controllerAt('0.0.0.0:9000', own), { host: '127.0.0.1', port: 9000 }, 'and where there is no outside address');
+  for (const far of ['192.0.2.9:9000', '192.0.2.2:0', '192.0.2.2:65536', '192.0.2.2', 'example.org:9000', '']) {
+    t.equal(controllerAt(far, own), undefined, far);
   }
   t.end();
 });

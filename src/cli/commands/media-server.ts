@@ -61,7 +61,7 @@ export function addMediaServerCommand(program: Command): void {
     .addOption(
       new Option('--codecs <list>', 'what is offered, and taken in this order')
         .argParser(parseCodecs)
-        .default(['PCMU', 'PCMA'], 'PCMU,PCMA'),
+        .default(['PCMU', 'PCMA', 'opus', 'G722'], 'PCMU,PCMA,opus,G722'),
     )
     .addOption(
       new Option('--workers <count>', 'threads that carry audio; 0 keeps it on the main one')

@@ -9,7 +9,7 @@ import { DIALPLAN_SETS, inviteVariables } from './channel-variables.ts';
 import { Control, type ControlOptions } from './control.ts';
 import { Dialog, uasState } from './dialog.ts';
 import { EstablishedCall } from './established-call.ts';
-import { controllerAt } from './loopback-places.ts';
+import { controllerAt } from './own-places.ts';
 import { PROFILE } from './status-text.ts';
 
 export interface CallOptions extends ControlOptions {

@@ -1,11 +1,11 @@
 // The variables that a call has from its INVITE and from each offer and answer (contract, appendix A).
-import type { NegotiatedAudio } from '../../protocol/sdp/audio.ts';
+import type { AudioCodec, NegotiatedAudio } from '../../protocol/sdp/audio.ts';
 import { tagOf, topVia } from '../../protocol/sip/fields.ts';
 import type { SipRequest } from '../../protocol/sip/message.ts';
 import { parseNameAddr, parseUri, type SipUri } from '../../protocol/sip/uri.ts';
 import type { Arrival } from '../runtime/sip-stack.ts';
 import { PROFILE } from './status-text.ts';
-import { toldCodec } from './told-codec.ts';
+import { codecString, toldCodec } from './told-codec.ts';
 
 type Values = Readonly<Record<string, string | number | undefined>>;
 
@@ -58,12 +58,13 @@ export function inviteVariables(request: SipRequest, arrival: Arrival, sipAddres
   };
 }
 
-/** After an offer and its answer. Without `audio` nothing is agreed on yet. */
+/** After an offer and its answer; `codecs` are what this server offers. Without `audio` nothing is agreed on yet. */
 export function mediaVariables(
   local: { host: string; port: number },
   localSdp: string | undefined,
   remoteSdp: string | undefined,
   audio: NegotiatedAudio | undefined,
+  codecs: readonly AudioCodec[],
 ): Values {
   const base: Values = {
     switch_r_sdp: remoteSdp,
@@ -73,14 +74,17 @@ export function mediaVariables(
     advertised_media_ip: local.host,
   };
   if (audio === undefined) return base;
-  return { ...base, ...codecVariables(audio), ...remoteVariables(audio, local), ...secureVariables(audio) };
+  return { ...base, ...codecVariables(audio, codecs), ...remoteVariables(audio, local), ...secureVariables(audio) };
 }
 
-function codecVariables({ codec, payloadTypes, telephoneEvent, direction, packetMs = 20 }: NegotiatedAudio): Values {
+function codecVariables(
+  { codec, payloadTypes, telephoneEvent, direction, packetMs = 20 }: NegotiatedAudio,
+  codecs: readonly AudioCodec[],
+): Values {
   const { name, module, clockRate, rate, channels, bitrate } = toldCodec(codec);
   return {
     ep_codec_string: `${module}.${name}@${clockRate}h@${packetMs}i@${bitrate}b`,
-    rtp_use_codec_string: 'PCMU,PCMA',
+    rtp_use_codec_string: codecString(codecs),
     remote_video_media_flow: 'inactive',
     remote_text_media_flow: 'inactive',
     remote_audio_media_flow: direction,

@@ -100,9 +100,9 @@ export class EstablishedCall {
   }
 
   #setMediaVariables(): void {
-    const { channel, negotiation } = this.#parts;
+    const { channel, host, negotiation } = this.#parts;
     const { localSdp, remoteSdp, audio } = negotiation;
     const shown = localSdp === undefined ? undefined : this.#shown(localSdp);
-    channel.variables.setAll(mediaVariables(channel.leg.local, shown, remoteSdp, audio));
+    channel.variables.setAll(mediaVariables(channel.leg.local, shown, remoteSdp, audio, host.codecs));
   }
 }

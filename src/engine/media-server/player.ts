@@ -153,7 +153,8 @@ export class Player {
     if (!this.#isTold) return;
     const read = Math.min(current.source.totalSamples, Math.ceil(this.#played / READ_BLOCK) * READ_BLOCK);
     this.#channel.variables.setAll({
-      playback_last_offset_pos: this.#played,
+      // A place in the file: where it began and what was played (seen on 1.10.12).
+      playback_last_offset_pos: (current.skipped ?? 0) + this.#played,
       playback_seconds: Math.floor(read / (current.source.rateKhz * 1000)),
       playback_ms: Math.floor(read / current.source.rateKhz),
       playback_samples: read,

@@ -11,9 +11,9 @@ import { type Header, reasonHeader, respondPlain } from './dialog.ts';
 import type { EventHub } from './event-hub.ts';
 import type { MediaHost } from './host.ts';
 import type { Legs } from './legs.ts';
-import { controllerAt } from './loopback-places.ts';
 import { Dialer } from './originate/dialer.ts';
 import { OutboundCall } from './originate/outbound-call.ts';
+import { controllerAt } from './own-places.ts';
 import type { Registry } from './registry.ts';
 import { ACCEPT, faultOf } from './request-fault.ts';
 

@@ -13,6 +13,11 @@ export interface ToldCodec {
   readonly bitrate: number;
 }
 
+/** What is offered, as FreeSWITCH's codec strings name it: `PCMU,PCMA,OPUS,L16@16000h`. */
+export function codecString(codecs: readonly AudioCodec[]): string {
+  return codecs.map((codec) => codec.toUpperCase().replace(/\/(\d+)$/, '@$1h')).join(',');
+}
+
 const MODULES: Readonly<Record<string, string>> = { G722: 'mod_spandsp', opus: 'mod_opus' };
 const BITRATES: Readonly<Record<string, number>> = { opus: 0, G722: 64_000 };
 const LINEAR_BITS = 16;

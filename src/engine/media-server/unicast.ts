@@ -2,7 +2,7 @@
 import { type DatagramPipe, openDatagrams } from '../runtime/datagrams.ts';
 import type { HostPort } from '../runtime/sip-stack.ts';
 import { connectTcp } from '../runtime/tcp-server.ts';
-import { isLoopback } from './loopback-places.ts';
+import { isLoopback } from './own-places.ts';
 
 /** What may wait to be said to the party: a second at 16 kHz. */
 const MAX_WAITING_BYTES = 32_000;

@@ -14,6 +14,11 @@ export function plainAddress(address: string | undefined): string {
   return address.toLowerCase().startsWith(MAPPED_IPV4) ? address.slice(MAPPED_IPV4.length) : address;
 }
 
+/** Every address of this machine's interfaces, at this moment. */
+export function ownAddresses(): string[] {
+  return Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map(({ address }) => address));
+}
+
 /** The address of ours that a peer sees when the socket is bound to `bound`: the loopback one for itself, else the first outside one. */
 export function localAddressFor(bound: string, remote: string): string {
   if (!isWildcard(bound)) return bound;

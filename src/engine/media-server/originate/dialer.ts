@@ -8,7 +8,7 @@ import { Channel } from '../channel.ts';
 import { Control, type ControlOptions } from '../control.ts';
 import { newUuid } from '../host.ts';
 import type { Legs } from '../legs.ts';
-import { controllerAt, isLoopback } from '../loopback-places.ts';
+import { controllerAt, isLoopback } from '../own-places.ts';
 import { PROFILE } from '../status-text.ts';
 import { bridgeApplication } from './bridge-application.ts';
 import { type DialString, type Place, parseDialString, type Settings } from './dial-string.ts';

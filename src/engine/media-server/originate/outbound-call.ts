@@ -15,7 +15,7 @@ import { Control, type ControlOptions } from '../control.ts';
 import { ALLOW, Dialog, type Header, reasonHeader, USER_AGENT, uacState } from '../dialog.ts';
 import { EstablishedCall } from '../established-call.ts';
 import { newUuid } from '../host.ts';
-import { controllerAt } from '../loopback-places.ts';
+import { controllerAt } from '../own-places.ts';
 import { PROFILE } from '../status-text.ts';
 import type { Settings } from './dial-string.ts';
 

@@ -25,6 +25,8 @@ export interface Opened {
   /** As events name it. */
   readonly path: string;
   readonly source: AudioSource;
+  /** Samples before the place where it begins. */
+  readonly skipped?: number;
 }
 
 /** The parts of a playback argument: `file_string://a!b`, or by the channel's `playback_delimiter`. */
@@ -53,7 +55,7 @@ export function openSource(
   const source = STREAMS[scheme]?.(text, rateKhz);
   if (source === undefined) return undefined;
   source.skip(samples);
-  return { path: name, source };
+  return { path: name, source, skipped: samples };
 }
 
 async function openLater(path: string, opening: Promise<AudioSource | undefined>): Promise<Opened | undefined> {
@@ -76,7 +78,7 @@ async function openFile(
     const source = await fileSource(path, rateKhz);
     if (source === undefined) continue;
     source.skip(skip);
-    return { path, source };
+    return { path, source, skipped: skip };
   }
   return undefined;
 }
