@@ -113,6 +113,12 @@ const CONSOLE: Replies = {
   'fsctl nonsense': /^-ERR Invalid command\n/,
   'global_getvar local_ip_v4': '127.0.0.1',
   reloadxml: '+OK [Success]\n',
+  'console_complete show chan': '\n\n[            channels]\t\n\nwrite=4:channels ',
+  'console_complete c=4;show chan': '\n\n[                show]\t\n\nwrite=4:show ',
+  'console_complete uuid_ki': '\n\n[           uuid_kill]\t\n\nwrite=7:uuid_kill ',
+  'console_complete uuid_kill ': '\n\n[$]\t\n\nwrite=0:$ ',
+  'console_complete uuid_': /^\n\n(?:(?:\[ *uuid_[a-z_]+\]\t){4}\n)+[\s\S]*\n\nwrite=5:uuid_$/,
+  'console_complete nothing': '\n\n\n\n',
   // Only calls with those variables are hung up; the last line shows that the call is still there.
   'hupall NORMAL_CLEARING colour red': '+OK hangup all channels matching [colour]=[red] with cause: NORMAL_CLEARING\n',
   'hupall NORMAL_CLEARING colour red a b':

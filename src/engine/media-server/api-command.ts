@@ -19,6 +19,8 @@ export interface ApiCommand {
   readonly usage: string;
   /** What it does, for `help`. */
   readonly about: string;
+  /** A blank behind its arguments means something to it. */
+  readonly keepsBlank?: boolean;
   readonly run: (args: string, context: ApiContext) => string | Promise<string>;
 }
 

@@ -2,6 +2,7 @@
 import { CHANNEL_COMMANDS } from './api-channel.ts';
 import { type ApiCommand, type ApiContext, usageOf } from './api-command.ts';
 import { conferenceUsage, runConferenceApi } from './conference/api.ts';
+import { consoleComplete } from './console-complete.ts';
 import { newUuid } from './host.ts';
 import { ORIGINATE } from './originate/originate.ts';
 import { showApi } from './show.ts';
@@ -18,6 +19,13 @@ const SERVER_COMMANDS: readonly ApiCommand[] = [
     usage: '<name> <command> [<arguments>]',
     about: 'Commands on conferences; alone it lists them',
     run: (args, { conferences }) => (args.trim() === '' ? conferenceUsage() : runConferenceApi(args, conferences)),
+  },
+  {
+    name: 'console_complete',
+    usage: '<line>',
+    about: 'What a console shows on TAB',
+    keepsBlank: true,
+    run: (args, context) => consoleComplete(args, COMMANDS, context),
   },
   { name: 'create_uuid', usage: '', about: 'A new UUID', run: (_args, { host }) => newUuid(host.random) },
   { name: 'echo', usage: '<data>', about: 'Says it back', run: (args) => args },
@@ -75,7 +83,9 @@ const COMMANDS: ReadonlyMap<string, ApiCommand> = new Map(
 export function runApi(line: string, context: ApiContext): string | Promise<string> {
   const [, name = '', args = ''] = /^\s*(\S+)\s*(.*)$/s.exec(line) ?? [];
   const command = COMMANDS.get(name.toLowerCase());
-  return command === undefined ? `-ERR ${name} Command not found!\n` : command.run(args, context);
+  return command === undefined
+    ? `-ERR ${name} Command not found!\n`
+    : command.run(command.keepsBlank === true ? args : args.trimEnd(), context);
 }
 
 function help(args: string): string {

@@ -13,7 +13,7 @@ type Answer = (socket: EventSocket, command: EventSocketCommand) => void;
 export const ANSWERS: ReadonlyMap<string, Answer> = new Map<string, Answer>([
   ['auth', (socket, { args }) => socket.authenticate(args)],
   ['connect', (socket) => socket.connectChannel()],
-  ['api', (socket, { args }) => socket.runApi(args)],
+  ['api', (socket, { args, endsInBlank }) => socket.runApi(endsInBlank ? `${args} ` : args)],
   ['bgapi', (socket, command) => socket.runInBackground(command.args, command.headers.get('job-uuid'))],
   ['event', (socket, { args }) => subscribe(socket, args)],
   ['nixevent', (socket, { args }) => unsubscribe(socket, args)],

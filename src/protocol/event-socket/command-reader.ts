@@ -9,6 +9,8 @@ export interface EventSocketCommand {
   readonly name: string;
   /** What follows it on the first line, trimmed. */
   readonly args: string;
+  /** A blank stood behind it: to TAB on a console that is the beginning of a next word. */
+  readonly endsInBlank: boolean;
   /** By lower-case name; values are not decoded. */
   readonly headers: ReadonlyMap<string, string>;
   /** The same as they were written, in their order. */
@@ -84,7 +86,7 @@ function parseHead(text: string): Omit<EventSocketCommand, 'body'> | undefined {
     return colon > 0 ? [[line.slice(0, colon).trim(), line.slice(colon + 1).trim()] as const] : [];
   });
   const headers = new Map(fields.map(([name, value]) => [name.toLowerCase(), value]));
-  return { name, args: args.trim(), headers, fields };
+  return { name, args: args.trim(), endsInBlank: /\s$/.test(args), headers, fields };
 }
 
 function bodyLength(text: string | undefined): number | undefined {
