@@ -131,7 +131,7 @@ export class OpenVault implements AsyncDisposable {
     const guard = new SecretGuard(core);
     this.#handlers = {
       ...settingsHandlers(core),
-      ...slotHandlers(core, guard),
+      ...slotHandlers(core, guard, options),
       ...rotationHandlers({ core, heads: this.#heads, keyFile, guard }),
       ...tlsHandlers(core),
       ...bindingHandlers(core),

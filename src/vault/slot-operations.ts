@@ -8,10 +8,15 @@ import type { Handlers } from './operations.ts';
 import { newRecoveryCode } from './recovery-code.ts';
 import type { SecretGuard } from './secret-guard.ts';
 import { newParameters, type RootHalves, type Slot, wrapSlot } from './slots.ts';
+import { isOpenedUnattended, type UnattendedSecrets } from './unattended.ts';
 
 const MIN_PASSPHRASE_CHARACTERS = 15;
 
-export function slotHandlers(core: InnerCore, guard: SecretGuard): Pick<Handlers, 'slot.add' | 'slot.remove'> {
+export function slotHandlers(
+  core: InnerCore,
+  guard: SecretGuard,
+  secrets: UnattendedSecrets,
+): Pick<Handlers, 'slot.add' | 'slot.remove'> {
   return {
     'slot.add': async (ask) => {
       const recoveryCode = ask.kind === 'recovery' ? newRecoveryCode() : undefined;
@@ -26,18 +31,29 @@ export function slotHandlers(core: InnerCore, guard: SecretGuard): Pick<Handlers
       core.transact(entry, (tx) => tx.putSlot(slot));
       return { slotId: slot.id, ...(recoveryCode !== undefined && { recoveryCode }) };
     },
-    'slot.remove': ({ caller, slotId }) => {
-      const slots = core.keyring.slots();
-      const slot = slots.find(({ id }) => id === slotId);
-      if (slot === undefined)
-        throw new WardlineError('slot-unknown', 'There is no such slot; `wardline vault status` lists them.');
-      mustLeaveEnough(slots.filter(({ id }) => id !== slotId));
+    'slot.remove': async ({ caller, slotId }) => {
+      const left = core.keyring.slots().filter(({ id }) => id !== slotId);
+      mustLeaveEnough(left);
+      if (isUnattended(find(core, slotId)) && !(await isOpenedUnattended(core.keyring.vaultId, left, secrets)))
+        throw untried(secrets.keyFile);
+      const slot = find(core, slotId); // from here on nothing waits
+      mustLeaveEnough(core.keyring.slots().filter(({ id }) => id !== slotId)); // another may have gone meanwhile
       const entry = { action: 'slot-removed', ...caller, outcome: 'ok', subject: slotId, detail: slot.kind } as const;
       core.transact(entry, (tx) => tx.deleteSlot(slot));
       core.journal.scrub(); // the removed wrap must not stay readable in the journal
       return {};
     },
   };
+}
+
+function find({ keyring }: InnerCore, slotId: string): Slot {
+  const slot = keyring.slots().find(({ id }) => id === slotId);
+  if (slot !== undefined) return slot;
+  throw new WardlineError('slot-unknown', 'There is no such slot; `wardline vault status` lists them.');
+}
+
+function isUnattended({ kind }: Slot): boolean {
+  return kind === 'key-file' || kind === 'systemd-credential';
 }
 
 async function openEnough({ keyring }: InnerCore, { using, opens }: Ask<'slot.add'>): Promise<RootHalves> {
@@ -69,8 +85,16 @@ function secretOf({ kind, secret = '' }: Ask<'slot.add'>): string {
   return secret;
 }
 
+/** A slot that is left is worth nothing when its secret lies in a drawer: after a power cut the telephones would stay silent. */
+function untried(keyFile: string): WardlineError {
+  return new WardlineError(
+    'slot-untried',
+    `Nothing on this machine would open the vault any more: first put the new key in its place (${keyFile}, or a credential of the unit, and start once with it), then remove this slot.`,
+  );
+}
+
 function mustLeaveEnough(left: readonly Slot[]): void {
-  const canStart = left.some(({ kind }) => kind === 'key-file' || kind === 'systemd-credential');
+  const canStart = left.some(isUnattended);
   const canOpenRecords = left.some(({ opens }) => opens === 'both');
   if (canStart && canOpenRecords) return;
   throw new WardlineError(

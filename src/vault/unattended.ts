@@ -3,8 +3,10 @@ import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Database } from 'better-sqlite3';
 import { codeOf, WardlineError } from '../kernel/errors.ts';
+import { wipe } from '../seal/sodium.ts';
 import { Keyring } from './keyring.ts';
 import { nextKeyFile, settleKeyFile } from './rotation.ts';
+import { openSlot, type Slot } from './slots.ts';
 
 export interface UnattendedSecrets {
   readonly keyFile: string;
@@ -55,6 +57,27 @@ export async function unlockUnattended(
   });
   if (opened === true) return;
   throw new WardlineError('wrong-secret', `No ${kind} of this machine opens the records; use the recovery code.`);
+}
+
+/** Whether something that lies on this machine opens one of these slots. */
+export async function isOpenedUnattended(
+  vaultId: string,
+  slots: readonly Slot[],
+  { keyFile, credentialsFolder }: UnattendedSecrets,
+): Promise<boolean> {
+  const texts = { 'systemd-credential': readCredentials(credentialsFolder), 'key-file': tryRead(keyFile) };
+  for (const slot of slots) {
+    const secrets = slot.kind === 'systemd-credential' || slot.kind === 'key-file' ? texts[slot.kind] : [];
+    if ((await firstThatOpens(secrets, (secret) => mustOpen(vaultId, slot, secret))) === true) return true;
+  }
+  return false;
+}
+
+async function mustOpen(vaultId: string, slot: Slot, secret: string): Promise<true> {
+  const halves = await openSlot(vaultId, slot, secret);
+  wipe(halves?.service, halves?.records);
+  if (halves !== undefined) return true;
+  throw new WardlineError('wrong-secret', 'That does not open this slot.');
 }
 
 /** Something on this machine that opens its vault, as text; a backup of it opens with the same. */

@@ -34,13 +34,17 @@ t.test(
     const [first, second] = [newKeyFileText(), newKeyFileText()];
     const add = { caller: CALLER, using: using_, kind: 'systemd-credential', opens: 'both' } as const;
     {
-      await using vault = await openVault(folders);
-      await vault.ask('slot.add', { ...add, secret: first });
-      const { slots } = await vault.ask('status', {});
-      await vault.ask('slot.remove', {
-        caller: CALLER,
-        slotId: slots.find(({ kind }) => kind === 'key-file')?.id ?? '',
-      });
+      await using vault = await openWith(folders, credentials);
+      const controller = { role: 'controller' };
+      const nothing = new Uint8Array(0);
+      await vault.answer('slot.add', { ...add, secret: first }, nothing, controller);
+      const { slots } = (await vault.answer('status', {}, nothing, controller)).answer;
+      const slotId = slots.find(({ kind }) => kind === 'key-file')?.id ?? '';
+      const remove = () => vault.answer('slot.remove', { caller: CALLER, slotId }, nothing, controller);
+      await t.rejects(remove(), { code: 'slot-untried' }, 'the credential is not in its place yet');
+      writeFileSync(join(credentials, 'wardline-key-first'), first);
+      await remove();
+      rmSync(join(credentials, 'wardline-key-first'));
     }
     renameSync(folders.keyFile, `${folders.keyFile}.away`);
     await t.rejects(openVault(folders), { code: 'key-file-missing' }, 'without the credential nothing opens it');
@@ -62,7 +66,10 @@ t.test(
       const remove = () => vault.answer('slot.remove', { caller: CALLER, slotId: old }, nothing, controller);
       await t.rejects(remove(), { code: 'last-slot' }, 'the last one to start with stays');
       await vault.answer('slot.add', { ...add, secret: second }, nothing, controller);
+      await t.rejects(remove(), { code: 'slot-untried' });
+      writeFileSync(join(credentials, 'wardline-key-second'), second);
       await remove();
+      rmSync(join(credentials, 'wardline-key-second'));
     }
     await t.rejects(
       openWith(folders, credentials),

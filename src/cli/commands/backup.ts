@@ -96,7 +96,12 @@ async function list(options: { json?: boolean }): Promise<void> {
 async function verify(folder: string, options: { json?: boolean }): Promise<void> {
   const context = openContext();
   await using vault = await openVault(context);
+  using bar = progress();
+  using _notices = vault.onNotice(({ type, payload }) => {
+    if (type === 'backup.progress') bar.show('Reading', Number((payload as { bytes: number }).bytes), 0);
+  });
   const result = await vault.ask('backup.verify', { caller: context.caller, target: resolve(folder) });
+  bar[Symbol.dispose]();
   show(options.json, result, () =>
     result.ok
       ? `The backup holds: ${result.files} files of ${localTime(result.createdAt, ZONE)}.`
@@ -172,7 +177,7 @@ async function drill(folder: string | undefined, options: DrillFlags): Promise<v
   using bar = progress();
   const onProgress = (phase: string, done: number, all: number) => bar.show(phase, done, all);
   const result = await tell(context, from, () =>
-    runDrill({ from, scratch: options.scratch, unlock, clock, caller, onProgress }),
+    runDrill({ from, scratch: options.scratch, keysFolder: context.runtimeFolder, unlock, clock, caller, onProgress }),
   );
   bar[Symbol.dispose]();
   const seconds = (ms: number) => (ms / 1000).toFixed(1);
