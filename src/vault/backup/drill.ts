@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../kernel/clock.ts';
+import { codeOf, WardlineError } from '../../kernel/errors.ts';
 import { createLogger } from '../../kernel/logger.ts';
 import type { Caller } from '../contract.ts';
 import { OpenVault } from '../service.ts';
@@ -33,13 +34,23 @@ export interface DrillResult {
 }
 
 export async function runDrill(options: DrillOptions): Promise<DrillResult> {
-  const root = mkdtempSync(join(options.scratch, 'wardline-drill-'));
+  const root = makeScratch(options.scratch);
   const keys = mkdtempSync(join(options.keysFolder ?? root, 'drill-keys-'));
   try {
     return await drillIn(root, keys, options);
   } finally {
     rmSync(keys, { recursive: true, force: true });
     rmSync(root, { recursive: true, force: true });
+  }
+}
+
+/** @throws WardlineError `folder-unwritable` */
+function makeScratch(folder: string): string {
+  try {
+    return mkdtempSync(join(folder, 'wardline-drill-'));
+  } catch (cause) {
+    const sentence = `Nothing can be made in the scratch folder ${folder} (${codeOf(cause)}); name another one.`;
+    throw new WardlineError('folder-unwritable', sentence, { cause });
   }
 }
 

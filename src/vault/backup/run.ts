@@ -77,13 +77,20 @@ export function readTarget(core: InnerCore, target: string): Manifest | undefine
 }
 
 function prepareTarget(core: InnerCore, target: string): void {
-  mkdirSync(target, { recursive: true, mode: 0o700 });
+  makeFolder(target);
   const inside = `${realpathSync(target)}/`;
   if (!inside.startsWith(`${realpathSync(dirname(core.db.name))}/`)) return;
   throw new WardlineError(
     'backup-target',
     'A backup inside of the data folder is none; name a folder on another disk.',
   );
+}
+
+/** One by one: the runtime's own `recursive` never comes back from a place where nothing can be made, like /proc or an automounter's. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  makeFolder(dirname(folder));
+  mkdirSync(folder, { mode: 0o700 });
 }
 
 function rootChanged(): WardlineError {
