@@ -1,4 +1,7 @@
 // What administrators do over HTTPS, and what everybody does with their own account: accounts, holds, copies, the vault and its check.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { Role } from '../../src/vault/contract.ts';
 import { type ConsoleBench, openConsoleBench } from '../support/console-bench.ts';
@@ -112,9 +115,32 @@ t.test('everybody sees where they are logged in, ends that elsewhere, and change
   t.ok((await actionsOf(on)).includes('password-changed nurse'));
 });
 
-t.test('a call and what was captured in it: marks, keeping, holds and copies, each for whom it is', async (t) => {
+interface Clinic {
+  readonly on: ConsoleBench;
+  readonly ada: Visitor;
+  readonly nurse: Visitor;
+  readonly auditor: Visitor;
+}
+
+t.test('records and the vault', async (t) => {
   const on = await openConsoleBench();
   t.teardown(() => on[Symbol.asyncDispose]());
+  const ada = await enrolled(t, on, 'ada', ['admin']);
+  const nurse = await enrolled(t, on, 'nurse', ['staff'], ['1001']);
+  const auditor = await enrolled(t, on, 'auditor', ['auditor']);
+  const clinic = { on, ada, nurse, auditor };
+  await t.test('a call and what was captured in it: marks, keeping, holds and copies, each for whom it is', (t) =>
+    callInFull(t, clinic),
+  );
+  await t.test('a search is narrowed by kind, days and tag, and says how far its index is', (t) =>
+    narrowSearch(t, clinic),
+  );
+  await t.test('the vault is looked at, locked, unlocked and checked by administrators alone', (t) =>
+    vaultPage(t, clinic),
+  );
+});
+
+async function callInFull(t: Test, { on, ada, nurse }: Clinic): Promise<void> {
   const marks = [
     { mark: 'masked', atMs: 200 },
     { mark: 'unmasked', atMs: 500 },
@@ -126,8 +152,6 @@ t.test('a call and what was captured in it: marks, keeping, holds and copies, ea
   })) satisfies { callId: string };
   const quality = [{ leg: 'caller', mos: 4.1, lossPercent: 0.5, jitterMs: 3 }] as const;
   await on.addCall({ callId, artifacts: [id], quality });
-  const ada = await enrolled(t, on, 'ada', ['admin']);
-  const nurse = await enrolled(t, on, 'nurse', ['staff'], ['1001']);
 
   const details = (await ada.get(`/api/calls/${callId}`)).json;
   t.match(details, { call: { callId, quality }, artifacts: [{ id, kind: 'recording', channels: 2 }], isHeld: false });
@@ -158,14 +182,11 @@ t.test('a call and what was captured in it: marks, keeping, holds and copies, ea
   for (const action of ['call-read', 'artifact-exported', 'hold-placed', 'hold-released', 'retention-changed'])
     t.ok(done.includes(`${action} ada`), action);
   t.notOk(done.includes('artifact-played ada'));
-});
+}
 
-t.test('a search is narrowed by kind, days and tag, and says how far its index is', async (t) => {
-  const on = await openConsoleBench();
-  t.teardown(() => on[Symbol.asyncDispose]());
+async function narrowSearch(t: Test, { on, ada }: Clinic): Promise<void> {
   await on.addCall({ fromName: 'Zaphira Madeup' });
   const id = await on.addVoicemail({ fromName: 'Zaphira Madeup' }, ulawTone(440, 1));
-  const ada = await enrolled(t, on, 'ada', ['admin']);
   await ada.post(`/api/notes/${id}`, { kind: 'tag', text: 'Refill' });
   await ada.post(`/api/notes/${id}`, { kind: 'note', text: 'asked about the zeppelin' });
   const count = async (query: string) => (await ada.get(`/api/search?q=${query}`)).json.hits.length;
@@ -181,18 +202,13 @@ t.test('a search is narrowed by kind, days and tag, and says how far its index i
   t.equal(await count('zeppelin&kind=transcript'), 0);
   t.equal((await ada.get('/api/search?q=x&kind=colour')).status, 400);
   const { progress, isComplete } = (await ada.get('/api/search?q=zaphira')).json;
-  t.same([isComplete, progress], [true, { done: 4, all: 4 }]);
+  t.same([isComplete, progress.done], [true, progress.all]);
+  t.ok(progress.all >= 4);
   const searched = (await on.trail()).filter(({ action }) => action === 'records-searched');
   t.match(searched.at(3)?.detail, /1 found for zaphira, tag refill/);
-});
+}
 
-t.test('the vault is looked at, locked, unlocked and checked by administrators alone', async (t) => {
-  const on = await openConsoleBench();
-  t.teardown(() => on[Symbol.asyncDispose]());
-  await on.addVoicemail({}, ulawTone(440, 1));
-  const ada = await enrolled(t, on, 'ada', ['admin']);
-  const auditor = await enrolled(t, on, 'auditor', ['auditor']);
-  const nurse = await enrolled(t, on, 'nurse', ['staff']);
+async function vaultPage(t: Test, { on, ada, nurse, auditor }: Clinic): Promise<void> {
   for (const visitor of [auditor, nurse]) {
     t.equal((await visitor.get('/api/vault')).status, 403);
     t.equal((await visitor.post('/api/vault/lock')).status, 403);
@@ -201,6 +217,14 @@ t.test('the vault is looked at, locked, unlocked and checked by administrators a
   t.match(status, { service: 'open', records: 'unlocked', counts: { voicemails: 1 }, problems: [], backups: [] });
   t.match(status, { drill: { everyDays: 7 }, check: { state: 'none' }, lastHead: { sequence: Number } });
   t.same(status.slots.map(({ kind }: { kind: string }) => kind).sort(), ['key-file', 'recovery']);
+
+  const target = mkdtempSync(join(tmpdir(), 'wardline-target-'));
+  t.teardown(() => rmSync(target, { recursive: true, force: true }));
+  await on.vault.ask('backup.create', { caller: { actor: { kind: 'local', user: 'tester' }, address: '' }, target });
+  const [message] = (await ada.get('/api/voicemails')).json.rows;
+  t.equal((await ada.send('DELETE', `/api/artifacts/${message.id}`)).status, 200);
+  const lagging = { backups: [{ path: target, isThere: true, holdsDisposed: 1 }], disposalsWaiting: 1 };
+  t.match((await ada.get('/api/vault')).json, lagging, 'it can be opened from that backup still');
 
   t.equal((await ada.post('/api/vault/check')).status, 200);
   let { check } = (await ada.get('/api/vault')).json;
@@ -220,4 +244,4 @@ t.test('the vault is looked at, locked, unlocked and checked by administrators a
   const done = await actionsOf(on);
   for (const action of ['vault-locked ada', 'vault-unlocked ada', 'vault-verified ada', 'audit-verified auditor'])
     t.ok(done.includes(action), action);
-});
+}

@@ -53,7 +53,7 @@ export function lookAt(page: Page, device: string): (name: string) => Promise<vo
   return async (name) => {
     if (screenshots === undefined) return;
     mkdirSync(screenshots, { recursive: true });
-    await page.screenshot({ path: join(screenshots, `${device}-${name}.png`) });
+    await page.screenshot({ path: join(screenshots, `${device}-${name}.png`), fullPage: true });
   };
 }
 

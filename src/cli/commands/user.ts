@@ -1,13 +1,19 @@
-// `wardline user`: invites a person by a one-time link, lists people, removes one.
+// `wardline user`: invites a person by a one-time link, lists people, locks, unlocks and removes one, gives one a new link.
 import type { Command } from 'commander';
+import type { Bootstrap } from '../../config/bootstrap.ts';
 import { WardlineError } from '../../kernel/errors.ts';
 import { consoleUrl } from '../../ops/first-start.ts';
-import type { Role } from '../../vault/contract.ts';
+import type { Role, UserAccount, Vault } from '../../vault/contract.ts';
 import { confirm } from '../ask.ts';
-import { openContext, openVault } from '../context.ts';
+import { type CliContext, openContext, openVault } from '../context.ts';
 import { show, table } from '../print.ts';
 
 const ROLES: readonly Role[] = ['admin', 'auditor', 'staff'];
+
+interface Flags {
+  readonly yes?: boolean;
+  readonly json?: boolean;
+}
 
 interface InviteOptions {
   readonly name: string;
@@ -29,6 +35,23 @@ export function addUserCommands(program: Command): void {
     .option('--json', 'print JSON')
     .action(invite);
   user.command('list').description('List the accounts.').option('--json', 'print JSON').action(list);
+  user
+    .command('lock <login>')
+    .description('Log a person out everywhere and let them in no more, until the account is unlocked.')
+    .option('--yes', 'do not ask')
+    .option('--json', 'print JSON')
+    .action((login: string, options: Flags) => lock(login, true, options));
+  user
+    .command('unlock <login>')
+    .description('Let a person log in again; wrong guesses are forgotten.')
+    .option('--json', 'print JSON')
+    .action((login: string, options: Flags) => lock(login, false, { ...options, yes: true }));
+  user
+    .command('link <login>')
+    .description('A new one-time link, for who lost the password or the second factor; the old ones stop working now.')
+    .option('--yes', 'do not ask')
+    .option('--json', 'print JSON')
+    .action(link);
   user
     .command('remove <login>')
     .description('Remove an account and end its sessions.')
@@ -59,11 +82,19 @@ async function invite(login: string, options: InviteOptions): Promise<void> {
     roles,
     mailboxes: options.mailbox,
   });
-  const link = `${consoleUrl(bootstrap)}/enrol#${token}`;
+  showLink(bootstrap, { userId, login, token }, options.json);
+}
+
+function showLink(
+  bootstrap: Bootstrap,
+  { userId, login, token }: { userId: string; login: string; token: string },
+  isJson: boolean | undefined,
+): void {
+  const url = `${consoleUrl(bootstrap)}/enrol#${token}`;
   show(
-    options.json,
-    { userId, link },
-    () => `Give this link to ${login} alone; it is good once, for 24 hours:\n\n  ${link}`,
+    isJson,
+    { userId, link: url },
+    () => `Give this link to ${login} alone; it is good once, for 24 hours:\n\n  ${url}`,
   );
 }
 
@@ -82,15 +113,40 @@ async function list(options: { json?: boolean }): Promise<void> {
   );
 }
 
-async function remove(login: string, options: { yes?: boolean; json?: boolean }): Promise<void> {
+async function lock(login: string, isLocked: boolean, options: Flags): Promise<void> {
   const context = openContext();
   await using vault = await openVault(context);
-  const { users } = await vault.ask('users.list', { caller: context.caller });
+  const user = await find(vault, context, login);
+  await mustWant(`Lock the account ${login} and log its person out?`, options.yes);
+  await vault.ask('users.lock', { caller: context.caller, userId: user.id, isLocked });
+  show(options.json, { userId: user.id, isLocked }, () => `${isLocked ? 'Locked' : 'Unlocked'} ${login}.`);
+}
+
+async function link(login: string, options: Flags): Promise<void> {
+  const context = openContext();
+  await using vault = await openVault(context);
+  const user = await find(vault, context, login);
+  await mustWant(`Make the password and second factor of ${login} invalid, and a new link?`, options.yes);
+  const { token } = await vault.ask('users.reinvite', { caller: context.caller, userId: user.id });
+  showLink(context.bootstrap, { userId: user.id, login, token }, options.json);
+}
+
+async function find(vault: Vault, { caller }: CliContext, login: string): Promise<UserAccount> {
+  const { users } = await vault.ask('users.list', { caller });
   const user = users.find((each) => each.login === login);
-  if (user === undefined)
-    throw new WardlineError('user-unknown', `Nobody has the login ${login}; see \`wardline user list\`.`);
-  if (!(await confirm(`Remove the account ${login}?`, options.yes)))
-    throw new WardlineError('not-confirmed', 'Nothing was changed.');
+  if (user !== undefined) return user;
+  throw new WardlineError('user-unknown', `Nobody has the login ${login}; see \`wardline user list\`.`);
+}
+
+async function mustWant(question: string, isYes: boolean | undefined): Promise<void> {
+  if (!(await confirm(question, isYes))) throw new WardlineError('not-confirmed', 'Nothing was changed.');
+}
+
+async function remove(login: string, options: Flags): Promise<void> {
+  const context = openContext();
+  await using vault = await openVault(context);
+  const user = await find(vault, context, login);
+  await mustWant(`Remove the account ${login}?`, options.yes);
   await vault.ask('users.remove', { caller: context.caller, userId: user.id });
   show(options.json, { removed: user.id }, () => `Removed ${login}.`);
 }
