@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, 
 import { join } from 'node:path';
 import t from 'tap';
 import { systemClock } from '../../src/kernel/clock.ts';
+import { runDrill } from '../../src/vault/backup/drill.ts';
 import { restoreVault } from '../../src/vault/backup/restore.ts';
 import { createVault } from '../../src/vault/create.ts';
 import { ManualClock } from '../support/manual-clock.ts';
@@ -130,3 +131,15 @@ t.test(
     t.match(await restoreTo(bare, target, recoveryCode), { problems: [] });
   },
 );
+
+t.test('a place where no folder can be made is refused at once', async (t) => {
+  using folders = newFolders('/dev/shm');
+  await makeVault(folders);
+  await using vault = await openVault(folders);
+  await t.rejects(vault.ask('backup.create', { caller: CALLER, target: '/proc/wardline/backup' }), {
+    code: 'backup-failed',
+  });
+  const unlock = { slot: 'key-file', secret: readFileSync(folders.keyFile, 'utf8') } as const;
+  const drill = { from: folders.root, scratch: '/proc/wardline', unlock, clock: systemClock, caller: CALLER };
+  await t.rejects(runDrill(drill), { code: 'folder-unwritable' });
+});
