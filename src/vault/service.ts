@@ -261,7 +261,7 @@ export class OpenVault implements AsyncDisposable {
     if (this.#isClosing) return;
     this.#isClosing = true;
     this.#stopTimers();
-    await this.#readers[Symbol.asyncDispose]();
+    const readersEnded = this.#readers[Symbol.asyncDispose]();
     await this.#backups.idle();
     await this.#checking;
     await this.#leafRenewal[Symbol.asyncDispose]();
@@ -271,6 +271,7 @@ export class OpenVault implements AsyncDisposable {
     this.#recordClosing();
     this.#heads[Symbol.dispose]();
     this.#playout[Symbol.dispose]();
+    await readersEnded; // a supervisor may lose its patience: all is written by now
     epochs.lock();
     keyring[Symbol.dispose]();
     db.close();

@@ -7,6 +7,8 @@ export interface ReaderStart {
   /** The database. */
   readonly path: string;
   readonly keys: ReaderKeys;
+  /** Calls, and what people wait for, come first. */
+  readonly givesWay: boolean;
 }
 
 export type ToReader =

@@ -66,9 +66,9 @@ export class WorkerReaders implements Readers {
 
   constructor(core: InnerCore, artifacts: ArtifactReader) {
     this.#quick = new Lane(core, artifacts, {});
-    this.#search = new Lane(core, artifacts, {});
-    this.#long = new Lane(core, artifacts, {});
-    this.#keyless = new Lane(core, artifacts, { isKeyless: true });
+    this.#search = new Lane(core, artifacts, { givesWay: true });
+    this.#long = new Lane(core, artifacts, { givesWay: true });
+    this.#keyless = new Lane(core, artifacts, { givesWay: true, isKeyless: true });
   }
 
   run<Name extends ReadName>(name: Name, ask: ReadAsk<Name>, progress: Progress = () => undefined) {
@@ -109,14 +109,20 @@ interface Pending {
 const MAX_PENDING = 512;
 /** A reader's heap: the search index of a large clinic takes some hundreds of megabytes. */
 const MAX_HEAP_MB = 2_048;
-/** How long a thread may take to end by itself: a slice of what it does, or its start. */
-const END_MS = 10_000;
+/** How long a thread may take to end by itself: a slice of what it does, or its start, on a machine that has other things to do. */
+const END_MS = 120_000;
+
+interface LaneOptions {
+  readonly isKeyless?: boolean;
+  readonly givesWay?: boolean;
+}
 
 /** One reader's thread, started when it is needed. */
 class Lane {
   readonly #core: InnerCore;
   readonly #artifacts: ArtifactReader;
   readonly #isKeyless: boolean;
+  readonly #givesWay: boolean;
   readonly #pending = new Map<number, Pending>();
   readonly #ending = new Set<Promise<void>>();
   #worker: Worker | undefined;
@@ -126,10 +132,11 @@ class Lane {
   #isClosed = false;
   #mustEnd = false;
 
-  constructor(core: InnerCore, artifacts: ArtifactReader, { isKeyless = false }: { readonly isKeyless?: boolean }) {
+  constructor(core: InnerCore, artifacts: ArtifactReader, { isKeyless = false, givesWay = false }: LaneOptions) {
     this.#core = core;
     this.#artifacts = artifacts;
     this.#isKeyless = isKeyless;
+    this.#givesWay = givesWay;
   }
 
   run<Name extends ReadName>(
@@ -203,7 +210,7 @@ class Lane {
     const { keyring, db, log } = this.#core;
     const mayOpen = keyring.isUnlocked && !this.#isKeyless;
     this.#keys = shareKeys(keyring.service, mayOpen ? keyring.records : undefined);
-    const start: ReaderStart = { path: db.name, keys: this.#keys };
+    const start: ReaderStart = { path: db.name, keys: this.#keys, givesWay: this.#givesWay };
     const worker = new Worker(new URL('./reader-worker.ts', import.meta.url), {
       workerData: start,
       resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
