@@ -3,6 +3,7 @@ import { CHANNEL_COMMANDS } from './api-channel.ts';
 import { type ApiCommand, type ApiContext, usageOf } from './api-command.ts';
 import { conferenceUsage, runConferenceApi } from './conference/api.ts';
 import { consoleComplete } from './console-complete.ts';
+import { globalVariable } from './global-variables.ts';
 import { newUuid } from './host.ts';
 import { ORIGINATE } from './originate/originate.ts';
 import { showApi } from './show.ts';
@@ -35,7 +36,12 @@ const SERVER_COMMANDS: readonly ApiCommand[] = [
     about: 'Takes no new calls, takes them again; ends all; limits',
     run: control,
   },
-  { name: 'global_getvar', usage: '<var>', about: 'A variable of the server', run: globalVariable },
+  {
+    name: 'global_getvar',
+    usage: '<var>',
+    about: 'A variable of the server',
+    run: (args, { host }) => globalVariable(args.trim(), host) ?? '',
+  },
   { name: 'help', usage: '[<command>]', about: 'This list', run: help },
   { name: 'hostname', usage: '', about: 'The name in events', run: () => 'wardline' },
   {
@@ -137,15 +143,4 @@ function control(args: string, context: ApiContext): string {
     default:
       return act === '' ? usageOf('[hupall|pause|resume|sps|max_sessions]') : '-ERR Invalid command\n';
   }
-}
-
-function globalVariable(args: string, { host }: ApiContext): string {
-  const values: Readonly<Record<string, string>> = {
-    local_ip_v4: host.address,
-    domain: host.address,
-    sound_prefix: host.soundsFolder,
-    core_uuid: host.coreUuid,
-    hostname: 'wardline',
-  };
-  return values[args.trim()] ?? '';
 }

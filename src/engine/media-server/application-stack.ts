@@ -3,6 +3,7 @@ import { expand } from '../../protocol/event-socket/arguments.ts';
 import type { RunningApplication, StartApplication } from './application.ts';
 import type { Channel } from './channel.ts';
 import type { Fields } from './event-hub.ts';
+import { globalVariable } from './global-variables.ts';
 
 /** Applications nested in one another; a further one ends the call. */
 const MAX_NESTED = 64;
@@ -62,7 +63,7 @@ export class ApplicationStack {
 
   #run(application: string, rawData: string, uuid: string, style: RunStyle): void {
     const channel = this.#channel;
-    const data = expand(rawData, (name) => channel.variables.get(name));
+    const data = expand(rawData, (name) => channel.variables.get(name) ?? globalVariable(name, channel.host));
     const frame: Frame = { application, data, uuid, style, running: undefined };
     channel.variables.setAll({ current_application_data: data, current_application: application });
     channel.publish('CHANNEL_EXECUTE', executeFields(frame));

@@ -37,7 +37,7 @@ export function takeBraces(text: string): { rest: string; variables: { name: str
   return { rest, variables: inside.map(splitAssignment) };
 }
 
-/** Puts channel variables in place of `${name}`. Function syntax (`${name(args)}`) is no variable and becomes empty. */
+/** Puts variables in place of `${name}`, and of `$${name}` as well. Function syntax (`${name(args)}`) is no variable and becomes empty. */
 export function expand(text: string, find: (name: string) => string | undefined): string {
-  return text.includes('${') ? text.replace(/\$\{([^{}]*)\}/g, (_, name: string) => find(name) ?? '') : text;
+  return text.includes('${') ? text.replace(/\$?\$\{([^{}]*)\}/g, (_, name: string) => find(name) ?? '') : text;
 }

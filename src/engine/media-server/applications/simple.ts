@@ -1,6 +1,7 @@
 // Applications that set something or only wait: variables, mute, sleep, park, hangup, digits to the party.
 import { expand, splitAssignment, splitAssignments } from '../../../protocol/event-socket/arguments.ts';
 import type { Execution, RunningApplication } from '../application.ts';
+import { globalVariable } from '../global-variables.ts';
 
 const TICK_MS = 20;
 const DEFAULT_DIGIT_MS = 250;
@@ -10,7 +11,7 @@ export function set({ channel, argument }: Execution): undefined {
   const { name, value } = splitAssignment(argument);
   channel.variables.set(
     name,
-    expand(value, (other) => channel.variables.get(other)),
+    expand(value, (other) => channel.variables.get(other) ?? globalVariable(other, channel.host)),
   );
 }
 
