@@ -1,6 +1,6 @@
 // Searching names, notes, tags, transcripts and numbers, best first; notes as rows of their own; on this thread and on a reader's.
 import t, { type Test } from 'tap';
-import { newId } from '../../src/kernel/id.ts';
+import { type ArtifactId, newId } from '../../src/kernel/id.ts';
 import type { Ask, Caller, SearchHit } from '../../src/vault/contract.ts';
 import { type BenchVault, CALLER, captureAll, makeVault, newFolders, openVault, sampleCdr, tone, voicemailHeader } from '../support/vault-bench.ts'; // biome-ignore format: one import
 
@@ -42,6 +42,20 @@ async function searches(t: Test, hasReaders: boolean): Promise<void> {
   for (const cdr of [first!, second!, third!]) await vault.ask('cdr.put', { cdr });
   const voicemail = await message(vault, 'Zaphira Madeup');
   const foreign = await message(vault, 'Zaphira Elsewhere', '1002');
+
+  await vault.ask('retention.set', { caller: CALLER, rules: { cdr: 3_650, places: { 1001: 30, 1002: null } } });
+  const { holdId } = await vault.ask('hold.place', { caller: CALLER, subject: first!.callId, reason: 'Letter' });
+  const details = await vault.ask('call.get', { caller: CALLER, callId: first!.callId });
+  t.match(
+    details,
+    { call: { fromName: 'Zaphira Madeup' }, keptUntil: Number, holds: [{ id: holdId }] },
+    'one call whole',
+  );
+  const kept = async (artifactId: ArtifactId) =>
+    (await vault.ask('artifact.get', { caller: CALLER, artifactId })).keptUntil;
+  t.ok(await kept(voicemail), 'by the rule of its mailbox');
+  t.equal(await kept(foreign), undefined, 'for good by another');
+  await vault.ask('hold.release', { caller: CALLER, holdId });
 
   t.same(
     (await find(vault, 'madeup zaphira')).slice(0, 2).sort(),
