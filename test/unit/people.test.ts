@@ -246,3 +246,16 @@ t.test(
     }
   },
 );
+
+t.test('a clock that was a year ahead and is right again keeps nobody out and no session open', async (t) => {
+  const { clock, enrol, login, check, codeOfSecret } = bench();
+  const { secret } = await enrol();
+  const year = 365 * 24 * 3_600_000;
+  clock.leap(year);
+  const { sessionToken } = await login(codeOfSecret(secret));
+  for (let guess = 0; guess < 5; guess++) await t.rejects(login('000000', { password: 'wrong' }));
+  clock.leap(-year);
+  clock.advance(30_000);
+  t.throws(() => check(sessionToken), { code: 'no-session' });
+  await t.resolves(login(codeOfSecret(secret)));
+});

@@ -46,9 +46,14 @@ export function afterLogin({ addresses = {} }: GuardRecord, address: string, las
   return { failures: 0, lockedUntil: 0 as UtcMs, lastStep, addresses: others };
 }
 
-/** When an account may be tried again from that address. */
-export function lockedUntil({ lockedUntil: forAll, addresses = {} }: GuardRecord, address: string): number {
-  return Math.max(forAll, addresses[address]?.lockedUntil ?? 0);
+/** Whether an account waits before it may be tried again from that address. */
+export function isLocked({ lockedUntil: forAll, addresses = {} }: GuardRecord, address: string, now: UtcMs): boolean {
+  return [forAll, addresses[address]?.lockedUntil ?? 0].some((until) => isAhead(until, now));
+}
+
+/** A wait that is longer than any was begun by a clock that was ahead: it is over. */
+export function isAhead(lockedUntil: number, now: UtcMs): boolean {
+  return lockedUntil > now && lockedUntil <= now + LONGEST_WAIT_MS;
 }
 
 interface Remembered {
@@ -69,7 +74,7 @@ export class GuessMemory {
   }
 
   isLocked(key: string): boolean {
-    return (this.#byKey.get(key)?.lockedUntil ?? 0) > this.#clock.now();
+    return isAhead(this.#byKey.get(key)?.lockedUntil ?? 0, this.#clock.now());
   }
 
   /** Notes a failure; true when a wait begins with it. */

@@ -10,7 +10,7 @@ import {
   FREE_ADDRESS_FAILURES,
   FREE_FAILURES,
   GuessMemory,
-  lockedUntil,
+  isLocked,
 } from './guess-limits.ts';
 import { verifyPassword } from './password.ts';
 import type { GuardRecord, UserRecord } from './records.ts';
@@ -85,7 +85,7 @@ export class Login {
   #refuseLocked(user: UserRecord | undefined, login: string, address: string): void {
     if (user === undefined) {
       if (!this.#unknownLogins.isLocked(keyOf(login, address))) return;
-    } else if (!user.isLocked && lockedUntil(guardOf(this.#core, user.id), address) <= this.#core.clock.now()) return;
+    } else if (!user.isLocked && !isLocked(guardOf(this.#core, user.id), address, this.#core.clock.now())) return;
     const actor = user === undefined ? nobody : actorOf(user);
     this.#record('login-failed', actor, address, user?.id, 'while locked out', 'refused');
     throw lockedOut();
@@ -104,7 +104,7 @@ export class Login {
       detail: what,
     } as const;
     this.#core.transact(entry, (tx) => tx.put(spaces.guard, user.id, guard));
-    if (lockedUntil(guard, address) > now) this.#record('locked-out', actor, address, user.id, 'too many failures');
+    if (isLocked(guard, address, now)) this.#record('locked-out', actor, address, user.id, 'too many failures');
     this.failedFrom(address);
     return loginFailed();
   }

@@ -1,9 +1,11 @@
 // What the vault keeps of people: accounts, one-time links, sessions and wrong guesses; sealed records of the service half.
+
 import type { Actor } from '../../audit/entry.ts';
 import type { UtcMs } from '../../kernel/clock.ts';
 import type { UserId } from '../../kernel/id.ts';
 import type { Role, UserAccount } from '../contract.ts';
 import type { StoredRecord, VaultCore } from '../core.ts';
+import { isAhead } from './guess-limits.ts';
 import type { PasswordHash } from './password.ts';
 
 /** Spaces of service records; the row of each is named beside it. */
@@ -93,7 +95,9 @@ export function accountOf(core: VaultCore, user: UserRecord): UserAccount {
   const { lockedUntil, addresses = {} } = guardOf(core, id);
   const now = core.clock.now();
   const isLocked =
-    user.isLocked === true || lockedUntil > now || Object.values(addresses).some((each) => each.lockedUntil > now);
+    user.isLocked === true ||
+    isAhead(lockedUntil, now) ||
+    Object.values(addresses).some((each) => isAhead(each.lockedUntil, now));
   const state = user.password === undefined ? 'invited' : isLocked ? 'locked' : 'active';
   return { id, login, name, roles, mailboxes, state };
 }

@@ -155,6 +155,8 @@ export class Sessions {
 
   /** A touch that was lost counts from the start, which only ends the session sooner. */
   #expiresAt(row: string, { startedAt }: SessionRecord): UtcMs {
+    // One that lies ahead was begun by a clock that was ahead: it is over.
+    if (startedAt > this.#core.clock.now() + IDLE_MS) return 0 as UtcMs;
     return Math.min(this.#touchedAt(row, startedAt) + IDLE_MS, startedAt + LONGEST_MS) as UtcMs;
   }
 

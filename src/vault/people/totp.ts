@@ -4,6 +4,7 @@ import { Secret, TOTP } from 'otpauth';
 const PERIOD_SECONDS = 30;
 /** Steps before and after the present one that are taken too: clocks differ, people type slowly (RFC 6238 §5.2). */
 const WINDOW_STEPS = 1;
+const MAX_AHEAD_STEPS = 20;
 /** As long as SHA-1's output (RFC 4226 §4, R6). */
 const SECRET_BYTES = 20;
 
@@ -23,7 +24,8 @@ export function acceptedStep(secret: string, code: string, nowMs: number, lastSt
   const delta = totp(secret).validate({ token: code, timestamp: nowMs, window: WINDOW_STEPS });
   if (delta === null) return undefined;
   const step = Math.floor(nowMs / 1000 / PERIOD_SECONDS) + delta;
-  return step > lastStep ? step : undefined;
+  // A last step that lies far ahead was taken by a clock that was ahead: no code of today was used then.
+  return step > lastStep || lastStep > step + MAX_AHEAD_STEPS ? step : undefined;
 }
 
 function totp(secret: string, label = '', issuer = ''): TOTP {
