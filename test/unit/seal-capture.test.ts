@@ -1,4 +1,4 @@
-// The capturing side: chunks of at most 250 ms, segments of at most 60 s that end in FINAL, a queue that outlives the vault's restart.
+// The capturing side: chunks of at most 240 ms, segments of at most 60 s that end in FINAL, a queue that outlives the vault's restart.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -48,7 +48,7 @@ function openAll(frames: readonly SealedFrame[], { encoding, channels }: IntakeG
   return chunks;
 }
 
-t.test('packets become chunks of 250 ms and one segment, whose last one ends the artifact', async (t) => {
+t.test('packets become chunks of 240 ms and one segment, whose last one ends the artifact', async (t) => {
   const sealer = new CaptureSealer(ARTIFACT, grant());
   const audio = tone(1_100);
   const frames: SealedFrame[] = [];
@@ -57,7 +57,7 @@ t.test('packets become chunks of 250 ms and one segment, whose last one ends the
   const chunks = openAll(frames, grant());
   t.same(
     chunks.map(({ ask }) => ask.samples),
-    [2_000, 2_000, 2_000, 2_000, 800],
+    [1_920, 1_920, 1_920, 1_920, 1_120],
   );
   t.same(
     chunks.map(({ ask }) => ask.ends),
@@ -69,11 +69,11 @@ t.test('packets become chunks of 250 ms and one segment, whose last one ends the
 t.test('two channels of wideband count samples per channel', async (t) => {
   const wide = grant({ encoding: 'l16-16000', channels: 2 });
   const sealer = new CaptureSealer(ARTIFACT, wide);
-  const audio = tone(2_000).subarray(0, 16_000); // 250 ms of four bytes a sample
+  const audio = tone(2_000).subarray(0, 15_360); // 240 ms of four bytes a sample
   const chunks = openAll([...sealer.write(audio, 0), ...sealer.end()], wide);
   t.same(
     chunks.map(({ ask }) => ask.samples),
-    [4_000, 0],
+    [3_840, 0],
   );
 });
 
@@ -183,7 +183,7 @@ t.test('a vault that stays away for ten seconds fails the recording', async (t) 
   rmSync(folder, { recursive: true });
 });
 
-t.test('what is said is sealed and sent within 250 ms, though the next packet never comes', async (t) => {
+t.test('what is said is sealed and sent within 240 ms, though the next packet never comes', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'wardline-seal-'));
   const socket = join(folder, 'vault.sock');
   const seen: string[] = [];
@@ -192,7 +192,7 @@ t.test('what is said is sealed and sent within 250 ms, though the next packet ne
   using intake = connectIntake({ socket, token: 'token', clock });
   const capture = await intake.begin(ARTIFACT);
   capture.write(tone(20), 0);
-  clock.advance(250);
+  clock.advance(CHUNK_MS);
   while (seen.length < 3) await turn();
   t.same(seen, ['intake.begin', 'intake.segment', 'intake.chunk']);
   rmSync(folder, { recursive: true });
@@ -210,13 +210,13 @@ t.test(
     const clock = new ManualClock();
     using intake = connectIntake({ socket, token: 'token', clock });
     const capture = await intake.begin(ARTIFACT);
-    for (let tick = 0; tick < 100; tick++) {
+    for (let tick = 0; tick < 96; tick++) {
       capture.write(tone(20), tick * 160);
       clock.advance(20);
       await turn();
     }
     await capture.end();
-    t.same(samples, [...Array(2_000 / CHUNK_MS).fill(CHUNK_MS * 8), 0]);
+    t.same(samples, [...Array(1_920 / CHUNK_MS).fill(CHUNK_MS * 8), 0]);
     rmSync(folder, { recursive: true });
   },
 );

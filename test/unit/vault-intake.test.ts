@@ -125,3 +125,21 @@ t.test('what a controller that died left open is closed by the vault itself', as
   clock.advance(3 * 3_600_000);
   t.equal(await stateOf(silent.artifactId), 'cut-off');
 });
+
+t.test('a message takes hardly more of the disk than its audio', async (t) => {
+  using folders = newFolders();
+  await makeVault(folders);
+  await using vault = await openVault(folders);
+  using disk = {
+    db: new SqliteDatabase(join(folders.dataFolder, 'vault.db'), { readonly: true }),
+    [Symbol.dispose]: () => disk.db.close(),
+  };
+  const bytes = () =>
+    Number(disk.db.pragma('page_count', { simple: true })) * Number(disk.db.pragma('page_size', { simple: true }));
+  const before = bytes();
+  const audio = tone(240_000);
+  const { sealer } = await begin(vault);
+  await send(vault, [...sealer.write(audio, 0), ...sealer.end()]);
+  const ratio = (bytes() - before) / audio.length;
+  t.ok(ratio > 1 && ratio < 1.2, `${ratio.toFixed(2)} bytes a byte of audio`);
+});
