@@ -119,6 +119,33 @@ const CONSOLE: Replies = {
   'console_complete uuid_kill ': '\n\n[$]\t\n\nwrite=0:$ ',
   'console_complete uuid_': /^\n\n(?:(?:\[ *uuid_[a-z_]+\]\t){4}\n)+[\s\S]*\n\nwrite=5:uuid_$/,
   'console_complete nothing': '\n\n\n\n',
+  reloadacl: '+OK acl reloaded\n',
+  'eval a ${local_ip_v4} b': 'a 127.0.0.1 b',
+  'eval uuid:$ ${dtmf_type}': 'rfc2833',
+  'expand uuid:$ echo ${dtmf_type}': 'rfc2833',
+  'global_setvar colour=blue': '+OK',
+  'global_getvar  colour': 'blue',
+  'global_setvar colour=': '+OK',
+  'global_getvar colour': '-ERR no reply\n',
+  'uptime h': '0\n',
+  'uptime x': /^-USAGE: /,
+  'md5 abc': '900150983cd24fb0d6963f7d28e17f72',
+  'toupper abc': 'ABC',
+  'url_decode a%20b': 'a b',
+  'user_exists id 1001 nowhere': 'false',
+  'group_call sales': 'error/NO_ROUTE_DESTINATION',
+  'sched_api +900 mine status': /^\+OK Added: \d+\n$/,
+  'sched_del mine': '+OK Deleted: 1\n',
+  'sched_api nonsense': '-ERR Invalid syntax. USAGE: [+@]<time> <group_name> <command_string>[&]\n',
+  'unsched_api 999999': '-ERR No such id\n',
+  'sched_broadcast +900 $ silence_stream://20': '+OK Message scheduled\n',
+  'uuid_answer $': '+OK\n',
+  [`uuid_answer ${NOBODY}`]: '-ERROR\n',
+  'uuid_flush_dtmf $': '+OK\n',
+  [`uuid_flush_dtmf ${NOBODY}`]: '-ERR No such session\n',
+  [`uuid_media ${NOBODY}`]: '-ERR Operation failed\n',
+  [`uuid_hold ${NOBODY}`]: '-ERR Operation failed\n',
+  [`uuid_dual_transfer ${NOBODY} park/inline park/inline`]: '-ERR No such channel!\n',
   // Only calls with those variables are hung up; the last line shows that the call is still there.
   'hupall NORMAL_CLEARING colour red': '+OK hangup all channels matching [colour]=[red] with cause: NORMAL_CLEARING\n',
   'hupall NORMAL_CLEARING colour red a b':
@@ -129,7 +156,7 @@ const CONSOLE: Replies = {
 async function compare(t: Test, bench: MediaBench, replies: Replies): Promise<void> {
   const { endpoint } = await bench.call();
   for (const [command, expected] of Object.entries(replies)) {
-    const reply = (await bench.ms.api(command.replaceAll('$', endpoint.uuid))).replaceAll(endpoint.uuid, '$');
+    const reply = (await bench.ms.api(command.replaceAll(/\$(?!\{)/g, endpoint.uuid))).replaceAll(endpoint.uuid, '$');
     if (typeof expected === 'string') t.equal(reply, expected, command);
     else t.match(reply, expected, command);
   }

@@ -17,6 +17,7 @@ export function mediaHost(clock: Clock, parts: Partial<MediaHost> = {}): MediaHo
     codecs: ['PCMU', 'PCMA'],
     dtlsIdentity: createDtlsIdentity(clock.now(), new Uint8Array(8)),
     allowsUnicast: false,
+    globals: new Map(),
     quirks: {},
     coreUuid: 'core',
     address: '127.0.0.1',

@@ -99,6 +99,27 @@ const ON_CHANNEL: readonly OnChannel[] = [
     about: 'Parks a call',
     act: (channel) => transfer(channel, ['park', 'inline']),
   },
+  {
+    name: 'uuid_dual_transfer',
+    usage: '<uuid> <A-dest-exten>[/<A-dialplan>][/<A-context>] <B-dest-exten>[/<B-dialplan>][/<B-context>]',
+    about: 'Has both parties of a bridge run an inline extension of their own',
+    least: 2,
+    act: transferBoth,
+  },
+  { name: 'uuid_answer', usage: '<uuid>', about: 'Nothing: it is answered', unknown: '-ERROR\n', act: () => '+OK\n' },
+  {
+    name: 'uuid_flush_dtmf',
+    usage: '<uuid>',
+    about: 'Nothing: no digit waits',
+    unknown: '-ERR No such session\n',
+    act: () => '+OK\n',
+  },
+  refused('uuid_display', '<uuid> <display>', 'The controller tells its phone'),
+  refused('uuid_hold', '[off|toggle] <uuid> [<display>]', 'The controller holds, by a re-INVITE'),
+  refused('uuid_media', '[off] <uuid>', 'The controller sends audio past this server, by re-INVITEs'),
+  refused('uuid_media_reneg', '<uuid>[ <codec_string>]', 'The controller re-INVITEs'),
+  refused('uuid_jitterbuffer', '<uuid> [0|<min_msec>[:<max_msec>]]', 'It adapts by itself'),
+  refused('uuid_displace', '<uuid> [start|stop] <path> [<limit>] [mux]', 'Not done', '-ERR Cannot displace session!\n'),
 ];
 
 export const CHANNEL_COMMANDS: readonly ApiCommand[] = [
@@ -110,8 +131,28 @@ export const CHANNEL_COMMANDS: readonly ApiCommand[] = [
     run: (args, { registry }) => String(registry.find(args.trim()) !== undefined),
   },
   { name: 'uuid_bridge', usage: '<uuid> <other_uuid>', about: 'Connects two calls', run: bridge },
+  {
+    name: 'sched_transfer',
+    usage: '[+]<time> <uuid> <extension> [<dialplan>] [<context>]',
+    about: 'Has a call run an inline extension later',
+    run: (line, context) => later(line, context, (channel, args) => void transfer(channel, args)),
+  },
+  {
+    name: 'sched_broadcast',
+    usage: '[[+]<time>|@time] <uuid> <path> [aleg|bleg|both]',
+    about: 'Plays a file to a call later',
+    run: (line, context) => {
+      const answer = later(line, context, (channel, args) => void broadcast(channel, args));
+      return answer === '+OK\n' ? '+OK Message scheduled\n' : answer;
+    },
+  },
   { name: 'sched_hangup', usage: '[+]<time> <uuid> [<cause>]', about: 'Ends a call later', run: hangUpLater },
 ];
+
+/** What does not make sense here answers as FreeSWITCH does when it fails. */
+function refused(name: string, usage: string, about: string, answer = '-ERR Operation failed\n'): OnChannel {
+  return { name, usage, about, unknown: answer, act: () => answer };
+}
 
 function asCommand({ name, usage, about, least = 0, unknown = NO_CHANNEL, act }: OnChannel): ApiCommand {
   return {
@@ -220,6 +261,18 @@ function transfer(channel: Channel, args: readonly string[]): string {
   return '+OK\n';
 }
 
+/** `<dest>/inline` each. */
+function transferBoth(channel: Channel, args: readonly string[]): string {
+  const plans = args.slice(0, 2).map((arg) => parseInline(/^(.*)\/inline$/s.exec(arg)?.[1] ?? ''));
+  const [own = [], others = []] = plans;
+  if (own.length === 0 || others.length === 0) return '-ERR Cannot transfer there\n';
+  const other = channel.bridge?.otherOf(channel);
+  channel.bridge?.transfer(channel, true, [{ application: 'park', data: '' }]);
+  channel.transfer(own);
+  other?.transfer(others);
+  return '+OK\n';
+}
+
 /** Whoever is bridged hears it instead of the other. */
 function broadcast(channel: Channel, [path = '', legs = 'aleg']: readonly string[]): string {
   const other = channel.bridge?.otherOf(channel);
@@ -231,16 +284,26 @@ function broadcast(channel: Channel, [path = '', legs = 'aleg']: readonly string
 
 const LATEST_SECONDS = 7 * 24 * 3600;
 
-/** `+60`: in a minute. A time of day in UTC seconds without the sign. */
-function hangUpLater(line: string, { registry, host }: Parameters<ApiCommand['run']>[1]): string {
-  const [when = '', uuid = '', cause = 'ALLOTTED_TIMEOUT'] = splitWords(line);
-  if (!/^\+?\d{1,12}$/.test(when) || uuid === '') return usageOf('[+]<time> <uuid> [<cause>]');
+function hangUpLater(line: string, context: Parameters<ApiCommand['run']>[1]): string {
+  return later(line, context, (channel, [cause = 'ALLOTTED_TIMEOUT']) => channel.hangup(cause));
+}
+
+/** `<time> <uuid> …`. `+60`: in a minute; without a sign: a time of day in UTC seconds. */
+function later(
+  line: string,
+  { registry, host }: Parameters<ApiCommand['run']>[1],
+  act: (channel: Channel, args: readonly string[]) => void,
+): string {
+  const [when = '', uuid = '', ...args] = splitWords(line);
+  if (!/^[+@]?\d{1,12}$/.test(when) || uuid === '') return usageOf('[+]<time> <uuid> [<arguments>]');
   const channel = registry.find(uuid);
   if (channel === undefined) return NO_CHANNEL;
-  const seconds = when.startsWith('+') ? Number(when.slice(1)) : Number(when) - host.clock.now() / 1000;
+  const seconds = when.startsWith('+')
+    ? Number(when.slice(1))
+    : Number(when.replace('@', '')) - host.clock.now() / 1000;
   const bounded = Math.max(0, Math.min(LATEST_SECONDS, seconds));
-  host.clock.after(bounded * 1000, () => channel.hangup(cause));
-  return '+OK\n';
+  const id = registry.schedule(uuid, bounded * 1000, () => act(channel, args));
+  return id === undefined ? '-ERR Too many tasks\n' : '+OK\n';
 }
 
 function recordSession(channel: Channel, _args: readonly string[], rest: string): string {

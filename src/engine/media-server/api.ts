@@ -1,6 +1,7 @@
 // The commands of `api` and `bgapi`, by FreeSWITCH's names and with its replies (contract §1.3, §3, §7.1), in one table.
 import { CHANNEL_COMMANDS } from './api-channel.ts';
 import { type ApiCommand, type ApiContext, usageOf } from './api-command.ts';
+import { consoleCommands } from './api-console.ts';
 import { conferenceUsage, runConferenceApi } from './conference/api.ts';
 import { consoleComplete } from './console-complete.ts';
 import { globalVariable } from './global-variables.ts';
@@ -68,12 +69,6 @@ const SERVER_COMMANDS: readonly ApiCommand[] = [
   { name: 'status', usage: '', about: 'Uptime and load', run: (_args, { registry }) => statusText(registry) },
   { name: 'switchname', usage: '', about: 'The name in events', run: () => 'wardline' },
   {
-    name: 'uptime',
-    usage: '[ms|s]',
-    about: 'Since the start',
-    run: (args, { registry }) => `${Math.floor(registry.uptimeMs / (args.trim() === 'ms' ? 1 : 1000))}\n`,
-  },
-  {
     name: 'version',
     usage: '[short]',
     about: 'Whose behaviour this is',
@@ -82,7 +77,7 @@ const SERVER_COMMANDS: readonly ApiCommand[] = [
 ];
 
 const COMMANDS: ReadonlyMap<string, ApiCommand> = new Map(
-  [...SERVER_COMMANDS, ...CHANNEL_COMMANDS].map((command) => [command.name, command]),
+  [...SERVER_COMMANDS, ...consoleCommands(runApi), ...CHANNEL_COMMANDS].map((command) => [command.name, command]),
 );
 
 /** Runs one command line; the answer is the body of the reply. */

@@ -26,6 +26,8 @@ export interface MediaHost {
   readonly codecs: readonly AudioCodec[];
   /** Shown to peers whose keys come by DTLS. */
   readonly dtlsIdentity: DtlsIdentity;
+  /** What `global_setvar` set. */
+  readonly globals: Map<string, string>;
   readonly quirks: Quirks;
   /** This server's identity in events. */
   readonly coreUuid: string;

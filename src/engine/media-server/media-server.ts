@@ -126,6 +126,7 @@ function hostOf(options: MediaServerOptions, { supervise }: WorkInHand): MediaHo
     speech: options.speech,
     allowsUnicast: options.allowsUnicast === true,
     dtlsIdentity,
+    globals: new Map(),
     quirks,
     supervise,
     ...identity,
@@ -191,6 +192,7 @@ class RunningMediaServer implements MediaServer {
   async close(): Promise<void> {
     const { registry, sockets, work } = this.#parts;
     registry.isDraining = true;
+    registry.unscheduleAll();
     for (const channel of registry.list) channel.hangup('MANAGER_REQUEST');
     for (const socket of sockets) socket.close();
     await work.finished();

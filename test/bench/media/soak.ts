@@ -1,4 +1,5 @@
-// Eight hours of calls in virtual time: SRTP both ways, bridged, recorded and sealed, a new call every ten minutes; memory must be flat.
+// Eight hours of calls in virtual time, twice: SRTP both ways, bridged, recorded and sealed, a new call every ten minutes; then calls of
+// every kind that SIP and the event socket set up and end on a whole server. Memory must be flat, and nothing left.
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { type AudioLeg, openAudioLeg } from '../../../src/engine/media-server/audio/leg.ts';
@@ -13,8 +14,10 @@ import type { NegotiatedAudio } from '../../../src/protocol/sdp/audio.ts';
 import { CaptureSealer } from '../../../src/seal/capture-sealer.ts';
 import type { Capture } from '../../../src/seal/intake-client.ts';
 import { sodium } from '../../../src/seal/sodium.ts';
+import { leftOfCalls, mediaDay } from '../../soak/media-day.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { mediaHost } from '../../support/media-host.ts';
+import { seeded } from '../../support/seeded.ts';
 import { say } from '../figures.ts';
 
 const HOURS = 8;
@@ -42,6 +45,27 @@ export async function soakInVirtualTime(): Promise<void> {
       `${heap.at(-1)?.toFixed(1)} MB, ${counts.sealed}, ${clock.pending}`,
     );
   }
+  sayGrowth(heap);
+  await soakWholeServer(collect);
+}
+
+/** Its worker threads have clocks of their own: `soak-hour` is theirs. */
+async function soakWholeServer(collect: () => void): Promise<void> {
+  await using day = await mediaDay(seeded(), collect);
+  const heap: number[] = [];
+  for (let hour = 1; hour <= HOURS; hour++) {
+    const end = await day.hour(3600);
+    heap.push(end.heapBytes / 1e6);
+    const calls = day.server.status().callsSinceStart;
+    say(
+      `hour ${hour} of a whole server: heap, calls, left over`,
+      `${heap.at(-1)?.toFixed(1)} MB, ${calls}, ${leftOfCalls(end) ?? 'nothing'}`,
+    );
+  }
+  sayGrowth(heap);
+}
+
+function sayGrowth(heap: readonly number[]): void {
   const growth = (heap.at(-1) ?? 0) / (heap[0] ?? 1) - 1;
   say('memory, the last hour against the first', `${(100 * growth).toFixed(1)} %`, `<= ${100 * MAX_GROWTH} %`);
 }
