@@ -170,7 +170,8 @@ async function callInFull(t: Test, { on, ada, nurse }: Clinic): Promise<void> {
   t.equal((await nurse.post('/api/holds', { subject: callId, reason: 'x' })).status, 403);
   const { id: hold } = (await ada.post('/api/holds', { subject: callId, reason: 'Letter of counsel' })).json;
   t.match((await ada.get(`/api/artifacts/${id}`)).json, { isHeld: true, holds: [{ reason: 'Letter of counsel' }] });
-  t.match((await nurse.get(`/api/calls/${callId}`)).json, { isHeld: true, holds: [] }, 'but not why');
+  const { isHeld, holds } = (await nurse.get(`/api/calls/${callId}`)).json;
+  t.same({ isHeld, holds }, { isHeld: true, holds: [] }, 'but not why');
   t.equal((await ada.send('DELETE', `/api/artifacts/${id}`)).json.code, 'on-hold');
   t.equal((await ada.send('DELETE', `/api/holds/${hold}`)).status, 200);
 
@@ -214,7 +215,8 @@ async function vaultPage(t: Test, { on, ada, nurse, auditor }: Clinic): Promise<
     t.equal((await visitor.post('/api/vault/lock')).status, 403);
   }
   const status = (await ada.get('/api/vault')).json;
-  t.match(status, { service: 'open', records: 'unlocked', counts: { voicemails: 1 }, problems: [], backups: [] });
+  t.match(status, { service: 'open', records: 'unlocked', counts: { voicemails: 1 } });
+  t.same([status.problems, status.backups], [[], []]);
   t.match(status, { drill: { everyDays: 7 }, check: { state: 'none' }, lastHead: { sequence: Number } });
   t.same(status.slots.map(({ kind }: { kind: string }) => kind).sort(), ['key-file', 'recovery']);
 
@@ -229,7 +231,7 @@ async function vaultPage(t: Test, { on, ada, nurse, auditor }: Clinic): Promise<
   t.equal((await ada.post('/api/vault/check')).status, 200);
   let { check } = (await ada.get('/api/vault')).json;
   while (check.state === 'running') check = (await ada.get('/api/vault')).json.check;
-  t.match(check, { state: 'done', problems: [] });
+  t.same([check.state, check.problems], ['done', []]);
 
   t.equal((await ada.post('/api/vault/lock')).status, 200);
   t.equal((await ada.get('/api/calls')).status, 423);
