@@ -217,8 +217,9 @@ export function ghash(h: Uint8Array, packet: Uint8Array, headerBytes: number, le
   if (lengthsAt + BLOCK_BYTES > MAX_BYTES) throw new RangeError('A packet is too large to be authenticated.');
   bytes.set(h, H_AT);
   DATA.fill(0, 0, lengthsAt + BLOCK_BYTES);
-  for (let i = 0; i < headerBytes; i++) DATA[i] = packet[i] ?? 0;
-  for (let i = headerBytes; i < length; i++) DATA[textAt + i - headerBytes] = packet[i] ?? 0;
+  // Packets come as views of many kinds, which makes a loop over their bytes slow.
+  DATA.set(packet.subarray(0, headerBytes));
+  DATA.set(packet.subarray(headerBytes, length), textAt);
   putBits(lengthsAt + 4, headerBytes);
   putBits(lengthsAt + 12, length - headerBytes);
   hashUpTo(DATA_AT + lengthsAt + BLOCK_BYTES);
