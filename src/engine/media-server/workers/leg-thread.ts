@@ -17,7 +17,7 @@ const MAX_MISSED_BEATS = 250;
 /** One that has not come to take legs within so many, half a minute, never will. */
 const MAX_BEATS_TO_START = 1_500;
 /** One that has missed so many is given no new leg. */
-const FEW_BEATS = 5;
+const FEW_BEATS = 25;
 
 /** For tests: another root of the thread, and fewer beats until it is given up. */
 export interface LegThreadTrial {
