@@ -59,13 +59,15 @@ cat > "$run/conf/vars.xml" <<VARS
 </include>
 VARS
 
-{
-  echo "<include>"
-  for folder in "$sounds"/music/*/; do
-    [ ! -d "$folder" ] || echo "  <directory name=\"$(basename "$folder")\" path=\"$folder\"><param name=\"shuffle\" value=\"false\"/></directory>"
-  done
-  echo "</include>"
-} > "$run/conf/music.xml"
+# mod_local_stream refuses to start without a stream.
+streams= module=
+for folder in "$sounds"/music/*/; do
+  [ -d "$folder" ] || continue
+  module='<load module="mod_local_stream"/>'
+  streams="$streams<directory name=\"$(basename "$folder")\" path=\"$folder\"><param name=\"shuffle\" value=\"false\"/></directory>"
+done
+echo "<include>$streams</include>" > "$run/conf/music.xml"
+echo "<include>$module</include>" > "$run/conf/music-module.xml"
 
 set -- -nonat -nonatmap -nc -nf -np -conf "$run/conf" -log "$run/log" -db "$run/db" -run "$run/run" -temp "$run/temp" \
   -cache "$run/cache" -storage "$run/storage" -recordings "$run/recordings" -sounds "$sounds" -scripts "$run/scripts" -certs "$run/certs"

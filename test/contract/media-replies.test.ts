@@ -121,8 +121,9 @@ const CONSOLE: Replies = {
   'console_complete nothing': '\n\n\n\n',
   reloadacl: '+OK acl reloaded\n',
   'eval a ${local_ip_v4} b': 'a 127.0.0.1 b',
-  'eval uuid:$ ${dtmf_type}': 'rfc2833',
-  'expand uuid:$ echo ${dtmf_type}': 'rfc2833',
+  // FreeSWITCH 1.10.12 finds no variable of the call there.
+  'eval uuid:$ ${dtmf_type}': ON_FREESWITCH ? '-ERR no reply\n' : 'rfc2833',
+  'expand uuid:$ echo ${dtmf_type}': ON_FREESWITCH ? '-ERR no reply\n' : 'rfc2833',
   'global_setvar colour=blue': '+OK',
   'global_getvar  colour': 'blue',
   'global_setvar colour=': '+OK',
@@ -144,7 +145,7 @@ const CONSOLE: Replies = {
   'uuid_flush_dtmf $': '+OK\n',
   [`uuid_flush_dtmf ${NOBODY}`]: '-ERR No such session\n',
   [`uuid_media ${NOBODY}`]: '-ERR Operation failed\n',
-  [`uuid_hold ${NOBODY}`]: '-ERR Operation failed\n',
+  [`uuid_hold ${NOBODY}`]: ON_FREESWITCH ? '+OK Success\n' : '-ERR Operation failed\n',
   [`uuid_dual_transfer ${NOBODY} park/inline park/inline`]: '-ERR No such channel!\n',
   // Only calls with those variables are hung up; the last line shows that the call is still there.
   'hupall NORMAL_CLEARING colour red': '+OK hangup all channels matching [colour]=[red] with cause: NORMAL_CLEARING\n',
