@@ -180,22 +180,22 @@ t.test('a writer goes on where it was, in order, and says nothing after its end'
     await sent;
   };
   const one = new CaptureSealer(artifactId, grant);
-  for (const frame of one.write(tone(1_000), 0)) await send(frame);
-  t.match(intake.begin(artifactId), { nextSegment: 1, nextSample: 8_000 });
-  const skipping = new CaptureSealer(artifactId, { ...grant, nextSegment: 2, nextSample: 8_000 });
-  await t.rejects(send(skipping.write(tone(500), 8_000)[0]!), malformed, 'a segment is left out');
+  for (const frame of one.write(tone(960), 0)) await send(frame);
+  t.match(intake.begin(artifactId), { nextSegment: 1, nextSample: 7_680 });
+  const skipping = new CaptureSealer(artifactId, { ...grant, nextSegment: 2, nextSample: 7_680 });
+  await t.rejects(send(skipping.write(tone(500), 7_680)[0]!), malformed, 'a segment is left out');
   const back = new CaptureSealer(artifactId, { ...grant, nextSegment: 1 });
   await t.rejects(send(back.write(tone(500), 0)[0]!), malformed, 'a segment begins before the last sample');
   const rest = one.end();
   for (const frame of rest) await send(frame);
   await t.rejects(
-    send(new CaptureSealer(artifactId, { ...grant, nextSegment: 1 }).write(tone(500), 8_000)[0]!),
+    send(new CaptureSealer(artifactId, { ...grant, nextSegment: 1 }).write(tone(500), 7_680)[0]!),
     malformed,
   );
   for (const frame of rest) await t.resolves(send(frame), 'what is known may be sent again');
   await intake.end(artifactId, one.chunks);
   t.throws(() => intake.begin(artifactId), { code: 'artifact-closed' });
-  t.match(await vault.ask('artifact.close', { artifactId, keep: true }), { state: 'complete', durationMs: 1_000 });
+  t.match(await vault.ask('artifact.close', { artifactId, keep: true }), { state: 'complete', durationMs: 960 });
 });
 
 t.test('a capture that is closed before its writer said that it ended is cut off', async (t) => {
