@@ -1,7 +1,5 @@
-// The open vault: builds its parts in order, checks and recovers, answers operations, and closes cleanly.
+// The open vault: builds its parts in order, has itself checked, recovers, answers operations, and closes cleanly.
 import { join } from 'node:path';
-import type { ChainPosition } from '../audit/chain.ts';
-import { positionOf } from '../audit/head.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { codeOf, WardlineError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
@@ -14,12 +12,12 @@ import { Backups } from './backup/targets.ts';
 import { bindingHandlers } from './bindings.ts';
 import { callHandlers } from './calls.ts';
 import type { LeafNames } from './certificates.ts';
+import { Checks } from './checks.ts';
 import type { AnswerTo, Ask, VaultOperation } from './contract.ts';
 import { asDiskFault, DATABASE_NAME, dropCopies, lockFolder, mend, openDatabase } from './database.ts';
-import { checkDeeply } from './deep-check.ts';
 import { Door } from './door.ts';
 import { buildEngine, type InnerCore, VAULT_ACTOR } from './engine.ts';
-import { compareHeads, Heads, readHeads } from './heads.ts';
+import { Heads } from './heads.ts';
 import type { Intake } from './intake.ts';
 import { sealLeftovers } from './leftovers.ts';
 import { noteHandlers } from './notes.ts';
@@ -36,7 +34,6 @@ import { getClinic, settingsHandlers } from './settings.ts';
 import { slotHandlers } from './slot-operations.ts';
 import { LeafRenewal, renewLeaves, tlsHandlers } from './tls.ts';
 import { openUnattended, type UnattendedSecrets, unattendedSecret } from './unattended.ts';
-import { checkMutableRows, checkTrail } from './verify.ts';
 
 export interface VaultOptions extends UnattendedSecrets {
   readonly dataFolder: string;
@@ -60,14 +57,6 @@ export interface VaultOptions extends UnattendedSecrets {
   readonly names?: LeafNames | undefined;
 }
 
-/** A trail up to this long is checked whole before the vault answers anything. */
-const CHECK_AT_ONCE_ENTRIES = 2_000;
-/** And so much audio: some tens of megabytes. */
-const CHECK_AT_ONCE_CHUNKS = 20_000;
-/** The first deep check after a start, those after it, and the rest between two slices: calls come first. */
-const DEEP_FIRST_MS = 2 * 60_000;
-const DEEP_EVERY_MS = 24 * 3_600_000;
-const DEEP_REST_MS = 20;
 /** A start has its calls to take up first; then the search index is built. */
 const INDEX_MS = 10_000;
 const RESERVE_MS = 60_000;
@@ -86,14 +75,11 @@ export class OpenVault implements AsyncDisposable {
   readonly #drills: DrillSchedule;
   readonly #playout: PlayoutFolder;
   readonly #readers: Readers;
-  readonly #hasReaders: boolean;
   readonly #leafRenewal: LeafRenewal;
   readonly #lock: Disposable;
   readonly #listeners: Set<NoticeListener>;
-  readonly #problems: string[] = [];
-  #checking: Promise<void> = Promise.resolve();
+  readonly #checks: Checks;
   #isClosing = false;
-  #deepTimer: Disposable | undefined;
   #reserveTimer: Disposable | undefined;
   #indexing: Disposable | undefined;
 
@@ -104,8 +90,9 @@ export class OpenVault implements AsyncDisposable {
     this.#listeners = listeners;
     this.#artifacts = new Artifacts(core);
     this.#retention = new Retention(core, this.#artifacts);
-    this.#hasReaders = options.hasReaders === true;
-    this.#readers = new (this.#hasReaders ? WorkerReaders : InlineReaders)(core, this.#artifacts);
+    const hasReaders = options.hasReaders === true;
+    this.#readers = new (hasReaders ? WorkerReaders : InlineReaders)(core, this.#artifacts);
+    this.#checks = new Checks({ core, artifacts: this.#artifacts, readers: this.#readers, hasReaders });
     this.#adoption = new Adoption(core, this.#readers);
     keyring.onChange = () => this.#readers.reset();
     this.#leafRenewal = new LeafRenewal(core);
@@ -154,7 +141,7 @@ export class OpenVault implements AsyncDisposable {
         lastHead: () => this.#heads.last,
         readers: this.#readers,
         problems: () => [
-          ...this.#problems,
+          ...this.#checks.problems,
           ...core.fenced,
           ...(options.reserve?.problems() ?? []),
           ...this.#retention.problems(),
@@ -237,13 +224,8 @@ export class OpenVault implements AsyncDisposable {
   }
 
   /** All problems that are known, once every record and all audio was opened. */
-  async checkEverything() {
-    await this.#checking;
-    const isLocked = !this.#core.keyring.isUnlocked;
-    const counts = { calls: 0, artifacts: 0, problems: [] };
-    const deep = isLocked ? counts : await checkDeeply(this.#core, this.#artifacts, this.#pause);
-    const problems = [...new Set([...this.#problems, ...deep.problems])];
-    return { ...deep, problems, isLocked };
+  checkEverything() {
+    return this.#checks.everything();
   }
 
   /** Settles when no backup and no drill is under way. */
@@ -263,7 +245,7 @@ export class OpenVault implements AsyncDisposable {
     this.#stopTimers();
     const readersEnded = this.#readers[Symbol.asyncDispose]();
     await this.#backups.idle();
-    await this.#checking;
+    await this.#checks.idle();
     await this.#leafRenewal[Symbol.asyncDispose]();
     const { db, volatile, keyring, epochs } = this.#core;
     this.#artifacts.intake.flush();
@@ -289,9 +271,8 @@ export class OpenVault implements AsyncDisposable {
 
   /** Nothing begins by itself any more. */
   #stopTimers(): void {
-    for (const part of [this.#backups, this.#drills, this.#retention, this.#artifacts, this.#adoption])
-      part[Symbol.dispose]();
-    this.#deepTimer?.[Symbol.dispose]();
+    const parts = [this.#backups, this.#drills, this.#retention, this.#artifacts, this.#adoption, this.#checks];
+    for (const part of parts) part[Symbol.dispose]();
     this.#indexing?.[Symbol.dispose]();
     this.#reserveTimer?.[Symbol.dispose]();
   }
@@ -301,19 +282,10 @@ export class OpenVault implements AsyncDisposable {
     foreign: readonly string[],
   ): Promise<void> {
     const core = this.#core;
-    const { heads, isMissing } = readHeads(headsFile, core.keyring);
-    if (isMissing)
-      this.#problems.push('The file of audit heads is missing; an old copy of the database would not be noticed.');
-    const difference = compareHeads(heads, core.trail);
-    if (difference !== undefined) this.#problems.push(difference);
-    this.#problems.push(...core.keyring.missingRoots.map(missingRoot));
-    const faults = checkMutableRows(core);
-    this.#problems.push(...faults.problems);
-    this.#artifacts.distrust(faults.rows);
-    await this.#checkRest(heads.map(positionOf));
-    this.#problems.push(...foreign);
+    await this.#checks.begin(headsFile);
+    this.#checks.note(foreign);
     this.#retention.begin();
-    const problems = [...this.#problems, ...this.#retention.problems()];
+    const problems = [...this.#checks.problems, ...this.#retention.problems()];
     const outcome = problems.length === 0 ? 'ok' : 'failed';
     const detail = [core.keyring.isUnlocked ? 'records unlocked' : 'records locked', ...problems.slice(0, 10)].join(
       '; ',
@@ -334,12 +306,9 @@ export class OpenVault implements AsyncDisposable {
     if (core.keyring.isUnlocked) this.#adoption.start();
     this.#readers.warm();
     this.#indexing = clock.after(INDEX_MS, () => this.#readers.index());
-    this.#checkDaily(clock, DEEP_FIRST_MS);
+    this.#checks.schedule();
     if (reserve !== undefined) this.#watchDisk(reserve, clock);
-    core.log.info(
-      { entries: core.trail.sequence, problems: this.#problems.length, at: clock.now() },
-      'the vault is open',
-    );
+    core.log.info({ entries: core.trail.sequence, problems: problems.length, at: clock.now() }, 'the vault is open');
   }
 
   #watchDisk(reserve: Reserve, clock: Clock): void {
@@ -349,62 +318,10 @@ export class OpenVault implements AsyncDisposable {
     });
   }
 
-  /** Opens everything once a day, a little at a time, so that altered audio is named before somebody plays it. */
-  #checkDaily(clock: Clock, delayMs: number): void {
-    const rest = () =>
-      new Promise<boolean>((resolve) =>
-        clock.after(DEEP_REST_MS, () => resolve(!this.#isClosing && this.#core.keyring.isUnlocked)),
-      );
-    this.#deepTimer = clock.after(delayMs, () => {
-      if (!this.#core.keyring.isUnlocked) return this.#checkDaily(clock, DEEP_EVERY_MS);
-      const check = this.#hasReaders
-        ? this.#readers.run('deep-check', { restMs: DEEP_REST_MS }).then(({ answer }) => answer)
-        : checkDeeply(this.#core, this.#artifacts, rest);
-      const run = check.then(({ problems }) => {
-        this.#problems.push(...problems.filter((problem) => !this.#problems.includes(problem)));
-        if (!this.#isClosing) this.#checkDaily(clock, DEEP_EVERY_MS);
-      });
-      run.catch((thrown) => {
-        if (this.#isClosing) return;
-        // Records that are locked in the middle of it end it; it is begun again the next day.
-        this.#core.log.error({ code: codeOf(thrown) }, 'the check of all records was not finished');
-        this.#checkDaily(clock, DEEP_EVERY_MS);
-      });
-    });
-  }
-
-  readonly #pause = () => new Promise<boolean>((resolve) => setImmediate(() => resolve(!this.#isClosing)));
-
   /** What waits in memory goes to the database, for a snapshot to see it. */
   #flush(): void {
     this.#artifacts.intake.flush();
     this.#core.volatile.flush();
-  }
-
-  /** The whole trail and all immutable rows: at once when there are few, else beside the calls. */
-  async #checkRest(heads: readonly ChainPosition[]): Promise<void> {
-    const found = (problems: readonly string[]) => {
-      this.#problems.push(...problems.filter((problem) => !this.#problems.includes(problem)));
-    };
-    const newestChunk = this.#core.db.prepare('SELECT max(id) FROM chunks').pluck().get() as number | null;
-    const isSmall = this.#core.trail.sequence <= CHECK_AT_ONCE_ENTRIES && (newestChunk ?? 0) <= CHECK_AT_ONCE_CHUNKS;
-    if (isSmall) found(await checkTrail(this.#core, this.#artifacts, heads, this.#pause));
-    else
-      this.#checking = this.#checkBeside(heads).then(found, (thrown) =>
-        this.#core.log.error({ err: thrown }, 'the check of the trail failed'),
-      );
-  }
-
-  /** Begun again when a lock, an unlock or new keys end its reader. */
-  async #checkBeside(heads: readonly ChainPosition[]): Promise<readonly string[]> {
-    while (!this.#isClosing) {
-      try {
-        return (await this.#readers.run('trail.check', { heads })).answer.problems;
-      } catch (thrown) {
-        if (codeOf(thrown) !== 'vault-closing') throw thrown;
-      }
-    }
-    return [];
   }
 }
 
@@ -413,11 +330,6 @@ function signingKey(core: InnerCore): Uint8Array {
   if (found === undefined)
     throw new WardlineError('vault-damaged', 'The vault lacks its signing key; restore a backup.');
   return Buffer.from(found.value.privateKey, 'base64');
-}
-
-function missingRoot(generation: number): string {
-  const what = generation === 1 ? 'searching by number and registered phones' : 'older entries of the audit trail';
-  return `What is kept of root ${generation} is gone or damaged: ${what} cannot be relied on; restore a backup.`;
 }
 
 /** Where in our code, without the message: that could hold what a person said. */
