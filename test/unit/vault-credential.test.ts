@@ -1,6 +1,6 @@
 // The systemd-credential slot: a unit's credentials folder opens the vault with nobody there; slots come, go and are replaced while it runs.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { systemClock } from '../../src/kernel/clock.ts';
@@ -120,4 +120,26 @@ t.test('the command line makes the slot, keeps its key on RAM alone, and prints 
     encoding: 'utf8',
   });
   t.match(JSON.parse(opened.stdout), { records: 'unlocked', problems: [] });
+});
+
+t.test('a recovery code goes to no pipe: the command line puts it into a file that doctor warns of', async (t) => {
+  using folders = newFolders('/dev/shm');
+  const env = { ...process.env, WARDLINE_VAR: join(folders.root, 'var'), XDG_RUNTIME_DIR: folders.root };
+  const run = (...args: string[]) =>
+    spawnSync(process.execPath, ['src/cli/main.ts', ...args], { env, encoding: 'utf8', input: '' });
+  t.equal(run('init', '--json').status, 0);
+  const secrets = join(folders.root, 'var', 'keys', 'FIRST-START-SECRETS.txt');
+  rmSync(secrets);
+  const codes = () =>
+    [...readFileSync(secrets, 'utf8').matchAll(/Recovery code\s+(\S+)/g)].map(([, code = '']) => code);
+
+  const added = run('vault', 'slot', 'add', 'recovery', '--key-file', '--yes');
+  t.equal(added.status, 0, added.stderr);
+  t.match(added.stdout, secrets);
+  const rotated = run('vault', 'slot', 'rotate', '--all', '--key-file', '--yes', '--json');
+  t.equal(rotated.status, 0, rotated.stderr);
+  t.equal(JSON.parse(rotated.stdout).secrets, secrets);
+  t.equal(codes().length, 2);
+  for (const code of codes()) t.notMatch(`${added.stdout}${added.stderr}${rotated.stdout}${rotated.stderr}`, code);
+  t.equal(statSync(secrets).mode & 0o777, 0o600);
 });

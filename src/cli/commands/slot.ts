@@ -1,6 +1,6 @@
 // `wardline vault slot`: the ways to open the vault, one more, one less, one replaced, or all of them with a new root.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { codeOf, WardlineError } from '../../kernel/errors.ts';
 import { newKeyFileText, type SlotKind } from '../../vault/slots.ts';
@@ -51,8 +51,9 @@ async function add(kind: SlotKind, options: Flags): Promise<void> {
   const context = openContext();
   await using vault = await openVault(context);
   const { recoveryCode, slotId, credential } = await addSlot(context, vault, kind, options);
-  show(options.json, { slotId, recoveryCode, credential }, () =>
-    [`The slot ${slotId} is there.`, ...codeLines(recoveryCode), ...credentialLines(credential)].join('\n'),
+  const told = tellCode(context, recoveryCode, options);
+  show(options.json, { slotId, ...told.file, credential }, () =>
+    [`The slot ${slotId} is there.`, ...told.lines, ...credentialLines(credential)].join('\n'),
   );
 }
 
@@ -103,11 +104,12 @@ async function rotate(slotId: string | undefined, options: Flags): Promise<void>
     ...options,
     serviceOnly,
   });
+  const told = tellCode(context, recoveryCode, options);
   await vault.ask('slot.remove', { caller: context.caller, slotId: old.id });
-  show(options.json, { slotId: newId, recoveryCode, credential }, () =>
+  show(options.json, { slotId: newId, ...told.file, credential }, () =>
     [
       `The slot ${newId} is in its place. Destroy the old secret: it still opens backups of before.`,
-      ...codeLines(recoveryCode),
+      ...told.lines,
       ...credentialLines(credential),
     ].join('\n'),
   );
@@ -120,11 +122,12 @@ async function rotateAll(options: Flags): Promise<void> {
     'Make a new root? The recovery code and key file of now open nothing any more but old backups; passphrases go.';
   if (!(await confirm(question, options.yes))) throw new WardlineError('not-confirmed', 'Nothing was changed.');
   const given = await proof(context, options);
-  const made = await vault.ask('root.rotate', { caller: context.caller, using: given });
-  show(options.json, made, () =>
+  const { recoveryCode, ...made } = await vault.ask('root.rotate', { caller: context.caller, using: given });
+  const told = tellCode(context, recoveryCode, options);
+  show(options.json, { ...made, ...told.file }, () =>
     [
       `The vault has a new root, and ${context.bootstrap.keyFile} is the new key file.`,
-      ...codeLines(made.recoveryCode),
+      ...told.lines,
       ...(made.passphrasesRemoved > 0 ? [`${made.passphrasesRemoved} passphrase slots are gone; add them again.`] : []),
       ...(made.credentialsRemoved > 0
         ? [`${made.credentialsRemoved} systemd credentials open nothing any more; add them again.`]
@@ -196,8 +199,25 @@ function credentialLines(credential: { readonly name: string; readonly file: str
   ];
 }
 
-function codeLines(recoveryCode: string | undefined): string[] {
-  return recoveryCode === undefined
-    ? []
-    : ['', `  Recovery code  ${recoveryCode}`, '  Shown once: write it on paper and keep it elsewhere.', ''];
+/**
+ * A recovery code is shown to a terminal alone; whatever else takes the output would keep it. There it goes into the file of
+ * the first start's secrets, which `wardline doctor` warns of until it is gone.
+ */
+function tellCode(
+  { bootstrap }: CliContext,
+  recoveryCode: string | undefined,
+  { json }: Flags,
+): { readonly lines: readonly string[]; readonly file: { readonly secrets?: string } } {
+  if (recoveryCode === undefined) return { lines: [], file: {} };
+  const line = `  Recovery code  ${recoveryCode}`;
+  if (process.stdout.isTTY === true && !json) {
+    return { lines: ['', line, '  Shown once: write it on paper and keep it elsewhere.', ''], file: {} };
+  }
+  const secrets = bootstrap.firstSecretsFile;
+  mkdirSync(dirname(secrets), { recursive: true, mode: 0o700 });
+  appendFileSync(secrets, `${line}\n`, { mode: 0o600, flush: true });
+  return {
+    lines: [`The new recovery code is in ${secrets}; keep it elsewhere and delete that file.`],
+    file: { secrets },
+  };
 }
