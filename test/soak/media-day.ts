@@ -91,6 +91,8 @@ export async function mediaDay(random: Seeded, collect: () => void): Promise<Med
         parties.clear();
       }
       for (let waited = 0; waited < QUIET_MS; waited += QUIET_STEP_MS) await step(QUIET_STEP_MS);
+      // The stand-in for drachtio-srf remembers its dialogs for ever; their memory is not the server's.
+      srf.dialogs.clear();
       collect();
       return {
         calls: server.status().calls,
