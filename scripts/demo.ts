@@ -7,7 +7,7 @@ import { openContext, openVault } from '../src/cli/context.ts';
 import type { Bootstrap } from '../src/config/bootstrap.ts';
 import { codeOf, sentenceOf, WardlineError } from '../src/kernel/errors.ts';
 import { toneLevel, totalLevel } from '../src/protocol/rtp/tone.ts';
-import type { Caller } from '../src/vault/contract.ts';
+import type { Caller } from '../src/vault/shapes.ts';
 import { DemoCaller } from './demo/caller.ts';
 import { audioSpellings, searchFolders, spellings } from './demo/clear-text.ts';
 import { findRecording, readPrompt } from './demo/hear.ts';

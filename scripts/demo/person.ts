@@ -1,7 +1,8 @@
 // A person for a moment: the vault shows what people said to persons alone, so the demo enrols one, with a second factor, and removes the account.
 import { randomBytes } from 'node:crypto';
 import { TOTP } from 'otpauth';
-import type { Caller, Vault } from '../../src/vault/contract.ts';
+import type { Vault } from '../../src/vault/contract.ts';
+import type { Caller } from '../../src/vault/shapes.ts';
 
 export interface MomentaryPerson extends AsyncDisposable {
   readonly caller: Caller;

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { TOTP } from 'otpauth';
-import type { Role } from '../../src/vault/contract.ts';
+import type { Role } from '../../src/vault/shapes.ts';
 import { captureAll, LOCAL, makeVault, newFolders, openVault, sampleCdr, tone, voicemailHeader } from '../../test/support/vault-bench.ts'; // biome-ignore format: one import
 import { type Before, install, layOut, readmeLines, walk, whyNot } from './bare-machine/machine.ts';
 

@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import { WardlineError } from '../kernel/errors.ts';
 import type { ArtifactId } from '../kernel/id.ts';
 import { parseId } from '../kernel/id.ts';
-import type { ArtifactDetails } from '../vault/contract.ts';
+import type { ArtifactDetails } from '../vault/shapes.ts';
 import type { Hearing } from './audio/hearings.ts';
 import type { ApiContext } from './context.ts';
 import type { Visit } from './guard.ts';

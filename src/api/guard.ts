@@ -1,7 +1,7 @@
 // The door of every route: the session behind the cookie, the role the table asks for, and where an unsafe request came from.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { WardlineError } from '../kernel/errors.ts';
-import type { Caller, SessionInfo } from '../vault/contract.ts';
+import type { Caller, SessionInfo } from '../vault/shapes.ts';
 import type { ApiContext } from './context.ts';
 import { access, isAllowed } from './permissions.ts';
 

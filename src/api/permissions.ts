@@ -1,5 +1,5 @@
 // Who may do what: one table of every route, and what staff may hear. A route that is not in the table does not start.
-import type { ArtifactSummary, Role, UserAccount } from '../vault/contract.ts';
+import type { ArtifactSummary, Role, UserAccount } from '../vault/shapes.ts';
 
 /** `open` needs no session; `person` any session; a list names the roles of which one is needed. */
 export type Access = 'open' | 'person' | readonly Role[];

@@ -1,7 +1,8 @@
 // The check of everything in the vault as an administrator begins it here: one at a time, with how far it is and what it found.
 import type { Clock } from '../kernel/clock.ts';
 import { codeOf, sentenceOf, WardlineError } from '../kernel/errors.ts';
-import type { Caller, Vault } from '../vault/contract.ts';
+import type { Vault } from '../vault/contract.ts';
+import type { Caller } from '../vault/shapes.ts';
 import type { CheckView } from './schemas-vault.ts';
 
 const PHASES: Readonly<Record<string, string>> = {

@@ -1,15 +1,8 @@
 // From the vault's words to the interface's: what a page of the console needs of a call, an artifact, an entry, a session.
 import type { Actor, SealedEntryContent } from '../audit/entry.ts';
 import type { Cdr } from '../model/cdr.ts';
-import type {
-  ArtifactSummary,
-  Keeping,
-  Page,
-  PageRequest,
-  SessionInfo,
-  UserAccount,
-  Vault,
-} from '../vault/contract.ts';
+import type { Vault } from '../vault/contract.ts';
+import type { ArtifactSummary, Keeping, Page, PageRequest, SessionInfo, UserAccount } from '../vault/shapes.ts';
 import type { ApiContext } from './context.ts';
 import { pagesOf } from './permissions.ts';
 import type { ArtifactView, AuditView, CallView, SessionView } from './schemas.ts';

@@ -13,9 +13,10 @@ import type { Clock } from '../kernel/clock.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { WardlineError } from '../kernel/errors.ts';
 import { connectVault } from '../vault/client.ts';
-import type { Caller, Vault } from '../vault/contract.ts';
+import type { Vault } from '../vault/contract.ts';
 import { hasVault } from '../vault/create.ts';
 import { openLocalVault } from '../vault/local.ts';
+import type { Caller } from '../vault/shapes.ts';
 
 export interface CliContext {
   readonly checkout: string;

@@ -1,7 +1,8 @@
 // A person at the command line: what shows PHI asks for a login, a password and a code, and is audited under that name.
 import { access, isAllowed, mayHear } from '../api/permissions.ts';
 import { WardlineError } from '../kernel/errors.ts';
-import type { Caller, UserAccount, Vault } from '../vault/contract.ts';
+import type { Vault } from '../vault/contract.ts';
+import type { Caller, UserAccount } from '../vault/shapes.ts';
 import { ask } from './ask.ts';
 
 /** Somebody who logged in, as the trail and the rules know them. */

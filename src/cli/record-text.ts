@@ -1,6 +1,6 @@
 // One call, message or recording in lines for a terminal: times, parties, sound, marks, notes and tags, and how long it is kept.
 import type { LegQuality } from '../model/cdr.ts';
-import type { ArtifactDetails, ArtifactMark, CallDetails, Keeping, Note } from '../vault/contract.ts';
+import type { ArtifactDetails, ArtifactMark, CallDetails, Keeping, Note } from '../vault/shapes.ts';
 import { duration, localTime } from './print.ts';
 
 /** What is shown of a recording: its details when the asker may know them, and what people wrote about it. */

@@ -5,7 +5,8 @@ import { wavRange } from '../api/audio/stream.ts';
 import { wavBytes } from '../api/audio/wav.ts';
 import { codeOf, WardlineError } from '../kernel/errors.ts';
 import type { ArtifactId } from '../kernel/id.ts';
-import type { Caller, Vault } from '../vault/contract.ts';
+import type { Vault } from '../vault/contract.ts';
+import type { Caller } from '../vault/shapes.ts';
 
 /**
  * Answers the bytes written. The copy is on record before its first byte is.

@@ -7,9 +7,9 @@ import type { Clock } from '../kernel/clock.ts';
 import { WardlineError } from '../kernel/errors.ts';
 import type { Clinic } from '../model/clinic.ts';
 import { parseClinicYaml } from '../model/parse-clinic.ts';
-import type { Caller } from '../vault/contract.ts';
 import { createVault, hasVault } from '../vault/create.ts';
 import { openLocalVault } from '../vault/local.ts';
+import type { Caller } from '../vault/shapes.ts';
 
 /** What the first start makes that nobody can look up later. */
 export interface FirstStartSecrets {

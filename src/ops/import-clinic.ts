@@ -7,7 +7,8 @@ import { formatClinicYaml } from '../model/format-clinic.ts';
 import type { Problem } from '../model/parse-clinic.ts';
 import { parseClinicYaml } from '../model/parse-clinic.ts';
 import { textPrompts } from '../model/prompts.ts';
-import type { Caller, PhonePassword, Vault } from '../vault/contract.ts';
+import type { Vault } from '../vault/contract.ts';
+import type { Caller, PhonePassword } from '../vault/shapes.ts';
 import { promptKey, speak } from './speech.ts';
 
 export interface ImportPlan {

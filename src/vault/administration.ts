@@ -3,11 +3,11 @@ import { readFileSync } from 'node:fs';
 import type { UtcMs } from '../kernel/clock.ts';
 import { codeOf } from '../kernel/errors.ts';
 import type { Adoption } from './adoption.ts';
-import type { VaultStatus } from './contract.ts';
 import type { InnerCore } from './engine.ts';
 import type { Handlers } from './operations.ts';
 import type { Readers } from './reading/readers.ts';
 import type { SecretGuard } from './secret-guard.ts';
+import type { VaultStatus } from './shapes.ts';
 import { type UnattendedSecrets, unlockUnattended } from './unattended.ts';
 
 export type AdministrationOperation = 'status' | 'memory' | 'unlock' | 'lock';

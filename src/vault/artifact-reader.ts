@@ -2,9 +2,9 @@
 import { WardlineError } from '../kernel/errors.ts';
 import { type ArtifactRow, ArtifactRows, type Closing, closingHash } from './artifact-rows.ts';
 import { tampered } from './audio.ts';
-import type { ArtifactState } from './contract.ts';
 import type { InnerCore } from './engine.ts';
 import { isGenuine } from './genuine.ts';
+import type { ArtifactState } from './shapes.ts';
 
 const MAX_WHOLE = 10_000;
 

@@ -5,10 +5,10 @@ import type { Json } from '../kernel/canonical.ts';
 import { ENDS, writeU64 } from '../seal/segment.ts';
 import { blake2b } from '../seal/sodium.ts';
 import type { ClearColumns } from './captured-table.ts';
-import type { ArtifactKind, ArtifactState, AudioEncoding } from './contract.ts';
 import type { InnerCore } from './engine.ts';
 import { rowHash } from './format.ts';
 import { disposeNotes } from './note-disposal.ts';
+import type { ArtifactKind, ArtifactState, AudioEncoding } from './shapes.ts';
 import type { InnerTransaction } from './transact.ts';
 
 export interface ArtifactRow {

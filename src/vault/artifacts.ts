@@ -6,11 +6,11 @@ import { sampleRate } from '../seal/intake.ts';
 import { ArtifactReader } from './artifact-reader.ts';
 import type { ArtifactRow, AudioSum, Closing } from './artifact-rows.ts';
 import { noteDisposal } from './backup/targets.ts';
-import type { ArtifactHeader, ArtifactState, Caller } from './contract.ts';
 import { type InnerCore, VAULT_ACTOR } from './engine.ts';
 import { Intake } from './intake.ts';
 import type { Handlers } from './operations.ts';
 import { getClinic } from './settings.ts';
+import type { ArtifactHeader, ArtifactState, Caller } from './shapes.ts';
 
 export type CaptureOperation = 'artifact.open' | 'artifact.mark' | 'artifact.close' | 'mailbox.counts';
 

@@ -1,8 +1,9 @@
 // Who may say what over which link: the kind of actor that a peer's role may claim, and that what people said or did is shown to persons alone.
 import type { Actor } from '../audit/entry.ts';
 import { WardlineError } from '../kernel/errors.ts';
-import type { AnswerTo, Ask, Role, UserAccount, VaultOperation } from './contract.ts';
+import type { AnswerTo, Ask, VaultOperation } from './contract.ts';
 import type { AskContext, Handlers } from './operations.ts';
+import type { Role, UserAccount } from './shapes.ts';
 
 /**
  * The controller speaks for people whose session it has checked, for phones and for callers; the command line for the operating

@@ -1,9 +1,9 @@
 // How long something is kept: the rule of its class, mailbox or queue, and the legal holds on it.
 import type { UtcMs } from '../kernel/clock.ts';
-import type { Hold, Keeping, RetentionRules } from './contract.ts';
 import type { InnerCore } from './engine.ts';
 import type { RetentionClass } from './epochs.ts';
 import { SETTINGS } from './settings.ts';
+import type { Hold, Keeping, RetentionRules } from './shapes.ts';
 
 export const HOLDS = 'holds';
 export const EVERYTHING = 'everything';

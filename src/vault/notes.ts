@@ -7,11 +7,12 @@ import { newId } from '../kernel/id.ts';
 import { artifactUnknown } from './artifact-reader.ts';
 import { noteDisposal } from './backup/targets.ts';
 import type { CapturedRow } from './captured-table.ts';
-import type { Ask, NoteKind } from './contract.ts';
+import type { Ask } from './contract.ts';
 import type { InnerCore } from './engine.ts';
 import type { RetentionClass } from './epochs.ts';
 import { recordsLocked } from './keyring.ts';
 import type { Handlers } from './operations.ts';
+import type { NoteKind } from './shapes.ts';
 
 export type NoteOperation = 'note.add' | 'note.remove';
 

@@ -1,6 +1,6 @@
 // Pages of captured rows, newest first: an index walk on the clear insertion sequence.
 import { codeOf } from '../kernel/errors.ts';
-import type { Page, PageRequest } from './contract.ts';
+import type { Page, PageRequest } from './shapes.ts';
 
 export const MAX_PAGE_ROWS = 500;
 

@@ -8,7 +8,6 @@ import type { Artifacts } from './artifacts.ts';
 import { noteDisposal } from './backup/targets.ts';
 import type { CapturedRow } from './captured-table.ts';
 import { ClockWatch } from './clock-watch.ts';
-import type { RetentionRules } from './contract.ts';
 import { fence, type InnerCore, VAULT_ACTOR } from './engine.ts';
 import type { RetentionClass } from './epochs.ts';
 import { isGenuine } from './genuine.ts';
@@ -16,6 +15,7 @@ import { EVERYTHING, HOLDS, type HoldRecord, retentionRules } from './keeping.ts
 import { disposeNotes } from './note-disposal.ts';
 import type { Handlers } from './operations.ts';
 import { SETTINGS } from './settings.ts';
+import type { RetentionRules } from './shapes.ts';
 
 const DAY_MS = 24 * 3_600_000;
 const FIRST_MS = 5 * 60_000;

@@ -2,9 +2,9 @@
 
 import type { AuditAction } from '../audit/entry.ts';
 import { codeOf, WardlineError } from '../kernel/errors.ts';
-import type { Caller } from './contract.ts';
 import type { InnerCore } from './engine.ts';
 import { GuessMemory } from './people/guess-limits.ts';
+import type { Caller } from './shapes.ts';
 import type { SlotKind } from './slots.ts';
 
 /** Wrong passphrases in a row before the next one waits for half a minute, then twice as long each time, up to an hour. */

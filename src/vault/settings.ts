@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto';
 import { WardlineError } from '../kernel/errors.ts';
 import type { Clinic } from '../model/clinic.ts';
-import type { SipCredential } from './contract.ts';
 import type { VaultCore } from './core.ts';
 import { type Handlers, WithBody } from './operations.ts';
+import type { SipCredential } from './shapes.ts';
 
 export const SETTINGS = 'settings';
 const CREDENTIALS = 'credentials';

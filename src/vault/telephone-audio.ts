@@ -1,5 +1,5 @@
 // Any artifact's audio as a phone plays it: one channel of G.711 µ-law at 8 kHz (ITU-T G.711).
-import type { AudioEncoding } from './contract.ts';
+import type { AudioEncoding } from './shapes.ts';
 
 const BIAS = 0x84;
 const CLIP = 32_635;

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import type { Role } from '../../src/vault/contract.ts';
+import type { Role } from '../../src/vault/shapes.ts';
 import { type ConsoleBench, openConsoleBench } from '../support/console-bench.ts';
 import { ulawTone } from '../support/ulaw-tone.ts';
 import { PASSWORD, Visitor } from '../support/visitor.ts';

@@ -2,7 +2,7 @@
 import t, { type Test } from 'tap';
 import { readTrust, verifyExport } from '../../src/audit/export-verifier.ts';
 import { blake2b, checkSignature } from '../../src/seal/sodium.ts';
-import type { Role } from '../../src/vault/contract.ts';
+import type { Role } from '../../src/vault/shapes.ts';
 import { type ConsoleBench, openConsoleBench } from '../support/console-bench.ts';
 import { ulawTone } from '../support/ulaw-tone.ts';
 import { Visitor } from '../support/visitor.ts';

@@ -4,7 +4,7 @@ import type { Test } from 'tap';
 import t from 'tap';
 import type { ArtifactId } from '../../src/kernel/id.ts';
 import { newId } from '../../src/kernel/id.ts';
-import type { Role } from '../../src/vault/contract.ts';
+import type { Role } from '../../src/vault/shapes.ts';
 import type { ConsoleBench } from '../support/console-bench.ts';
 import { openConsoleBench } from '../support/console-bench.ts';
 import { consoleFolder, launchBrowser, lookAt, noChromium, noSidewaysScroll, openPage } from '../support/console-browser.ts'; // biome-ignore format: one import

@@ -16,7 +16,8 @@ import { openRuntimeFolder } from '../../src/config/runtime-folder.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import type { ContactBinding } from '../../src/model/binding.ts';
 import type { Cdr } from '../../src/model/cdr.ts';
-import type { Caller, Vault } from '../../src/vault/contract.ts';
+import type { Vault } from '../../src/vault/contract.ts';
+import type { Caller } from '../../src/vault/shapes.ts';
 
 export const checkout = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 

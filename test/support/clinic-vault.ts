@@ -7,16 +7,8 @@ import type { Cdr } from '../../src/model/cdr.ts';
 import type { Clinic } from '../../src/model/clinic.ts';
 import { pcmu } from '../../src/protocol/rtp/g711.ts';
 import { connectIntake, type IntakeClient } from '../../src/seal/intake-client.ts';
-import type {
-  AnswerTo,
-  ArtifactKind,
-  ArtifactSummary,
-  Ask,
-  Page,
-  PageRequest,
-  Vault,
-  VaultOperation,
-} from '../../src/vault/contract.ts';
+import type { AnswerTo, Ask, Vault, VaultOperation } from '../../src/vault/contract.ts';
+import type { ArtifactKind, ArtifactSummary, Page, PageRequest } from '../../src/vault/shapes.ts';
 import { CALLER, type Folders, makeVault, newFolders, voicemailHeader } from './vault-bench.ts';
 import { MEDIA_TOKEN, spawnVault, type VaultProcess } from './vault-process.ts';
 

@@ -1,5 +1,5 @@
 // What the marks of a load (`vault-load.ts`) say must be in the vault, and a check of a vault that was cut off against it.
-import type { ArtifactSummary } from '../../src/vault/contract.ts';
+import type { ArtifactSummary } from '../../src/vault/shapes.ts';
 import { CALLER, type Folders, openVault, tone } from './vault-bench.ts';
 
 interface Expected {

@@ -6,7 +6,8 @@ import { parseRange } from '../../src/api/audio/range.ts';
 import { PIECE_SAMPLES, wavRange } from '../../src/api/audio/stream.ts';
 import { toPcm, wavBytes, wavHeader } from '../../src/api/audio/wav.ts';
 import { newId } from '../../src/kernel/id.ts';
-import type { ArtifactSummary, Vault } from '../../src/vault/contract.ts';
+import type { Vault } from '../../src/vault/contract.ts';
+import type { ArtifactSummary } from '../../src/vault/shapes.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
 t.test('RFC 9110 §14.1.2: one range of bytes, or the whole', async (t) => {

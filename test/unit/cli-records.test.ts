@@ -7,7 +7,7 @@ import { artifactLines, callLines } from '../../src/cli/record-text.ts';
 import { saveAudio } from '../../src/cli/save-audio.ts';
 import type { UtcMs } from '../../src/kernel/clock.ts';
 import { newId } from '../../src/kernel/id.ts';
-import type { ArtifactDetails, Caller, Note } from '../../src/vault/contract.ts';
+import type { ArtifactDetails, Caller, Note } from '../../src/vault/shapes.ts';
 import { openConsoleBench } from '../support/console-bench.ts';
 import { ulawTone } from '../support/ulaw-tone.ts';
 

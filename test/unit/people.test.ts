@@ -2,10 +2,10 @@
 import { TOTP } from 'otpauth';
 import t from 'tap';
 import { codeOf } from '../../src/kernel/errors.ts';
-import type { Caller, Role } from '../../src/vault/contract.ts';
 import { checkPassword } from '../../src/vault/people/password-policy.ts';
 import type { PeopleHandlers } from '../../src/vault/people/people.ts';
 import { people } from '../../src/vault/people/people.ts';
+import type { Caller, Role } from '../../src/vault/shapes.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { MemoryDisk, memoryCore } from '../support/memory-core.ts';
 

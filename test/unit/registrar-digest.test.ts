@@ -4,7 +4,7 @@ import t from 'tap';
 import { Authenticator } from '../../src/pbx/registrar/authenticator.ts';
 import type { DigestAlgorithm } from '../../src/pbx/registrar/digest.ts';
 import { expectedResponse, hash, parseAuthorization } from '../../src/pbx/registrar/digest.ts';
-import type { SipCredential } from '../../src/vault/contract.ts';
+import type { SipCredential } from '../../src/vault/shapes.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
 const REALM = 'clinic.example';

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import t from 'tap';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { createLogger } from '../../src/kernel/logger.ts';
-import type { VaultStatus } from '../../src/vault/contract.ts';
 import { OpenVault } from '../../src/vault/service.ts';
+import type { VaultStatus } from '../../src/vault/shapes.ts';
 import { newKeyFileText } from '../../src/vault/slots.ts';
 import { CALLER, type Folders, LOCAL, makeVault, newFolders, openVault } from '../support/vault-bench.ts';
 

@@ -1,8 +1,9 @@
 // Over which link who may say what: the kind of actor goes with the link's role, and what people said or did is shown to persons alone.
 import { TOTP } from 'otpauth';
 import t from 'tap';
-import type { Caller, Role, Vault } from '../../src/vault/contract.ts';
+import type { Vault } from '../../src/vault/contract.ts';
 import type { AskContext } from '../../src/vault/operations.ts';
+import type { Caller, Role } from '../../src/vault/shapes.ts';
 import { type BenchVault, CALLER, LOCAL, makeVault, newFolders, openVault } from '../support/vault-bench.ts';
 
 const page = { limit: 5 };

@@ -1,7 +1,8 @@
 // Searching names, notes, tags, transcripts and numbers, best first; notes as rows of their own; on this thread and on a reader's.
 import t, { type Test } from 'tap';
 import { type ArtifactId, newId } from '../../src/kernel/id.ts';
-import type { Ask, Caller, SearchHit } from '../../src/vault/contract.ts';
+import type { Ask } from '../../src/vault/contract.ts';
+import type { Caller, SearchHit } from '../../src/vault/shapes.ts';
 import { type BenchVault, CALLER, captureAll, makeVault, newFolders, openVault, sampleCdr, tone, voicemailHeader } from '../support/vault-bench.ts'; // biome-ignore format: one import
 
 const APPLIANCE: Caller = { actor: { kind: 'service', name: 'transcriber' }, address: '' };

@@ -1,7 +1,7 @@
 // One hearing is one entry in the audit trail: a browser fetches a message in many ranges, which all belong to one playback.
 import type { Clock } from '../../kernel/clock.ts';
 import type { ArtifactId } from '../../kernel/id.ts';
-import type { ArtifactSummary } from '../../vault/contract.ts';
+import type { ArtifactSummary } from '../../vault/shapes.ts';
 
 /** A pause this much longer than the message itself ends a playback; going on after it is a new hearing. */
 export const HEARING_PAUSE_MS = 60_000;

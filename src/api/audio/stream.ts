@@ -1,6 +1,7 @@
 // A range of an artifact's WAV file, made piece by piece as the browser takes it; the audio touches no disk.
 import type { ArtifactId } from '../../kernel/id.ts';
-import type { Caller, Vault } from '../../vault/contract.ts';
+import type { Vault } from '../../vault/contract.ts';
+import type { Caller } from '../../vault/shapes.ts';
 import type { ByteRange } from './range.ts';
 import type { AudioShape } from './wav.ts';
 import { frameBytes, toPcm, WAV_HEADER_BYTES, wavHeader } from './wav.ts';

@@ -1,5 +1,5 @@
 // Audio for browsers: G.711 µ-law (ITU-T G.711) or L16 as one WAV file of 16-bit PCM, whose every byte can be made on its own.
-import type { AudioEncoding } from '../../vault/contract.ts';
+import type { AudioEncoding } from '../../vault/shapes.ts';
 
 export const WAV_HEADER_BYTES = 44;
 const BYTES_PER_SAMPLE = 2;

@@ -1,6 +1,7 @@
 // GET /api/audit/export: the trail, or a part of it, as a signed copy that anybody can check with a head; a file to be saved.
 import { Readable } from 'node:stream';
-import type { Caller, Vault } from '../../vault/contract.ts';
+import type { Vault } from '../../vault/contract.ts';
+import type { Caller } from '../../vault/shapes.ts';
 import type { App } from '../app.ts';
 import type { ApiContext } from '../context.ts';
 import { visitOf } from '../guard.ts';

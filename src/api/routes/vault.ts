@@ -1,5 +1,6 @@
 // The vault, for administrators: how it stands, locked and unlocked, checked, and how long things are kept.
-import type { DrillStatus, Vault } from '../../vault/contract.ts';
+import type { Vault } from '../../vault/contract.ts';
+import type { DrillStatus } from '../../vault/shapes.ts';
 import type { App } from '../app.ts';
 import type { ApiContext } from '../context.ts';
 import { visitOf } from '../guard.ts';

@@ -1,6 +1,6 @@
 // GET /api/voicemails: a page of messages, newest first; staff get their own mailboxes, one at a time.
 import { WardlineError } from '../../kernel/errors.ts';
-import type { UserAccount } from '../../vault/contract.ts';
+import type { UserAccount } from '../../vault/shapes.ts';
 import type { App } from '../app.ts';
 import type { ApiContext } from '../context.ts';
 import { visitOf } from '../guard.ts';

@@ -6,7 +6,7 @@ import type { Command } from 'commander';
 import { sentenceOf, WardlineError } from '../../kernel/errors.ts';
 import { type DrillResult, runDrill } from '../../vault/backup/drill.ts';
 import { restoreVault } from '../../vault/backup/restore.ts';
-import type { DrillReport } from '../../vault/contract.ts';
+import type { DrillReport } from '../../vault/shapes.ts';
 import type { SlotKind } from '../../vault/slots.ts';
 import { ask, confirm } from '../ask.ts';
 import { type CliContext, openContext, openVault } from '../context.ts';

@@ -1,7 +1,7 @@
 // `wardline drill status` and `wardline drill schedule`: what came of the last drill, and how often the vault holds one by itself.
 import type { Command } from 'commander';
 import { WardlineError } from '../../kernel/errors.ts';
-import type { DrillStatus } from '../../vault/contract.ts';
+import type { DrillStatus } from '../../vault/shapes.ts';
 import { openContext, openVault } from '../context.ts';
 import { localTime, show } from '../print.ts';
 

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { WardlineError } from '../../kernel/errors.ts';
 import type { Clinic, ExtensionNumber } from '../../model/clinic.ts';
 import { withExtension } from '../../ops/import-clinic.ts';
-import type { PhonePassword } from '../../vault/contract.ts';
+import type { PhonePassword } from '../../vault/shapes.ts';
 import type { CliContext, OpenVault } from '../context.ts';
 import { openContext, openVault } from '../context.ts';
 import { show, table } from '../print.ts';

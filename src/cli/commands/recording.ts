@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { WardlineError } from '../../kernel/errors.ts';
 import { type ArtifactId, parseId } from '../../kernel/id.ts';
-import type { ArtifactSummary } from '../../vault/contract.ts';
+import type { ArtifactSummary } from '../../vault/shapes.ts';
 import { confirm } from '../ask.ts';
 import { openContext, openVault } from '../context.ts';
 import { asPerson, mustBeAllowed } from '../person.ts';

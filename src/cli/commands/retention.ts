@@ -1,7 +1,7 @@
 // `wardline vault retention` and `wardline vault hold`: how long things are kept, and what is kept regardless.
 import type { Command } from 'commander';
 import { WardlineError } from '../../kernel/errors.ts';
-import type { RetentionRules } from '../../vault/contract.ts';
+import type { RetentionRules } from '../../vault/shapes.ts';
 import { confirm } from '../ask.ts';
 import { openContext, openVault } from '../context.ts';
 import { localTime, show, table } from '../print.ts';

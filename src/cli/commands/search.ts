@@ -1,6 +1,6 @@
 // `wardline search`: calls, messages and recordings by name, note, tag, transcript or number; asks for a person's password and code.
 import type { Command } from 'commander';
-import type { SearchHit } from '../../vault/contract.ts';
+import type { SearchHit } from '../../vault/shapes.ts';
 import { openContext, openVault } from '../context.ts';
 import { asPerson, mustBeAllowed } from '../person.ts';
 import { localTime, rowLimit, show, table } from '../print.ts';

@@ -1,4 +1,4 @@
-// One call as FreeSWITCH sees it: states, variables, the stack of running applications, digits, audio a tick at a time, one ending.
+// One call as FreeSWITCH sees it: states, variables, the stack of running applications, one ending.
 
 import type { EventFields } from '../../protocol/event-socket/frame.ts';
 import type { AudioCodec } from '../../protocol/sdp/audio.ts';
@@ -8,6 +8,7 @@ import { ApplicationStack, executeFields, publishComplete } from './application-
 import type { AudioLeg } from './audio/leg.ts';
 import type { Bridge } from './bridge.ts';
 import { causeOf } from './causes.ts';
+import { ChannelAudio } from './channel-audio.ts';
 import { ChannelDigits } from './channel-digits.ts';
 import { endVariables } from './channel-end.ts';
 import type { CallDirection, CallState, ChannelFacts, ChannelState } from './channel-fields.ts';
@@ -19,7 +20,6 @@ import type { MediaHost } from './host.ts';
 import { newUuid } from './host.ts';
 import { mediaStatistics } from './media-statistics.ts';
 import type { SoundsHost } from './sources/open-source.ts';
-import { Unicast, type UnicastRequest } from './unicast.ts';
 import { Variables } from './variables.ts';
 
 export interface ChannelOptions {
@@ -55,16 +55,11 @@ export class Channel {
   readonly variables = new Variables();
   readonly recordings: ChannelRecordings;
   readonly digits: ChannelDigits;
+  readonly audio: ChannelAudio;
   readonly applications: ApplicationStack;
-  /** Silences what is heard from the party: `set_mute read true`. */
-  isReadMuted = false;
   codec: AudioCodec;
   bridge: Bridge | undefined;
-  /** What was heard from the party in this tick. */
-  heard: Int16Array;
   readonly #options: ChannelOptions;
-  #out: Int16Array;
-  #silence: Int16Array;
   readonly #walk: ExtensionWalk;
   readonly #createdAt: number;
   #answeredAt = 0;
@@ -74,7 +69,6 @@ export class Channel {
   #callState: CallState = 'RINGING';
   #hangupCause: string | undefined;
   #wait: Wait | undefined;
-  #unicast: Unicast | undefined;
   #isControlled = true;
   #isOver = false;
 
@@ -89,16 +83,9 @@ export class Channel {
     this.digits = new ChannelDigits(this, options.hub);
     this.applications = new ApplicationStack(this, options.applications, () => this.#idle());
     this.#walk = new ExtensionWalk({ run: (step) => this.#step(step), finish: () => this.hangup('NORMAL_CLEARING') });
-    this.#out = new Int16Array(this.#tickSamples);
-    this.#silence = new Int16Array(this.#tickSamples);
-    this.heard = this.#silence;
+    this.audio = new ChannelAudio(this);
     this.leg.onDigit = (digit, ticks) => this.digits.receive(digit, ticks, 'RTP');
     this.leg.onLost = () => this.hangup('NETWORK_OUT_OF_ORDER');
-  }
-
-  /** Samples of 20 ms at the rate of the party's codec. */
-  get #tickSamples(): number {
-    return this.leg.rate / 50;
   }
 
   /** What a recording is made at where its format leaves a choice: `record_sample_rate`, else the codec's own. */
@@ -284,41 +271,6 @@ export class Channel {
     this.hangup('NORMAL_TEMPORARY_FAILURE');
   }
 
-  /** First half of a tick: what the party says. */
-  listen(): void {
-    const heard = this.leg.read();
-    if (heard.length !== this.#silence.length) {
-      this.#out = new Int16Array(heard.length);
-      this.#silence = new Int16Array(heard.length);
-    }
-    this.digits.listen(heard);
-    this.heard = this.isReadMuted ? this.#silence : heard;
-  }
-
-  /** Second half: what the party is sent, and the recordings of both. */
-  speak(): void {
-    const { top } = this.applications;
-    let out: Int16Array = this.#out;
-    if (this.bridge !== undefined && (top === undefined || top.hearsBridge === true))
-      out = this.bridge.otherOf(this).heard;
-    else {
-      out.fill(0);
-      if (top === undefined) this.#unicast?.tick(this.heard, out);
-      else top.tick?.(this.heard, out);
-    }
-    if (this.isHungUp) return;
-    this.leg.write(out);
-    this.recordings.capture(this.heard, out);
-  }
-
-  /** While it waits, its audio goes to another program and comes from there. Rejects with Node's own error. */
-  async relay(request: UnicastRequest): Promise<void> {
-    const unicast = await Unicast.open(request);
-    this.#unicast?.[Symbol.dispose]();
-    this.#unicast = unicast;
-    if (this.isHungUp) unicast[Symbol.dispose]();
-  }
-
   /** The controlling socket is gone: a waiting channel ends, one that is busy when it has finished, a bridged one stays (contract §5.8). */
   losesController(): void {
     this.#isControlled = false;
@@ -355,7 +307,7 @@ export class Channel {
     this.#isOver = true;
     this.publish('CHANNEL_DESTROY');
     this.leg.onDigit = undefined;
-    this.#unicast?.[Symbol.dispose]();
+    this.audio[Symbol.dispose]();
     this.leg[Symbol.dispose]();
     this.#options.onEnd(this);
   }

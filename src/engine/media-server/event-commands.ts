@@ -164,7 +164,7 @@ function startUnicast(socket: EventSocket, channel: Channel, headers: ReadonlyMa
     return;
   }
   socket.reply('+OK');
-  host.supervise(channel.relay(request));
+  host.supervise(channel.audio.relay(request));
 }
 
 function executeMessage(channel: Channel, { headers, body }: EventSocketCommand, host: MediaHost): void {

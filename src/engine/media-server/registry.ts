@@ -117,11 +117,11 @@ export class Registry {
   /** One tick of 20 ms: everybody is heard before anybody is spoken to. */
   readonly tick = (): void => {
     const channels = this.#list;
-    for (let i = 0; i < channels.length; i++) channels[i]?.listen();
+    for (let i = 0; i < channels.length; i++) channels[i]?.audio.listen();
     for (let i = 0; i < channels.length; i++) {
       const channel = channels[i];
       try {
-        channel?.speak();
+        channel?.audio.speak();
       } catch (error) {
         channel?.fail(error);
       }

@@ -2,7 +2,7 @@
 import { codeOf } from '../../kernel/errors.ts';
 import type { CallOutcome } from '../../model/cdr.ts';
 import type { Mailbox } from '../../model/clinic.ts';
-import type { ArtifactSummary, Caller } from '../../vault/contract.ts';
+import type { ArtifactSummary, Caller } from '../../vault/shapes.ts';
 import type { Call } from '../call/call.ts';
 import { sayNumber } from '../dialplan/say.ts';
 import type { Media } from '../leg/media.ts';

@@ -1,6 +1,6 @@
 // Who a phone is: challenges it and checks its answer, the same way for a user that exists and one that does not (RFC 3261 §22, RFC 8760).
 import type { Clock } from '../../kernel/clock.ts';
-import type { SipCredential } from '../../vault/contract.ts';
+import type { SipCredential } from '../../vault/shapes.ts';
 import type { SipArrival } from '../leg/sip-arrival.ts';
 import { ChallengeAlgorithms } from './challenge-algorithms.ts';
 import type { DigestAlgorithm, DigestResponse } from './digest.ts';

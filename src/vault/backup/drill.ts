@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import type { Clock } from '../../kernel/clock.ts';
 import { codeOf, WardlineError } from '../../kernel/errors.ts';
 import { createLogger } from '../../kernel/logger.ts';
-import type { Caller } from '../contract.ts';
 import { OpenVault } from '../service.ts';
+import type { Caller } from '../shapes.ts';
 import type { SlotKind } from '../slots.ts';
 import { type RestoreOptions, restoreVault } from './restore.ts';
 

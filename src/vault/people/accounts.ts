@@ -2,9 +2,10 @@
 import { WardlineError } from '../../kernel/errors.ts';
 import type { UserId } from '../../kernel/id.ts';
 import { newId } from '../../kernel/id.ts';
-import type { AnswerTo, Ask, Caller, Role } from '../contract.ts';
+import type { AnswerTo, Ask } from '../contract.ts';
 import type { VaultCore } from '../core.ts';
 import type { Handlers } from '../operations.ts';
+import type { Caller, Role } from '../shapes.ts';
 import type { Enrolment } from './enrolment.ts';
 import type { UserRecord } from './records.ts';
 import { accountOf, findByLogin, guardOf, MAX_USERS, noFailures, normaliseLogin, spaces } from './records.ts';

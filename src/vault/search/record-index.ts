@@ -3,9 +3,9 @@
 import type { Statement } from 'better-sqlite3';
 import type { Cdr } from '../../model/cdr.ts';
 import type { CapturedRow, CapturedTable } from '../captured-table.ts';
-import type { ArtifactHeader } from '../contract.ts';
 import type { InnerCore } from '../engine.ts';
 import type { NoteRecord, NoteRow } from '../notes.ts';
+import type { ArtifactHeader } from '../shapes.ts';
 import { type TextField, TextIndex } from './text-index.ts';
 
 /** Rows that are opened before others get their turn: a few milliseconds. */

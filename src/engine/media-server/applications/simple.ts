@@ -33,7 +33,7 @@ export function hangup({ channel, argument }: Execution): undefined {
 /** `read true`: nothing is heard from the party; `write` is accepted and does nothing. */
 export function setMute({ channel, argument }: Execution): undefined {
   const [direction = '', value = ''] = argument.trim().split(/\s+/);
-  if (direction === 'read') channel.isReadMuted = /^(true|on|yes|1)$/i.test(value);
+  if (direction === 'read') channel.audio.isReadMuted = /^(true|on|yes|1)$/i.test(value);
 }
 
 export function sendDtmf({ channel, argument }: Execution): undefined {

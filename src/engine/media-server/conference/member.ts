@@ -94,7 +94,7 @@ export class Member implements RunningApplication {
   /** What the party said in this beat, at the conference's rate, and whether that is talk. */
   listen(rate: number): void {
     const count = rate / 50;
-    const { heard } = this.channel;
+    const { heard } = this.channel.audio;
     this.energy = meanMagnitude(heard);
     this.#judge();
     const isHeard = this.flags.isAlwaysHeard || this.isTalking || this.energy >= this.energyLevel;
