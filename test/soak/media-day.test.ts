@@ -7,7 +7,8 @@ t.test('hours of calls by SIP and event socket leave nothing behind', async (t) 
   const random = seeded();
   t.comment(`WARDLINE_SEED=${random.seed}`);
   await using day = await mediaDay(random, () => {});
-  for (let hour = 0; hour < 2; hour++) t.equal(leftOfCalls(await day.hour(40)), undefined, `hour ${hour}`);
+  for (let hour = 0; hour < 2; hour++) {
+    t.equal(leftOfCalls(await day.hour(40, KINDS_OF_CALLS)), undefined, `hour ${hour}`);
+  }
   t.equal(Object.keys(day.made).length, KINDS_OF_CALLS, Object.keys(day.made).join(', '));
-  t.ok(day.server.status().callsSinceStart > 10, `${day.server.status().callsSinceStart} calls`);
 });
