@@ -107,11 +107,12 @@ export class SupervisedProcess<Status> {
 
   #spawn(): void {
     const { name, entry, boot, clock, logger } = this.#options;
+    const { PATH, NODE_ENV, NODE_COMPILE_CACHE } = process.env;
     const startedAt = clock.monotonic();
     const child = spawn('/bin/sh', ['-c', WITHOUT_CORE, process.execPath, ...NODE_OPTIONS, entry], {
       stdio: ['pipe', 'ignore', 'inherit'],
       detached: true, // a terminal's Ctrl-C is for the supervisor alone
-      env: { PATH: process.env.PATH, NODE_ENV: process.env.NODE_ENV },
+      env: { PATH, NODE_ENV, NODE_COMPILE_CACHE },
     });
     this.#child = child;
     const exited = Promise.withResolvers<void>();
