@@ -2,6 +2,7 @@
 import { useState } from 'preact/hooks';
 import { dayBound } from '../describe.ts';
 import { actionLabel, actionOf } from '../format.ts';
+import { DayFields } from '../parts/days.tsx';
 
 const TEXTS = { who: 'Who', action: 'What', subject: 'About (id)', address: 'Address', text: 'Words' } as const;
 const OUTCOMES = { '': 'Any', ok: 'Done', refused: 'Refused', failed: 'Failed' };
@@ -75,14 +76,7 @@ export function AuditFilters({ search, choose, seen }: FiltersProps) {
               ))}
             </select>
           </label>
-          <label>
-            From
-            <input type="date" value={typed.from} onInput={(event) => change({ from: event.currentTarget.value })} />
-          </label>
-          <label>
-            Until
-            <input type="date" value={typed.until} onInput={(event) => change({ until: event.currentTarget.value })} />
-          </label>
+          <DayFields days={typed} change={change} />
         </div>
         <datalist id="actions">
           {seen.map((action) => (

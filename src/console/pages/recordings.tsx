@@ -1,10 +1,10 @@
 // The recorded calls, newest first; each opens on a page of its own.
 import type { ArtifactView } from '../../api/schemas.ts';
 import { api } from '../api.ts';
-import { byDay, callerLabel, clockLength, phoneNumber, spokenLength, timeOfDay } from '../format.ts';
+import { byDay, callerLabel, phoneNumber } from '../format.ts';
 import { Icon } from '../parts/icon.tsx';
 import { Link } from '../parts/link.tsx';
-import { StateBadge } from '../parts/state-badge.tsx';
+import { RowEnd } from '../parts/row-end.tsx';
 import { Damaged, Empty, Failed, Loading } from '../parts/states.tsx';
 import { useList } from '../parts/use-list.ts';
 
@@ -45,7 +45,7 @@ export function RecordingsPage() {
 }
 
 function RecordingRow({ recording }: { recording: ArtifactView }) {
-  const { id, startedAt, durationMs, to, mailbox } = recording;
+  const { id, to, mailbox } = recording;
   return (
     <li class="row message">
       <Link to={`/recordings/${id}`} class="row-link">
@@ -59,14 +59,7 @@ function RecordingRow({ recording }: { recording: ArtifactView }) {
             {mailbox !== '' && ` · Queue ${mailbox}`}
           </span>
         </span>
-        <StateBadge artifact={recording} />
-        <span class="length">
-          <span aria-hidden="true">{clockLength(durationMs)}</span>
-          <span class="hidden">{spokenLength(durationMs)}</span>
-        </span>
-        <time class="when" dateTime={new Date(startedAt).toISOString()}>
-          {timeOfDay(startedAt)}
-        </time>
+        <RowEnd artifact={recording} />
       </Link>
     </li>
   );

@@ -5,6 +5,7 @@ import type { SearchView } from '../../api/schemas.ts';
 import { api } from '../api.ts';
 import { dayBound } from '../describe.ts';
 import { plural } from '../format.ts';
+import { DayFields } from '../parts/days.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { Empty, Failed } from '../parts/states.tsx';
 import { session } from '../store.ts';
@@ -119,14 +120,7 @@ function Filters({ search, change }: { search: Search; change: (part: Partial<Se
           ))}
         </select>
       </label>
-      <label>
-        From
-        <input type="date" value={search.from} onInput={(event) => change({ from: event.currentTarget.value })} />
-      </label>
-      <label>
-        Until
-        <input type="date" value={search.until} onInput={(event) => change({ until: event.currentTarget.value })} />
-      </label>
+      <DayFields days={search} change={change} />
       <label>
         Tag
         <input

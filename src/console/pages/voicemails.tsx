@@ -2,12 +2,12 @@
 import { useState } from 'preact/hooks';
 import type { ArtifactView, UserView } from '../../api/schemas.ts';
 import { api } from '../api.ts';
-import { byDay, callerLabel, clockLength, phoneNumber, spokenLength, timeOfDay } from '../format.ts';
+import { byDay, callerLabel, phoneNumber, timeOfDay } from '../format.ts';
 import { Confirm } from '../parts/confirm.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { Link } from '../parts/link.tsx';
 import { Player } from '../parts/player.tsx';
-import { StateBadge } from '../parts/state-badge.tsx';
+import { RowEnd } from '../parts/row-end.tsx';
 import { Damaged, Empty, Failed, Loading } from '../parts/states.tsx';
 import { useList } from '../parts/use-list.ts';
 import { unread } from '../store.ts';
@@ -90,7 +90,7 @@ interface MessageRowProps {
 }
 
 function MessageRow({ message, isOpen, showsMailbox, toggle, heard, remove }: MessageRowProps) {
-  const { id, startedAt, durationMs, isRead, from, fromName, mailbox } = message;
+  const { id, durationMs, isRead, from, fromName, mailbox } = message;
   const who = callerLabel(message);
   return (
     <li class={`row message ${isRead ? '' : 'unread'} ${isOpen ? 'open' : ''}`}>
@@ -104,14 +104,7 @@ function MessageRow({ message, isOpen, showsMailbox, toggle, heard, remove }: Me
               .join(' · ')}
           </span>
         </span>
-        <StateBadge artifact={message} />
-        <span class="length">
-          <span aria-hidden="true">{clockLength(durationMs)}</span>
-          <span class="hidden">{spokenLength(durationMs)}</span>
-        </span>
-        <time class="when" dateTime={new Date(startedAt).toISOString()}>
-          {timeOfDay(startedAt)}
-        </time>
+        <RowEnd artifact={message} />
       </button>
       {isOpen && (
         <div class="row-body">
