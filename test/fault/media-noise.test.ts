@@ -7,7 +7,7 @@ import { dominantFrequency } from '../support/listen.ts';
 import { mediaBench, SECRET } from '../support/media-bench.ts';
 import { seeded } from '../support/seeded.ts';
 
-// Digits are left out of it: while some are being sent, nothing else is.
+// Digits are left out: while some are being sent, nothing else is. So is a transfer to an application that nobody knows, which ends a call.
 const VERBS = ['api', 'bgapi', 'sendmsg', 'event', 'filter', 'nixevent', 'noevents', 'myevents', 'linger', 'connect'];
 const APIS = [
   'uuid_dump',
@@ -31,8 +31,7 @@ const WORDS = [
   'start',
   'stop',
   'all',
-  'park',
-  'inline',
+  'park inline',
   '-both',
   '1',
   '-1',
