@@ -2,7 +2,7 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { CalledParty } from '../support/called-party.ts';
 import { dominantFrequency } from '../support/listen.ts';
 import { type MediaBench, mediaBench, ON_FREESWITCH, SECRET } from '../support/media-bench.ts';
@@ -12,6 +12,26 @@ const UUID = /^\+OK ([0-9a-f-]{36})\n$/;
 /** The call that `originate` has made. */
 async function originate(bench: MediaBench, args: string): Promise<string> {
   return UUID.exec(await bench.ms.api(`originate ${args}`))?.[1] ?? '';
+}
+
+/** Every event of these kinds from now on, as text, when it is asked for. */
+async function eventsOf(t: Test, bench: MediaBench, names: string): Promise<() => Promise<string[]>> {
+  const socket = connect(bench.server.eventSocket.port, '127.0.0.1');
+  t.teardown(() => socket.destroy());
+  let heard = '';
+  socket.on('data', (bytes) => {
+    heard += bytes.toString();
+  });
+  const until = async (pattern: RegExp) => {
+    while (!pattern.test(heard)) await once(socket, 'data');
+  };
+  socket.write(`auth ${SECRET}\n\nevent plain ${names}\n\n`);
+  await until(/Reply-Text: \+OK event listener enabled/);
+  return async () => {
+    socket.write('api eval all-told\n\n');
+    await until(/\n\nall-told/);
+    return heard.split('text/event-plain').slice(1);
+  };
 }
 
 async function gone(bench: MediaBench, uuid: string): Promise<void> {
@@ -120,6 +140,73 @@ t.test('who does not answer, and what cannot be called, is told by FreeSWITCH’
   );
   t.equal(await bench.ms.api(`originate ${ringing.url} 1001`), '-ERR NO_ROUTE_DESTINATION\n', 'no such dialplan');
   t.equal(bench.server.status().calls, 0);
+});
+
+t.test('early media: who is heard before it answers has the call, and answers it later', async (t) => {
+  await using bench = await mediaBench();
+  const [phone, announcer] = [await bench.phone(), await bench.phone()];
+  await using ringing = await CalledParty.open(undefined, 180);
+  await using party = await CalledParty.open(announcer, 183);
+  const events = await eventsOf(t, bench, 'CHANNEL_PROGRESS CHANNEL_PROGRESS_MEDIA CHANNEL_ANSWER CHANNEL_CALLSTATE');
+  announcer.say(700);
+  const uuid = await originate(bench, `${ringing.url},${party.url} &park`);
+  await ringing.until('CANCEL');
+  t.match(
+    await bench.ms.api(`uuid_dump ${uuid}`),
+    /Answer-State: early\n[\s\S]*variable_endpoint_disposition: EARLY%20MEDIA\n/,
+  );
+  const caller = await CalledParty.open(phone);
+  const a = await originate(bench, `${caller.url} &park`);
+  await bench.ms.api(`uuid_bridge ${a} ${uuid}`);
+  await phone.wait(200);
+  t.equal(dominantFrequency(await phone.listen(300), 8000), 700, 'what is announced is heard');
+  party.respond(180);
+  party.respond(200);
+  await party.until('ACK');
+  phone.say(500);
+  await phone.wait(200);
+  t.equal(dominantFrequency(await announcer.listen(300), 8000), 500);
+  t.equal(dominantFrequency(await phone.listen(300), 8000), 700, 'the answer changes nothing');
+  t.match(await bench.ms.api(`uuid_dump ${uuid}`), /Answer-State: answered\n[\s\S]*endpoint_disposition: ANSWER\n/);
+  await party.hangUp();
+  await gone(bench, uuid);
+  await caller[Symbol.asyncDispose]();
+  const told = (await events()).filter((event) => event.includes(`Unique-ID: ${uuid}\n`));
+  t.same(
+    told.map((event) => /Event-Name: (\w+)/.exec(event)?.[1]),
+    ['CHANNEL_PROGRESS_MEDIA', 'CHANNEL_CALLSTATE', 'CHANNEL_CALLSTATE', 'CHANNEL_ANSWER', 'CHANNEL_CALLSTATE'],
+  );
+  const states = told.flatMap((event) => /\nChannel-Call-State: (\w+)/.exec(event)?.[1] ?? []);
+  t.same(states, ['DOWN', 'EARLY', 'ACTIVE', 'ACTIVE', 'HANGUP']);
+  t.match(told[0], /Caller-Channel-Progress-Media-Time: [1-9]\d+\nCaller-Channel-Hangup-Time: 0/);
+});
+
+t.test('early media is ignored where that is asked for; a ring alone goes on where that is asked for', async (t) => {
+  await using bench = await mediaBench();
+  const { phone, endpoint } = await bench.call();
+  const [announcer, other] = [await bench.phone(), await bench.phone()];
+  await using early = await CalledParty.open(announcer, 183);
+  await using later = await CalledParty.open(other, 183);
+  await using ringing = await CalledParty.open(undefined, 180);
+  announcer.say(700);
+  const ignored = originate(bench, `{ignore_early_media=true}${early.url} &park`);
+  await early.until('INVITE');
+  t.equal(await Promise.race([ignored, phone.wait(200).then(() => 'waits')]), 'waits');
+  early.respond(200);
+  const answered = await ignored;
+  t.match(await bench.ms.api(`uuid_dump ${answered}`), /Answer-State: answered\n/);
+  await bench.ms.api(`uuid_kill ${answered}`);
+  const rung = await originate(bench, `{return_ring_ready=true}${ringing.url} &park`);
+  t.match(await bench.ms.api(`uuid_dump ${rung}`), /Channel-Call-State: RINGING\n[\s\S]*Answer-State: ringing\n/);
+  await bench.ms.api(`uuid_kill ${rung} ORIGINATOR_CANCEL`);
+  await ringing.until('CANCEL');
+  other.say(600);
+  const bridged = endpoint.execute('bridge', later.url);
+  await phone.wait(300);
+  t.equal(dominantFrequency(await phone.listen(300), 8000), 600, 'the caller hears why, before an answer');
+  later.respond(486);
+  t.equal((await bridged).getHeader('variable_last_bridge_hangup_cause'), 'USER_BUSY');
+  t.equal(await bench.ms.api(`uuid_exists ${endpoint.uuid}`), 'true', 'the caller goes on');
 });
 
 t.test('two at once: who answers has the call, the other is let go', async (t) => {

@@ -19,8 +19,9 @@ export class CalledParty implements AsyncDisposable {
   readonly #status: number;
   #port = 0;
   #invite: ServerTransaction | undefined;
+  #respond: (status: number) => void = () => undefined;
 
-  /** Without a phone every call is answered with `status`; 180 rings for ever. */
+  /** Without a phone every call is answered with `status`; 180 rings for ever. With one and 183, it is heard first, and answers when told. */
   private constructor(phone: FarPhone | undefined, status: number) {
     this.#phone = phone;
     this.#status = status;
@@ -37,6 +38,11 @@ export class CalledParty implements AsyncDisposable {
       },
       { clock: systemClock },
     );
+  }
+
+  /** Another response to the INVITE, with its description where it agrees to something. */
+  respond(status: number): void {
+    this.#respond(status);
   }
 
   static async open(phone: FarPhone | undefined, status = 486): Promise<CalledParty> {
@@ -91,8 +97,10 @@ export class CalledParty implements AsyncDisposable {
     else {
       this.invites.push(request);
       this.#invite = transaction;
-      if (this.#phone !== undefined) respond(200, 'OK', this.#phone.answer(Buffer.from(request.body).toString()));
-      else respond(this.#status, randomUUID());
+      const sdp = this.#phone?.answer(Buffer.from(request.body).toString());
+      this.#respond = (status) => respond(status, randomUUID(), status < 300 ? sdp : '');
+      if (this.#phone === undefined || this.#status === 183) this.#respond(this.#status);
+      else this.#respond(200);
     }
     this.#note(request.method);
   }

@@ -257,6 +257,20 @@ t.test('our offer answered: suite, payload types and port 0', (t) => {
   t.end();
 });
 
+t.test('RFC 3261 §13.2.1: a provisional answer holds until the next one, and its keys go on in the final one', (t) => {
+  const ms = mrf('required');
+  const key = (master: string) => savp(`1 AEAD_AES_256_GCM inline:${master}`);
+  ms.makeOffer();
+  const early = agreed(t, ms.acceptAnswer(key(KEY_44), true)).audio;
+  t.same(early.remote, { host: '127.0.0.1', port: 49450 });
+  t.equal(refused(ms.acceptAnswer(savp(`1 AES_CM_128_HMAC_SHA1_80 inline:${KEY_30}`), true)), 'no-usable-crypto');
+  t.equal(ms.audio, early, 'what cannot be used changes nothing');
+  const final = agreed(t, ms.acceptAnswer(key(KEY_44))).audio;
+  t.same(final.srtp, early.srtp);
+  t.equal(refused(ms.acceptAnswer(key(KEY_44))), 'malformed', 'the offer has had its answer');
+  t.end();
+});
+
 t.test('two of us agree with each other, whoever offers', (t) => {
   for (const secure of ['required', 'forbidden', 'optional'] as const) {
     const a = mrf(secure);

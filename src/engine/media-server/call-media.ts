@@ -7,6 +7,8 @@ import type { AudioNegotiation, OfferOptions } from '../../protocol/sdp/negotiat
 import { createAudioNegotiation } from '../../protocol/sdp/negotiation.ts';
 import type { SipRequest } from '../../protocol/sip/message.ts';
 import type { AudioLeg } from './audio/leg.ts';
+import type { Channel } from './channel.ts';
+import { mediaVariables } from './channel-variables.ts';
 import type { MediaHost } from './host.ts';
 import type { Variables } from './variables.ts';
 
@@ -58,9 +60,31 @@ export function offerOptions(
   return isSecure && policy.secure !== 'forbidden' ? { isWebRtc, secure: true } : { isWebRtc };
 }
 
-/** What was agreed, as the leg is to act on it. */
-export function legAudio(audio: NegotiatedAudio, variables: Variables): NegotiatedAudio {
-  return variables.isTrue('disable_rtp_auto_adjust') ? { ...audio, isAddressFixed: true } : audio;
+export interface MediaParts {
+  readonly host: MediaHost;
+  readonly channel: Channel;
+  readonly negotiation: AudioNegotiation;
+}
+
+/** What was agreed comes into force. */
+export function takeMedia(parts: MediaParts, audio: NegotiatedAudio): void {
+  const { channel } = parts;
+  const isFixed = channel.variables.isTrue('disable_rtp_auto_adjust');
+  channel.leg.configure(isFixed ? { ...audio, isAddressFixed: true } : audio);
+  channel.codec = audio.codec;
+  tellMedia(parts);
+}
+
+/** The channel's variables say what was offered and agreed on. */
+export function tellMedia({ host, channel, negotiation }: MediaParts): void {
+  const { localSdp, remoteSdp, audio } = negotiation;
+  const shown = localSdp === undefined ? undefined : shownSdp(host, localSdp);
+  channel.variables.setAll(mediaVariables(channel.leg.local, shown, remoteSdp, audio, host.codecs));
+}
+
+/** A description of ours as it leaves. */
+export function shownSdp({ quirks }: MediaHost, sdp: string): string {
+  return quirks.answersWithPortZero === true ? sdp.replace(/m=audio \d+/, 'm=audio 0') : sdp;
 }
 
 function isYes(value: string | undefined): boolean {

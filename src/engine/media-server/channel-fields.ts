@@ -4,13 +4,14 @@ import type { Fields } from './event-hub.ts';
 import { toldCodec } from './told-codec.ts';
 import type { Variables } from './variables.ts';
 
-export type CallState = 'DOWN' | 'RINGING' | 'ACTIVE' | 'HELD' | 'UNHELD' | 'HANGUP';
+export type CallState = 'DOWN' | 'RINGING' | 'EARLY' | 'ACTIVE' | 'HELD' | 'UNHELD' | 'HANGUP';
 export type CallDirection = 'inbound' | 'outbound';
 export type ChannelState = 'CS_ROUTING' | 'CS_SOFT_EXECUTE' | 'CS_EXECUTE' | 'CS_PARK' | 'CS_HANGUP';
 
 export const CALL_STATE_NUMBERS: Readonly<Record<CallState, number>> = {
   DOWN: 0,
   RINGING: 2,
+  EARLY: 3,
   ACTIVE: 4,
   HELD: 5,
   HANGUP: 7,
@@ -25,17 +26,28 @@ const CHANNEL_STATE_NUMBERS: Readonly<Record<ChannelState, number>> = {
   CS_HANGUP: 10,
 };
 
-/** What the headers are made of. Times in UTC milliseconds, 0 while it has not happened. */
-export interface ChannelFacts {
+/** When it happened, in UTC milliseconds; 0 while it has not. */
+export interface ChannelTimes {
+  readonly createdAt: number;
+  /** It rings, and it is heard before it answers: only of a party that was called. */
+  readonly progressAt: number;
+  readonly progressMediaAt: number;
+  readonly answeredAt: number;
+  readonly hungUpAt: number;
+  readonly bridgedAt: number;
+}
+
+export function timesFrom(createdAt: number): ChannelTimes {
+  return { createdAt, progressAt: 0, progressMediaAt: 0, answeredAt: 0, hungUpAt: 0, bridgedAt: 0 };
+}
+
+/** What the headers are made of. */
+export interface ChannelFacts extends ChannelTimes {
   readonly uuid: string;
   readonly name: string;
   readonly direction: CallDirection;
   readonly callerAddress: string;
   readonly destination: string;
-  readonly createdAt: number;
-  readonly answeredAt: number;
-  readonly hungUpAt: number;
-  readonly bridgedAt: number;
   readonly state: ChannelState;
   readonly callState: CallState;
   readonly hangupCause: string | undefined;
@@ -77,11 +89,17 @@ function stateFields(facts: ChannelFacts): Fields {
     ['Presence-Call-Direction', facts.direction],
     ['Channel-HIT-Dialplan', 'true'],
     ['Channel-Call-UUID', facts.uuid],
-    ['Answer-State', facts.hangupCause !== undefined ? 'hangup' : facts.answeredAt > 0 ? 'answered' : 'ringing'],
+    ['Answer-State', answerState(facts)],
     ...(facts.hangupCause === undefined ? [] : [['Hangup-Cause', facts.hangupCause] as const]),
     ...codecFields('Channel-Read-Codec', facts.codec),
     ...codecFields('Channel-Write-Codec', facts.codec),
   ];
+}
+
+function answerState({ hangupCause, answeredAt, progressMediaAt }: ChannelFacts): string {
+  if (hangupCause !== undefined) return 'hangup';
+  if (answeredAt > 0) return 'answered';
+  return progressMediaAt > 0 ? 'early' : 'ringing';
 }
 
 function codecFields(prefix: string, codec: AudioCodec): Fields {
@@ -110,8 +128,8 @@ function profileFields(prefix: string, facts: ChannelFacts): Fields {
     ['Profile-Created-Time', micros(facts.createdAt)],
     ['Channel-Created-Time', micros(facts.createdAt)],
     ['Channel-Answered-Time', micros(facts.answeredAt)],
-    ['Channel-Progress-Time', '0'],
-    ['Channel-Progress-Media-Time', micros(facts.answeredAt)],
+    ['Channel-Progress-Time', micros(facts.progressAt)],
+    ['Channel-Progress-Media-Time', micros(facts.progressMediaAt || facts.answeredAt)],
     ['Channel-Hangup-Time', micros(facts.hungUpAt)],
     ['Channel-Transfer-Time', '0'],
     ['Channel-Resurrect-Time', '0'],

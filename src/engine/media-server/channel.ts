@@ -11,8 +11,15 @@ import { causeOf } from './causes.ts';
 import { ChannelAudio } from './channel-audio.ts';
 import { ChannelDigits } from './channel-digits.ts';
 import { endVariables } from './channel-end.ts';
-import type { CallDirection, CallState, ChannelFacts, ChannelState } from './channel-fields.ts';
-import { basicFields, CALL_STATE_NUMBERS, dataFields, dumpFields, variableFields } from './channel-fields.ts';
+import type { CallDirection, CallState, ChannelFacts, ChannelState, ChannelTimes } from './channel-fields.ts';
+import {
+  basicFields,
+  CALL_STATE_NUMBERS,
+  dataFields,
+  dumpFields,
+  timesFrom,
+  variableFields,
+} from './channel-fields.ts';
 import { ChannelRecordings } from './channel-recordings.ts';
 import type { EventHub, Fields } from './event-hub.ts';
 import { ExtensionWalk, type Step } from './extension.ts';
@@ -61,12 +68,9 @@ export class Channel {
   bridge: Bridge | undefined;
   readonly #options: ChannelOptions;
   readonly #walk: ExtensionWalk;
-  readonly #createdAt: number;
-  #answeredAt = 0;
-  #hungUpAt = 0;
-  #bridgedAt = 0;
+  readonly #times: { -readonly [Name in keyof ChannelTimes]: number };
   #state: ChannelState = 'CS_EXECUTE';
-  #callState: CallState = 'RINGING';
+  #callState: CallState;
   #hangupCause: string | undefined;
   #wait: Wait | undefined;
   #isControlled = true;
@@ -78,7 +82,8 @@ export class Channel {
     this.leg = options.leg;
     this.codec = options.codec;
     this.uuid = options.uuid ?? newUuid(options.host.random);
-    this.#createdAt = options.host.clock.now();
+    this.#times = timesFrom(options.host.clock.now());
+    this.#callState = options.direction === 'outbound' ? 'DOWN' : 'RINGING';
     this.recordings = new ChannelRecordings(this);
     this.digits = new ChannelDigits(this, options.hub);
     this.applications = new ApplicationStack(this, options.applications, () => this.#idle());
@@ -121,10 +126,7 @@ export class Channel {
       direction: this.#options.direction ?? 'inbound',
       callerAddress: this.#options.callerAddress,
       destination: this.#options.destination,
-      createdAt: this.#createdAt,
-      answeredAt: this.#answeredAt,
-      hungUpAt: this.#hungUpAt,
-      bridgedAt: this.#bridgedAt,
+      ...this.#times,
       state: this.#state,
       callState: this.#callState,
       hangupCause: this.#hangupCause,
@@ -164,8 +166,19 @@ export class Channel {
   }
 
   answer(): void {
-    this.#answeredAt = this.host.clock.now();
+    this.#times.answeredAt = this.host.clock.now();
     this.setCallState('ACTIVE');
+  }
+
+  /** Of a party that was called: it rings (180), or is heard before it answers (183 with SDP); each is told once. */
+  progress(next: 'RINGING' | 'EARLY'): void {
+    const { progressAt, progressMediaAt, answeredAt } = this.#times;
+    const isHeard = next === 'EARLY';
+    if (answeredAt > 0 || progressMediaAt > 0 || (!isHeard && progressAt > 0)) return;
+    this.#times[isHeard ? 'progressMediaAt' : 'progressAt'] = this.host.clock.now();
+    if (isHeard) this.variables.set('endpoint_disposition', 'EARLY MEDIA');
+    this.publish(isHeard ? 'CHANNEL_PROGRESS_MEDIA' : 'CHANNEL_PROGRESS');
+    this.setCallState(next);
   }
 
   /** The dialplan has come to `socket`: the channel waits for commands. */
@@ -193,10 +206,11 @@ export class Channel {
   /** FreeSWITCH routes a channel that is transferred anew, then runs the extension. */
   transfer(steps: readonly Step[]): void {
     this.interrupt();
+    const isInbound = this.#options.direction !== 'outbound';
     this.#state = 'CS_ROUTING';
-    this.setCallState('RINGING');
+    if (isInbound) this.setCallState('RINGING');
     this.#state = 'CS_EXECUTE';
-    this.setCallState('ACTIVE');
+    if (isInbound) this.setCallState('ACTIVE');
     this.run(steps);
   }
 
@@ -244,7 +258,7 @@ export class Channel {
   }
 
   tellBridged(other: string): void {
-    this.#bridgedAt = this.host.clock.now();
+    this.#times.bridgedAt = this.host.clock.now();
     this.variables.setAll({ bridge_uuid: other, signal_bond: other });
   }
 
@@ -282,7 +296,7 @@ export class Channel {
     if (this.isHungUp) return;
     const cause = causeOf(given);
     this.#hangupCause = cause;
-    this.#hungUpAt = this.host.clock.now();
+    this.#times.hungUpAt = this.host.clock.now();
     const lastApp = this.variables.get('current_application') ?? '';
     this.#options.onHangup?.();
     this.publish('CHANNEL_HANGUP');

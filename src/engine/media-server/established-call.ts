@@ -1,17 +1,11 @@
 // What calls in both directions do once they have a dialog: re-INVITEs, the offer and answer in them and in ACKs, the party's BYE.
-import type { AudioNegotiation, Negotiated } from '../../protocol/sdp/negotiation.ts';
+import type { Negotiated } from '../../protocol/sdp/negotiation.ts';
 import type { SipRequest } from '../../protocol/sip/message.ts';
 import type { ServerTransaction } from '../runtime/sip-stack.ts';
-import { applyPolicy, legAudio, offerOptions } from './call-media.ts';
-import type { Channel } from './channel.ts';
-import { mediaVariables } from './channel-variables.ts';
+import { applyPolicy, type MediaParts, offerOptions, shownSdp, takeMedia, tellMedia } from './call-media.ts';
 import type { Dialog } from './dialog.ts';
-import type { MediaHost } from './host.ts';
 
-export interface EstablishedParts {
-  readonly host: MediaHost;
-  readonly channel: Channel;
-  readonly negotiation: AudioNegotiation;
+export interface EstablishedParts extends MediaParts {
   readonly dialog: Dialog;
 }
 
@@ -43,7 +37,7 @@ export class EstablishedCall {
       const sdp = negotiation.makeOffer(offerOptions(negotiation, channel.variables, transaction.request));
       this.#awaitsAnswer = true;
       this.#send200(transaction, sdp, deliver);
-      this.#setMediaVariables();
+      tellMedia(this.#parts);
       return true;
     }
     const answered = negotiation.answerOffer(offer);
@@ -77,9 +71,7 @@ export class EstablishedCall {
 
   agreed({ audio }: Exclude<Negotiated, { refused: unknown }>): void {
     const { channel } = this.#parts;
-    channel.leg.configure(legAudio(audio, channel.variables));
-    channel.codec = audio.codec;
-    this.#setMediaVariables();
+    takeMedia(this.#parts, audio);
     const isHeld = audio.direction === 'inactive' || audio.direction === 'sendonly';
     if (isHeld && channel.callState === 'ACTIVE') channel.setCallState('HELD');
     else if (!isHeld && channel.callState === 'HELD') {
@@ -90,19 +82,8 @@ export class EstablishedCall {
 
   #send200(transaction: ServerTransaction, sdp: string, deliver: (send: () => void) => void): void {
     this.#awaitsAck = true;
-    const body = this.#shown(sdp);
+    const body = shownSdp(this.#parts.host, sdp);
     const onTimeout = () => this.#parts.channel.hangup('RECOVERY_ON_TIMER_EXPIRE');
     deliver(() => this.dialog.answer(transaction, body, onTimeout));
-  }
-
-  #shown(sdp: string): string {
-    return this.#parts.host.quirks.answersWithPortZero === true ? sdp.replace(/m=audio \d+/, 'm=audio 0') : sdp;
-  }
-
-  #setMediaVariables(): void {
-    const { channel, host, negotiation } = this.#parts;
-    const { localSdp, remoteSdp, audio } = negotiation;
-    const shown = localSdp === undefined ? undefined : this.#shown(localSdp);
-    channel.variables.setAll(mediaVariables(channel.leg.local, shown, remoteSdp, audio, host.codecs));
   }
 }

@@ -62,8 +62,11 @@ export interface AudioNegotiation {
   answerOffer(offer: string, direction?: MediaDirection): Negotiated;
   /** Our own offer, for an INVITE without SDP. SAVP when the policy is `required`, both when `preferred`, else AVP. */
   makeOffer(options?: OfferOptions): string;
-  /** Takes the answer to the last `makeOffer`; `sdp` repeats that offer. Our own address coming back means no media yet. */
-  acceptAnswer(answer: string): Negotiated;
+  /**
+   * Takes the answer to the last `makeOffer`; `sdp` repeats that offer. Our own address coming back means no media yet. A provisional one
+   * (RFC 3261 §13.2.1) is heard from now on, and the next one takes its place.
+   */
+  acceptAnswer(answer: string, isProvisional?: boolean): Negotiated;
   /** Our last description, as sent. */
   readonly localSdp: string | undefined;
   readonly remoteSdp: string | undefined;
@@ -154,7 +157,7 @@ class Negotiation implements AudioNegotiation {
     return sdp;
   }
 
-  acceptAnswer(answer: string): Negotiated {
+  acceptAnswer(answer: string, isProvisional = false): Negotiated {
     const offer = this.#offer;
     const session = parseSdp(answer);
     if (offer === undefined || session === undefined) return { refused: 'malformed' };
@@ -178,7 +181,7 @@ class Negotiation implements AudioNegotiation {
       srtp,
       ...(dtls === undefined ? {} : { dtls }),
     };
-    if (remote !== undefined || dtls !== undefined) this.#offer = undefined;
+    if (!isProvisional && (remote !== undefined || dtls !== undefined)) this.#offer = undefined;
     this.remoteSdp = answer;
     this.audio = audio;
     return { sdp: offer.sdp, audio };

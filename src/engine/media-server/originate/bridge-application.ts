@@ -1,8 +1,11 @@
-// The `bridge` application: calls whom its argument names, and connects the channel to who answers until one of them ends.
+// The `bridge` application: calls whom its argument names, and connects the channel to who is heard first until one of them ends.
 import type { StartApplication } from '../application.ts';
 import { Bridge } from '../bridge.ts';
-import { isTrue } from '../variables.ts';
+import { isTrue, type Variables } from '../variables.ts';
 import type { Dialed, Dialing } from './dialing.ts';
+
+/** Variables of the channel that hold for who is called, too (switch_ivr_originate.c). */
+const INHERITED = ['ignore_early_media', 'bridge_early_media', 'return_ring_ready'] as const;
 
 export function bridgeApplication(dialer: Dialing): StartApplication {
   return ({ channel, argument, complete }) => {
@@ -23,11 +26,15 @@ export function bridgeApplication(dialer: Dialing): StartApplication {
       } else if (isOver) dialed.channel.hangup('ORIGINATOR_CANCEL');
       else {
         variables.set('originate_disposition', 'SUCCESS');
-        bridge = Bridge.within(channel, dialed.channel, complete);
+        bridge = Bridge.within(channel, dialed.channel, () => {
+          variables.setAll({ last_bridge_hangup_cause: dialed.channel.facts().hangupCause });
+          complete();
+        });
       }
     };
     const seconds = Number(variables.get('call_timeout')) || undefined;
-    host.supervise(dialer.dial(argument, giveUp.signal, seconds).then(onDialed));
+    const options = { signal: giveUp.signal, seconds, settings: inherited(variables) };
+    host.supervise(dialer.dial(argument, options).then(onDialed));
     return {
       hearsBridge: true,
       onBreak() {
@@ -41,4 +48,13 @@ export function bridgeApplication(dialer: Dialing): StartApplication {
       },
     };
   };
+}
+
+function inherited(variables: Variables): Map<string, string> {
+  return new Map(
+    INHERITED.flatMap((name) => {
+      const value = variables.get(name);
+      return value === undefined ? [] : [[name, value] as const];
+    }),
+  );
 }

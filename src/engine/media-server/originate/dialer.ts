@@ -10,9 +10,10 @@ import { newUuid } from '../host.ts';
 import type { Legs } from '../legs.ts';
 import { controllerAt, isLoopback } from '../own-places.ts';
 import { PROFILE } from '../status-text.ts';
+import { isTrue } from '../variables.ts';
 import { bridgeApplication } from './bridge-application.ts';
 import { type DialString, type Place, parseDialString, type Settings } from './dial-string.ts';
-import type { Dialed, Dialing } from './dialing.ts';
+import type { Dialed, Dialing, DialOptions } from './dialing.ts';
 import { loopbackPair, loopbackSteps } from './loopback.ts';
 import { OutboundCall } from './outbound-call.ts';
 
@@ -25,6 +26,14 @@ export interface DialerParts extends Omit<ControlOptions, 'dialer'> {
   readonly stack: SipStack;
   readonly onDialog: (call: OutboundCall) => void;
   readonly onOver: (call: OutboundCall) => void;
+}
+
+const NO_SETTINGS: Settings = new Map();
+
+/** What the caller goes on at, before the answer. */
+interface GoesOn {
+  readonly ringing: boolean;
+  readonly early: boolean;
 }
 
 /** One call that is being made; undefined while its port is opened. */
@@ -42,20 +51,24 @@ export class Dialer implements Dialing {
     this.applications = new Map([...parts.conferences.applications, ['bridge', bridgeApplication(this)]]);
   }
 
-  async dial(text: string, signal?: AbortSignal, seconds = DEFAULT_SECONDS): Promise<Dialed> {
+  async dial(text: string, options: DialOptions = {}): Promise<Dialed> {
     const groups: DialString = parseDialString(text);
     let last: Dialed = { cause: 'DESTINATION_OUT_OF_ORDER' };
     for (const group of groups) {
-      if (signal?.aborted === true) return { cause: 'ORIGINATOR_CANCEL' };
-      last = await this.#dialGroup(group, signal, seconds);
+      if (options.signal?.aborted === true) return { cause: 'ORIGINATOR_CANCEL' };
+      last = await this.#dialGroup(group, options);
       if ('channel' in last) break;
     }
     return last;
   }
 
-  /** Who answers first has the call. */
-  async #dialGroup(group: readonly Place[], signal: AbortSignal | undefined, seconds: number): Promise<Dialed> {
-    const attempts = group.map((place) => this.#begin(place, seconds));
+  /** Who answers first, or is heard first, has the call. */
+  async #dialGroup(group: readonly Place[], options: DialOptions): Promise<Dialed> {
+    const { signal, seconds = DEFAULT_SECONDS, settings: shared = NO_SETTINGS } = options;
+    const attempts = group.map(({ url, settings }) => {
+      const own = new Map([...shared, ...settings]);
+      return this.#begin({ url, settings }, seconds, goesOnAt(own, group.length));
+    });
     const giveUp = () => {
       for (const attempt of attempts) attempt.giveUp('ORIGINATOR_CANCEL');
     };
@@ -78,7 +91,7 @@ export class Dialer implements Dialing {
     return dialed;
   }
 
-  #begin({ url, settings }: Place, seconds: number): Attempt {
+  #begin({ url, settings }: Place, seconds: number, goesOn: GoesOn): Attempt {
     const { registry } = this.#parts;
     const { promise: result, resolve } = Promise.withResolvers<Dialed>();
     let channel: Channel | undefined;
@@ -99,7 +112,9 @@ export class Dialer implements Dialing {
         registry.add(made);
         if (givenUp !== undefined) made.hangup(givenUp);
       },
-      onAnswered: (made) => resolve({ channel: made }),
+      onProgress: (made, to) => {
+        if (to === 'answered' || goesOn[to]) resolve({ channel: made });
+      },
       fail,
     };
     const least = Math.min(
@@ -163,7 +178,9 @@ export class Dialer implements Dialing {
         uuid,
         settings,
         onDialog: this.#parts.onDialog,
-        onAnswered: () => line.onAnswered(call.channel),
+        onRinging: () => line.onProgress(call.channel, 'ringing'),
+        onEarlyMedia: () => line.onProgress(call.channel, 'early'),
+        onAnswered: () => line.onProgress(call.channel, 'answered'),
         onEnd: () => {
           this.#parts.onOver(call);
           this.#over(call.channel, line);
@@ -221,7 +238,7 @@ export class Dialer implements Dialing {
       channel.answer();
       channel.publish('CHANNEL_ANSWER');
     }
-    line.onAnswered(a);
+    line.onProgress(a, 'answered');
     b.run(steps);
   }
 
@@ -247,8 +264,18 @@ interface Line {
   readonly settings: Settings;
   readonly uuid: string | undefined;
   readonly onChannel: (channel: Channel) => void;
-  readonly onAnswered: (channel: Channel) => void;
+  readonly onProgress: (channel: Channel, to: 'ringing' | 'early' | 'answered') => void;
   readonly fail: (cause: string) => void;
+}
+
+/** FreeSWITCH's rules: early media unless it is to be ignored (`consume` and `ring_ready` ignore it, too), ringing where one place is called. */
+function goesOnAt(settings: Settings, places: number): GoesOn {
+  const word = settings.get('ignore_early_media') ?? '';
+  const isIgnored = isTrue(word) || word === 'consume' || word === 'ring_ready';
+  return {
+    early: !isIgnored && !isTrue(settings.get('bridge_early_media') ?? ''),
+    ringing: places === 1 && isTrue(settings.get('return_ring_ready') ?? ''),
+  };
 }
 
 function secondsOf(text: string | undefined): number {

@@ -22,7 +22,7 @@ async function originate(args: string, { dialer }: ApiContext): Promise<string> 
   const steps = stepsOf(request);
   // This server has no dialplan but `inline`: nobody is called for an extension that leads nowhere.
   if (steps === undefined) return '-ERR NO_ROUTE_DESTINATION\n';
-  const dialed = await dialer.dial(request.dialString, undefined, request.seconds);
+  const dialed = await dialer.dial(request.dialString, { seconds: request.seconds });
   if ('cause' in dialed) return `-ERR ${dialed.cause}\n`;
   const { channel } = dialed;
   // The answer is told before what the extension does.

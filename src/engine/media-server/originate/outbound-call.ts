@@ -1,4 +1,4 @@
-// A call that this server makes by SIP (RFC 3261 §13.2): INVITE with an offer, ACK, CANCEL, and the channel that is its life.
+// A call that this server makes by SIP (RFC 3261 §13.2): INVITE with an offer, early media, ACK, CANCEL, and the channel that is its life.
 
 import type { AudioNegotiation } from '../../../protocol/sdp/negotiation.ts';
 import { cseqOf } from '../../../protocol/sip/fields.ts';
@@ -8,7 +8,7 @@ import type { SipUri } from '../../../protocol/sip/uri.ts';
 import { formatUri } from '../../../protocol/sip/uri.ts';
 import type { ClientTransaction, Flow, ServerTransaction, SipStack, SipTarget } from '../../runtime/sip-stack.ts';
 import type { AudioLeg } from '../audio/leg.ts';
-import { applyPolicy, negotiationOf } from '../call-media.ts';
+import { applyPolicy, negotiationOf, takeMedia } from '../call-media.ts';
 import { causeOfStatus } from '../causes.ts';
 import { Channel } from '../channel.ts';
 import { Control, type ControlOptions } from '../control.ts';
@@ -32,6 +32,9 @@ export interface OutboundOptions extends ControlOptions {
   readonly settings: Settings;
   /** It has a dialog now. */
   readonly onDialog: (call: OutboundCall) => void;
+  readonly onRinging: () => void;
+  /** It is heard already. */
+  readonly onEarlyMedia: () => void;
   readonly onAnswered: () => void;
   readonly onEnd: (call: OutboundCall) => void;
 }
@@ -104,7 +107,20 @@ export class OutboundCall {
     const { status } = response;
     if (status >= 300) this.channel.hangup(causeOfStatus(status), true);
     else if (status >= 200) this.#answered(invite, response, flow);
-    else if (status === 180) this.channel.publish('CHANNEL_PROGRESS');
+    else if (!this.channel.isHungUp && this.#established === undefined) this.#progressed(response);
+  }
+
+  /** A description that we cannot use says nothing yet: the answer decides. */
+  #progressed({ status, body }: SipResponse): void {
+    const { channel } = this;
+    if (status === 180) channel.progress('RINGING');
+    const early = body.length === 0 ? undefined : this.#negotiation.acceptAnswer(textOf(body), true);
+    const audio = early !== undefined && 'audio' in early ? early.audio : undefined;
+    if (audio?.remote !== undefined || audio?.dtls !== undefined) {
+      takeMedia({ host: this.#options.host, channel, negotiation: this.#negotiation }, audio);
+      channel.progress('EARLY');
+      this.#options.onEarlyMedia();
+    } else if (status === 180) this.#options.onRinging();
   }
 
   /** A second party that answers, and one that answers when it is too late, is thanked and let go (RFC 3261 §13.2.2.4). */
@@ -121,12 +137,16 @@ export class OutboundCall {
     }
     this.#established = new EstablishedCall({ host, channel: this.channel, negotiation: this.#negotiation, dialog });
     this.#options.onDialog(this);
-    const answered = this.#negotiation.acceptAnswer(Buffer.from(response.body).toString('utf8'));
+    // The answer that came early stands, where none comes now.
+    const { remoteSdp } = this.#negotiation;
+    const answer = response.body.length === 0 && remoteSdp !== undefined ? remoteSdp : textOf(response.body);
+    const answered = this.#negotiation.acceptAnswer(answer);
     if ('refused' in answered) {
       this.channel.hangup('INCOMPATIBLE_DESTINATION');
       return;
     }
     this.#established.agreed(answered);
+    this.channel.variables.set('endpoint_disposition', 'ANSWER');
     this.channel.answer();
     this.channel.publish('CHANNEL_ANSWER');
     this.#options.onAnswered();
@@ -178,6 +198,10 @@ export class OutboundCall {
     variables.setAll({ sip_call_id: headers.get('call-id'), rtp_local_sdp_str: sdp });
     return { kind: 'request', method: 'INVITE', uri: formatUri(uri), headers, body: Buffer.from(sdp) };
   }
+}
+
+function textOf(body: Uint8Array): string {
+  return Buffer.from(body).toString('utf8');
 }
 
 /** `sip_h_X-Name=value`: only names that carry nothing of SIP's own. */
