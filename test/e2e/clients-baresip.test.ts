@@ -4,6 +4,7 @@ import { startAppliance, until } from '../support/appliance.ts';
 import { Baresip } from '../support/baresip.ts';
 import { needs } from '../support/clients.ts';
 import { toneLevel } from '../support/listen.ts';
+import { PATIENCE_MS } from '../support/patience.ts';
 
 const ALICE_HZ = 440;
 const BOB_HZ = 620;
@@ -14,7 +15,6 @@ const WINDOW_SAMPLES = 800;
 const TALK_SECONDS = 2;
 /** The mailbox's greeting takes 11 s of it. */
 const MESSAGE_CALL_SECONDS = 15;
-const DEADLINE_MS = 15_000;
 
 if (needs(t, 'baresip')) {
   const appliance = await startAppliance();
@@ -31,15 +31,15 @@ if (needs(t, 'baresip')) {
 
     const before = (await appliance.calls()).length;
     alice.type('/dial 1002');
-    t.ok(await alice.prints(talksFor(TALK_SECONDS), DEADLINE_MS), 'Alice talks');
-    t.ok(await bob.prints(talksFor(TALK_SECONDS), DEADLINE_MS), 'Bob talks');
+    t.ok(await alice.prints(talksFor(TALK_SECONDS)), 'Alice talks');
+    t.ok(await bob.prints(talksFor(TALK_SECONDS)), 'Bob talks');
     alice.type('/hangup');
     t.ok(await bob.prints(/Call with .* terminated/), 'Bob is let go when Alice hangs up');
     await Promise.all([alice.quit(), bob.quit()]);
 
     hears(t, 'Bob', bob.heard(), ALICE_HZ, BOB_HZ);
     hears(t, 'Alice', alice.heard(), BOB_HZ, ALICE_HZ);
-    t.ok(await until(async () => (await appliance.calls()).length === before + 1, DEADLINE_MS), 'one call record');
+    t.ok(await until(async () => (await appliance.calls()).length === before + 1), 'one call record');
     const [cdr] = await appliance.calls();
     t.match(cdr, { direction: 'internal', from: '1001', to: '1002', outcome: { ended: 'answered', by: 'caller' } });
   });
@@ -50,8 +50,8 @@ if (needs(t, 'baresip')) {
     t.ok(await alice.registers());
     t.ok(await bob.registers());
     alice.type('/dial 1002');
-    t.ok(await alice.prints(talksFor(TALK_SECONDS), DEADLINE_MS), 'Alice talks');
-    t.ok(await bob.prints(talksFor(TALK_SECONDS), DEADLINE_MS), 'Bob talks');
+    t.ok(await alice.prints(talksFor(TALK_SECONDS)), 'Alice talks');
+    t.ok(await bob.prints(talksFor(TALK_SECONDS)), 'Bob talks');
     alice.type('/hangup');
     t.ok(await bob.prints(/Call with .* terminated/));
     await Promise.all([alice.quit(), bob.quit()]);
@@ -76,7 +76,7 @@ if (needs(t, 'baresip')) {
     try {
       t.ok(await alice.registers());
       alice.type('/dial 1002');
-      t.ok(await alice.prints(talksFor(MESSAGE_CALL_SECONDS), 30_000), 'the mailbox answers');
+      t.ok(await alice.prints(talksFor(MESSAGE_CALL_SECONDS), 2 * PATIENCE_MS), 'the mailbox answers');
       alice.type('/hangup');
       t.ok(await alice.prints(/Call with .* terminated/));
     } finally {
@@ -84,9 +84,9 @@ if (needs(t, 'baresip')) {
     }
     const hasMessage = async () =>
       (await appliance.withVault((vault) => vault.ask('mailbox.counts', { mailbox: '1002' }))).unread === 1;
-    t.ok(await until(hasMessage, DEADLINE_MS), 'the vault has it');
+    t.ok(await until(hasMessage), 'the vault has it');
     await using back = Baresip.start({ ...nurse, hz: BOB_HZ });
-    t.ok(await back.prints(/Messages-Waiting: yes/i, DEADLINE_MS), 'the phone is told');
+    t.ok(await back.prints(/Messages-Waiting: yes/i), 'the phone is told');
     t.match(back.output, /Voice-Message: 1\/0/i, 'of one new message');
   });
 

@@ -3,7 +3,8 @@ import t, { type Test } from 'tap';
 import { pcmu } from '../../src/protocol/rtp/g711.ts';
 import type { ArtifactSummary } from '../../src/vault/shapes.ts';
 import { startAppliance, until } from '../support/appliance.ts';
-import { clientFolder, freeUdpPort, needs, Program } from '../support/clients.ts';
+import { clientFolder, needs, Program } from '../support/clients.ts';
+import { freePort } from '../support/free-port.ts';
 import { toneLevel } from '../support/listen.ts';
 import { digitThenTone } from '../support/pcap.ts';
 import { mayPlayPcap, startSipp } from '../support/sipp.ts';
@@ -21,7 +22,7 @@ const HOLD_SECONDS = 5;
 const RANGE = '1000-1005';
 /** On this machine, but no trunk's. */
 const STRANGER = '127.0.0.2';
-const DEADLINE_MS = 30_000;
+const DEADLINE_MS = 60_000;
 const SHOWN_CHARACTERS = 3_000;
 
 interface Caller {
@@ -200,7 +201,7 @@ t.test('sipvicious learns neither what answers nor which extensions there are', 
 /** What a scanner prints about the carriers' UDP port; it calls from an address that is a trunk's. */
 async function scan(tool: 'svmap' | 'svwar', args: readonly string[]): Promise<string> {
   const folder = clientFolder(tool);
-  const ports = ['-p', String(appliance.carrierUdpPort), '-P', String(await freeUdpPort('127.0.0.1'))];
+  const ports = ['-p', String(appliance.carrierUdpPort), '-P', String(await freePort('udp', '127.0.0.1'))];
   await using program = new Program(tool, [...args, ...ports, '127.0.0.1'], folder, { HOME: folder });
   await program.ends(DEADLINE_MS);
   return program.output;

@@ -5,7 +5,7 @@ import { makeTestCertificate } from '../support/certificate.ts';
 import { needs } from '../support/clients.ts';
 import { startLinphone } from '../support/linphone.ts';
 
-const DEADLINE_MS = 20_000;
+const DEADLINE_MS = 40_000;
 const REGISTERED = /moving from state \[LinphoneRegistrationProgress\] to \[LinphoneRegistrationOk\]/;
 const FAILED = /moving from state \[LinphoneRegistrationProgress\] to \[LinphoneRegistrationFailed\]/;
 

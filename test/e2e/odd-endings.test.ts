@@ -8,6 +8,7 @@ import { spellings } from '../../scripts/demo/clear-text.ts';
 import type { Cdr } from '../../src/model/cdr.ts';
 import { checkout, defaultBootstrap, startAppliance, until } from '../support/appliance.ts';
 import { hearsPrompt, LOUD } from '../support/heard.ts';
+import { PATIENCE_MS } from '../support/patience.ts';
 import { TestPhone } from '../support/phone.ts';
 
 const MAIN = '+12125550100';
@@ -48,7 +49,7 @@ async function registered(username: string): Promise<TestPhone> {
 async function recordOf(t: Test, act: () => Promise<void>, since = Date.now()): Promise<Cdr> {
   const ofIt = async () => (await appliance.calls()).filter(({ startedAt }) => startedAt >= since);
   await act();
-  await until(async () => (await ofIt()).length > 0, 10_000);
+  await until(async () => (await ofIt()).length > 0);
   await new Promise((resolve) => setTimeout(resolve, 300));
   const calls = await ofIt();
   t.equal(calls.length, 1, 'exactly one record');
@@ -83,7 +84,7 @@ t.test('odd endings: one record each, with one outcome', async (t) => {
     nurse.manner = 'ring';
     const record = await recordOf(t, async () => {
       const pending = await desk.startCall('1002');
-      await until(() => pending.progress.includes(180), 3_000);
+      await until(() => pending.progress.includes(180));
       pending.cancel();
       await t.rejects(pending.answered, { message: 'refused with 487' });
     });
@@ -138,7 +139,7 @@ t.test('odd endings: one record each, with one outcome', async (t) => {
         // Busy is a tone that the phone makes; the rest is said to the person, and the record still says what it was.
         const call = await desk.call('12125550198').catch(() => undefined);
         t.equal(call === undefined, manner === 'busy');
-        await call?.until(() => call.hasEnded, 10_000);
+        await call?.until(() => call.hasEnded);
       });
       t.match(record, { direction: 'outbound', outcome }, manner);
     }
@@ -169,7 +170,7 @@ t.test('two phones of one extension ring together; keys reach the called phone; 
   const since = Date.now();
   const call = await desk.call('1002');
   const answered = await incoming;
-  t.ok(await until(() => hasStopped, 3_000), 'the other phone stops');
+  t.ok(await until(() => hasStopped), 'the other phone stops');
   answered.say(620);
   call.say(440);
   t.ok(await call.until(() => call.level(620) > LOUD));
@@ -202,7 +203,7 @@ t.test('911 and 9911 leave by the carrier, with a desk told and one record', asy
     t.match(asked[0], /^sip:911@/);
     t.match(record, { direction: 'emergency', outcome: { ended: 'answered', by: 'caller' } });
   }
-  t.ok(await until(() => desk.messages.length >= 2, 3_000), 'the desk is told');
+  t.ok(await until(() => desk.messages.length >= 2), 'the desk is told');
 });
 
 t.test('a phone that hides its name reaches 911 too', async (t) => {
@@ -225,13 +226,13 @@ t.test(
     nurse.manner = 'busy';
     t.equal(appliance.cli(['vault', 'lock']).status, 0);
     const message = await desk.call('1002');
-    t.ok(await message.until(() => message.level(1000, 200) > LOUD, 20_000), 'the tone');
-    await message.until(() => message.level(1000, 100) < -60, 3_000);
+    t.ok(await message.until(() => message.level(1000, 200) > LOUD), 'the tone');
+    await message.until(() => message.level(1000, 100) < -60);
     message.say(440);
     await message.until(() => false, 3_000);
     await message.hangUp();
     await t.rejects(appliance.calls(), { code: 'records-locked' });
-    t.ok(await until(() => nurse.notifies.some((body) => /Voice-Message: 1\/0/.test(body)), 5_000), 'the lamp is lit');
+    t.ok(await until(() => nurse.notifies.some((body) => /Voice-Message: 1\/0/.test(body))), 'the lamp is lit');
     const locked = await nurse.call('*97');
     await locked.until(() => locked.heardSamples > 12_000);
     locked.press('1');
@@ -244,12 +245,9 @@ t.test(
     const call = await nurse.call('*97');
     t.ok(await hearsPrompt(call, 'voicemail/new-message'), 'one new message');
     call.press('1');
-    t.ok(await call.until(() => call.level(440) > LOUD, 20_000), 'the caller’s own tone is heard');
+    t.ok(await call.until(() => call.level(440) > LOUD), 'the caller’s own tone is heard');
     await call.until(() => false, 4_000);
-    t.ok(
-      await until(() => nurse.notifies.some((body) => /Voice-Message: 0\/1/.test(body)), 8_000),
-      'the lamp goes out',
-    );
+    t.ok(await until(() => nurse.notifies.some((body) => /Voice-Message: 0\/1/.test(body))), 'the lamp goes out');
     await call.hangUp();
   },
 );
@@ -280,7 +278,7 @@ t.test('a recorded call: both hear the notice, and the vault may die in the midd
   await call.until(() => false, 2_000);
   const vault = pidOf('process/vault.ts');
   process.kill(vault, 'SIGKILL');
-  t.ok(await until(() => pidOf('process/vault.ts') > 0 && pidOf('process/vault.ts') !== vault, 10_000));
+  t.ok(await until(() => pidOf('process/vault.ts') > 0 && pidOf('process/vault.ts') !== vault));
   await call.until(() => false, 3_000);
   t.ok(call.level(620) > LOUD, 'the call goes on');
   await call.hangUp();
@@ -288,7 +286,7 @@ t.test('a recorded call: both hear the notice, and the vault may die in the midd
     appliance.withPerson((vault, caller) =>
       vault.ask('artifacts.page', { caller, kind: 'recording', page: { limit: 5 } }),
     );
-  t.ok(await until(async () => (await recordings()).rows[0]?.state === 'complete', 10_000), 'the recording is whole');
+  t.ok(await until(async () => (await recordings()).rows[0]?.state === 'complete'), 'the recording is whole');
   const { rows } = await recordings();
   t.equal(rows.length, 1);
   t.ok((rows[0]?.durationMs ?? 0) > 5_000, `and has what was said before and after: ${rows[0]?.durationMs} ms`);
@@ -300,11 +298,11 @@ t.test('registrations outlive each process', async (t) => {
   for (const entry of ['process/vault.ts', 'process/media.ts', 'appliance.ts', 'process/edge.ts']) {
     const pid = pidOf(entry);
     process.kill(pid, 'SIGKILL');
-    t.ok(await until(() => pidOf(entry) > 0 && pidOf(entry) !== pid, 10_000), `${entry} is back`);
+    t.ok(await until(() => pidOf(entry) > 0 && pidOf(entry) !== pid), `${entry} is back`);
     const holds = await until(async () => {
       const now = await appliance.bindings().catch(() => []);
       return JSON.stringify(now.map(({ username }) => username).sort()) === JSON.stringify(before);
-    }, 10_000);
+    });
     t.ok(holds, `the registrations are there after ${entry}`);
     const works = await until(async () => {
       const call = await Promise.race([
@@ -313,7 +311,7 @@ t.test('registrations outlive each process', async (t) => {
       ]);
       await call?.hangUp().catch(() => {});
       return call !== undefined;
-    }, 20_000);
+    }, 2 * PATIENCE_MS);
     t.ok(works, `a registered phone calls after ${entry}`);
   }
 });

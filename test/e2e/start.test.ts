@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { checkout, defaultBootstrap, startAppliance, until } from '../support/appliance.ts';
+import { PATIENCE_MS } from '../support/patience.ts';
 
 const main = join(checkout, 'src', 'main.ts');
 
@@ -77,9 +78,9 @@ t.test('a terminal is shown the secrets once, and no file holds them', async (t)
   });
   let stdout = '';
   terminal.stdout.on('data', (chunk: Buffer) => (stdout += chunk));
-  t.ok(await until(() => stdout.includes('Ctrl-C again'), 40_000), 'the start screen comes');
+  t.ok(await until(() => stdout.includes('Ctrl-C again'), 2 * PATIENCE_MS), 'the start screen comes');
   terminal.stdin.write('\x03');
-  t.ok(await until(() => terminal.exitCode !== null, 15_000), 'Ctrl-C ends it');
+  t.ok(await until(() => terminal.exitCode !== null), 'Ctrl-C ends it');
   t.match(stdout, /Recovery code\s+\S{26,}/);
   t.match(stdout, /https:\/\/localhost:\d+\/enrol#\S{20,}/);
   t.match(stdout, /Wardline is running/);

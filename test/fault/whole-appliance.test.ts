@@ -9,6 +9,7 @@ import { pcmu } from '../../src/protocol/rtp/g711.ts';
 import { steadyTone, ToneGenerator, toneLevel, totalLevel } from '../../src/protocol/rtp/tone.ts';
 import type { Appliance } from '../support/appliance.ts';
 import { checkout, startAppliance, until } from '../support/appliance.ts';
+import { PATIENCE_MS } from '../support/patience.ts';
 
 const NUMBER = '+12125550177';
 const NAME = 'Zebulon Canaryworth';
@@ -25,7 +26,7 @@ async function reachMailbox(appliance: Appliance): Promise<DemoCaller> {
     from: NUMBER,
     fromName: NAME,
   });
-  await caller.until(() => caller.heardSamples > 4_000, 5_000);
+  await caller.until(() => caller.heardSamples > 4_000, PATIENCE_MS);
   const pressedAt = caller.heardSamples;
   caller.press(MAILBOX_KEY);
   const isBeep = () => {
@@ -36,8 +37,8 @@ async function reachMailbox(appliance: Appliance): Promise<DemoCaller> {
       totalLevel(last) - toneLevel(last, 8000, BEEP_HZ) < 1
     );
   };
-  if (!(await caller.until(isBeep, 30_000))) throw new Error("The mailbox's tone did not come.");
-  await caller.until(() => !isBeep(), 2_000);
+  if (!(await caller.until(isBeep, PATIENCE_MS))) throw new Error("The mailbox's tone did not come.");
+  await caller.until(() => !isBeep(), PATIENCE_MS);
   return caller;
 }
 
@@ -69,7 +70,7 @@ t.test(
     const SPOKEN_SECONDS = 4;
     void caller.speak(tone(600, SPOKEN_SECONDS + 2));
     const started = caller.heardSamples;
-    await caller.until(() => caller.heardSamples - started >= SPOKEN_SECONDS * 8000, 10_000);
+    await caller.until(() => caller.heardSamples - started >= SPOKEN_SECONDS * 8000, PATIENCE_MS);
     await first.killAll();
     await caller[Symbol.asyncDispose]();
 
@@ -105,7 +106,7 @@ t.test('each process may die: it is started again alone, and the next call works
     const pids = others.map((each) => processOf(appliance, each));
     process.kill(before, 'SIGKILL');
     t.ok(
-      await until(() => processOf(appliance, entry) > 0 && processOf(appliance, entry) !== before, 10_000),
+      await until(() => processOf(appliance, entry) > 0 && processOf(appliance, entry) !== before),
       `${entry} is back`,
     );
     t.same(
@@ -137,7 +138,7 @@ t.test('each process may die: it is started again alone, and the next call works
         ));
       await caller.hangUp();
       return hears;
-    }, 20_000);
+    }, 2 * PATIENCE_MS);
     t.ok(answered, `a call hears the menu after ${entry} died`);
   }
 });

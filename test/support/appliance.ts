@@ -18,6 +18,7 @@ import type { ContactBinding } from '../../src/model/binding.ts';
 import type { Cdr } from '../../src/model/cdr.ts';
 import type { Vault } from '../../src/vault/contract.ts';
 import type { Caller } from '../../src/vault/shapes.ts';
+import { PATIENCE_MS } from './patience.ts';
 
 export const checkout = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
@@ -64,7 +65,7 @@ export interface ApplianceOptions {
   readonly bootstrap?: string;
 }
 
-const READY_MS = 40_000;
+const READY_MS = 90_000;
 
 /** Ports are chosen by the kernel; audio ports are spread by process so that two appliances do not meet. */
 export function defaultBootstrap(): string {
@@ -110,7 +111,7 @@ function running(folder: string, child: ChildProcess, output: () => string, env:
       env,
       encoding: 'utf8',
       input: input ?? '',
-      timeout: 60_000,
+      timeout: 120_000,
     });
   const self: Appliance = {
     varFolder: folder,
@@ -203,7 +204,7 @@ function childrenOf(pid: number): number[] {
 }
 
 /** Polls what a process of another's prints; the one place where a test must wait for real time. */
-export async function until(holds: () => boolean | Promise<boolean>, deadlineMs: number): Promise<boolean> {
+export async function until(holds: () => boolean | Promise<boolean>, deadlineMs = PATIENCE_MS): Promise<boolean> {
   const end = performance.now() + deadlineMs;
   while (!(await holds())) {
     if (performance.now() > end) return false;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { decodeWave } from '../../src/ops/wave.ts';
 import { resample } from '../../src/protocol/rtp/resample.ts';
 import { clientFolder, Program } from './clients.ts';
+import { PATIENCE_MS } from './patience.ts';
 import { wav } from './wav.ts';
 
 export interface BaresipOptions extends BaresipAccount, BaresipTone {}
@@ -29,7 +30,6 @@ const APPLICATIONS = ['account', 'menu', 'mwi'];
 const TONE_MS = 60_000;
 /** It leaves by itself after this, should nobody be left to end it. */
 const LIFE_SECONDS = 120;
-const QUIT_MS = 5_000;
 
 export class Baresip implements AsyncDisposable {
   readonly #program: Program;
@@ -62,7 +62,7 @@ export class Baresip implements AsyncDisposable {
     this.#program.say(command);
   }
 
-  prints(pattern: RegExp, deadlineMs = 10_000): Promise<boolean> {
+  prints(pattern: RegExp, deadlineMs = PATIENCE_MS): Promise<boolean> {
     return this.#program.prints(pattern, deadlineMs);
   }
 
@@ -74,7 +74,7 @@ export class Baresip implements AsyncDisposable {
   /** Leaves, so that its files are complete. */
   async quit(): Promise<void> {
     this.type('/quit');
-    await this.#program.ends(QUIT_MS);
+    await this.#program.ends(PATIENCE_MS);
   }
 
   /** What it heard in its call, at 8 kHz; undefined when there was no call with audio. Read after `quit`. */

@@ -1,7 +1,6 @@
 // SIP clients that nobody here wrote, as Debian packages them: found or skipped aloud, run in a folder of their own, read while they run.
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
-import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -53,17 +52,6 @@ function isInstalled(command: string): boolean {
 /** A new folder in the temporary one. */
 export function clientFolder(name: string): string {
   return mkdtempSync(join(tmpdir(), `wardline-${name}-`));
-}
-
-/** An even UDP port of `host` that nobody has at this moment, for a client that cannot ask the kernel itself. */
-export async function freeUdpPort(host: string): Promise<number> {
-  for (;;) {
-    const socket = createSocket('udp4').bind(0, host);
-    await once(socket, 'listening');
-    const { port } = socket.address();
-    socket.close();
-    if (port % 2 === 0) return port;
-  }
 }
 
 const KILL_AFTER_MS = 3_000;

@@ -18,6 +18,7 @@ import { makeTestCertificate } from './certificate.ts';
 import { ClinicVault } from './clinic-vault.ts';
 import { namedMediaServer } from './named-media.ts';
 import { namedServer } from './named-server.ts';
+import { PATIENCE_MS } from './patience.ts';
 import { TestPhone } from './phone.ts';
 import { tailSpool } from './spool-tail.ts';
 import { trunkTo } from './test-clinic.ts';
@@ -236,7 +237,7 @@ export class ClinicBench implements AsyncDisposable {
     return cdr;
   }
 
-  async until(holds: () => boolean | Promise<boolean>, deadlineMs = 5_000): Promise<boolean> {
+  async until(holds: () => boolean | Promise<boolean>, deadlineMs = PATIENCE_MS): Promise<boolean> {
     const end = systemClock.monotonic() + deadlineMs;
     while (!(await holds())) {
       if (systemClock.monotonic() > end) return false;

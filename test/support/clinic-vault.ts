@@ -18,7 +18,7 @@ interface Host {
   process: VaultProcess;
 }
 
-const START_MS = 40_000;
+const START_MS = 90_000;
 const PAGE: PageRequest = { limit: 500 };
 const hosts = new Set<Host>();
 const idle: Host[] = [];

@@ -10,6 +10,7 @@ import { FrameReader } from '../../src/protocol/drachtio-wire/frame.ts';
 import type { Fault } from './drachtio-faults.ts';
 import { namedEdge } from './named-edge.ts';
 import { namedServer } from './named-server.ts';
+import { PATIENCE_MS } from './patience.ts';
 
 /** A server that runs already is driven in place of our edge by tests that need no listener or clock of their own. */
 const NAMED = namedServer('WARDLINE_TEST_DRACHTIO');
@@ -100,8 +101,6 @@ export interface RawFrame {
   readonly text: string;
 }
 
-const DEADLINE_MS = 3_000;
-
 /** An application that writes frames by hand. */
 export class RawApp {
   readonly frames: RawFrame[] = [];
@@ -172,7 +171,7 @@ export class RawApp {
   }
 
   async take(isIt: (frame: RawFrame) => boolean, what: string): Promise<RawFrame> {
-    const timeout = AbortSignal.timeout(DEADLINE_MS);
+    const timeout = AbortSignal.timeout(PATIENCE_MS);
     const expired = once(timeout, 'abort');
     for (;;) {
       const found = this.frames.find((frame) => !this.#taken.has(frame) && isIt(frame));

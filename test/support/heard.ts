@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { findRecording, readPrompt } from '../../scripts/demo/hear.ts';
 import { soundsFolder } from './clinic-bench.ts';
+import { PATIENCE_MS } from './patience.ts';
 import type { PhoneCall } from './phone.ts';
 
 /** Louder than this, in dBFS, a tone is there. */
@@ -78,7 +79,7 @@ function bestPlace(news: Float64Array, template: Float64Array): number {
 }
 
 /** Whether the party comes to hear that prompt. */
-export function hearsPrompt(call: PhoneCall, prompt: string, deadlineMs = 12_000): Promise<boolean> {
+export function hearsPrompt(call: PhoneCall, prompt: string, deadlineMs = PATIENCE_MS): Promise<boolean> {
   return call.until(() => heard(call, prompt), deadlineMs);
 }
 
@@ -88,7 +89,7 @@ export function hears(call: PhoneCall, hz: number): Promise<boolean> {
 }
 
 /** Waits out the tone after which a message is spoken; false when none comes. */
-export async function hearsTone(call: PhoneCall, deadlineMs = 15_000): Promise<boolean> {
+export async function hearsTone(call: PhoneCall, deadlineMs = PATIENCE_MS): Promise<boolean> {
   const hasBegun = await call.until(() => call.level(1000, 200) > LOUD, deadlineMs);
   return hasBegun && (await call.until(() => call.level(1000, 100) < SILENT));
 }

@@ -11,6 +11,7 @@ import type { AudioNegotiation } from '../../src/protocol/sdp/negotiation.ts';
 import { createAudioNegotiation } from '../../src/protocol/sdp/negotiation.ts';
 import type { SipRequest, SipResponse } from '../../src/protocol/sip/message.ts';
 import { SipHeaders } from '../../src/protocol/sip/message.ts';
+import { PATIENCE_MS } from './patience.ts';
 
 const TICK_MS = 20;
 const RATE = 8000;
@@ -134,7 +135,7 @@ export class PhoneCall {
     return toneLevel(this.heard.subarray(Math.max(0, this.heardSamples - count), this.heardSamples), RATE, hz);
   }
 
-  async until(holds: () => boolean, deadlineMs = 5_000): Promise<boolean> {
+  async until(holds: () => boolean, deadlineMs = PATIENCE_MS): Promise<boolean> {
     const end = systemClock.monotonic() + deadlineMs;
     while (!holds() && systemClock.monotonic() < end) await new Promise((resolve) => setTimeout(resolve, TICK_MS));
     return holds();

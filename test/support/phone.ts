@@ -9,6 +9,7 @@ import { systemClock } from '../../src/kernel/clock.ts';
 import type { SecurePolicy } from '../../src/protocol/sdp/audio.ts';
 import type { SipRequest, SipResponse } from '../../src/protocol/sip/message.ts';
 import { SipHeaders } from '../../src/protocol/sip/message.ts';
+import { PATIENCE_MS } from './patience.ts';
 import { PendingCall, PhoneCall } from './phone-call.ts';
 
 export type { PhoneCall } from './phone-call.ts';
@@ -154,9 +155,9 @@ export class TestPhone implements AsyncDisposable {
   }
 
   /** The next call that this phone answers. Ask before it is made. */
-  async nextCall(deadlineMs = 5_000): Promise<PhoneCall> {
+  async nextCall(): Promise<PhoneCall> {
     const { promise, resolve, reject } = Promise.withResolvers<PhoneCall>();
-    const timer = setTimeout(() => reject(new Error('nobody called')), deadlineMs);
+    const timer = setTimeout(() => reject(new Error('nobody called')), PATIENCE_MS);
     this.events.once('call', resolve);
     return await promise.finally(() => clearTimeout(timer));
   }

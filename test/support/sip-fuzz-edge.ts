@@ -25,7 +25,7 @@ const FOREVER_MS = 26 * 86_400_000;
 /** Every timer of a transaction, and a refresh of a session. */
 const STEP_MS = 40_000;
 const STEPS = 60;
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 30_000;
 const TRANSPORTS = ['udp', 'tcp', 'ws'] as const;
 
 export interface FuzzedEdge extends AsyncDisposable {

@@ -3,12 +3,12 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { ServerTransaction, SipStack } from '../../src/engine/runtime/sip-stack.ts';
 import { ManualClock } from './manual-clock.ts';
+import { PATIENCE_MS } from './patience.ts';
 import type { Seeded } from './seeded.ts';
 import { answer, recordingStack, requestText, streamPeer, udpPeer } from './sip-bench.ts';
 
 /** Longer than every timer of the stack together. */
 const FOREVER_MS = 300_000;
-const DEADLINE_MS = 5_000;
 
 export interface FuzzedStack extends AsyncDisposable {
   /** By UDP, or by a TCP connection of its own in pieces; resolves when it has been taken. */
@@ -133,7 +133,7 @@ function expectOk(text: string): void {
 
 async function within(work: Promise<void>, what: string): Promise<void> {
   const { promise, reject } = Promise.withResolvers<void>();
-  const timer = setTimeout(() => reject(new Error(`${what} did not come about.`)), DEADLINE_MS);
+  const timer = setTimeout(() => reject(new Error(`${what} did not come about.`)), PATIENCE_MS);
   try {
     await Promise.race([work, promise]);
   } finally {

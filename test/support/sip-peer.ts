@@ -10,6 +10,7 @@ import { parseMessage, SipStreamReader } from '../../src/protocol/sip/parse.ts';
 import { serialise } from '../../src/protocol/sip/serialise.ts';
 import { buildResponse } from '../../src/protocol/sip/transaction/build.ts';
 import { formatHostPort } from '../../src/protocol/sip/uri.ts';
+import { PATIENCE_MS } from './patience.ts';
 
 export const SDP = [
   'v=0',
@@ -45,7 +46,6 @@ export interface TlsPeerOptions {
   readonly key?: string;
 }
 
-const DEADLINE_MS = 10_000;
 let made = 0;
 
 export class SipPeer implements AsyncDisposable {
@@ -215,7 +215,7 @@ export class SipPeer implements AsyncDisposable {
   }
 
   async #take(isIt: (message: SipMessage) => boolean, what: string): Promise<SipMessage> {
-    const timeout = AbortSignal.timeout(DEADLINE_MS);
+    const timeout = AbortSignal.timeout(PATIENCE_MS);
     const expired = once(timeout, 'abort');
     for (;;) {
       const found = this.seen.find((message) => !this.#taken.has(message) && isIt(message));

@@ -1,7 +1,8 @@
 // Debian's sipp as a carrier: a scenario that calls, says what a PCAP file holds, and hangs up; or one that expects a refusal.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { clientFolder, freeUdpPort, Program, type Teller } from './clients.ts';
+import { clientFolder, Program, type Teller } from './clients.ts';
+import { freePort } from './free-port.ts';
 
 export interface CarrierCall {
   readonly port: number;
@@ -38,7 +39,7 @@ export async function startSipp(call: CarrierCall): Promise<Program> {
   writeFileSync(join(folder, 'scenario.xml'), scenarioOf(call));
   if (call.speech !== undefined) writeFileSync(join(folder, 'speech.pcap'), call.speech);
   const args = ['-sf', 'scenario.xml', `127.0.0.1:${port}`, '-i', source, '-t', transport === 'udp' ? 'u1' : 't1'];
-  args.push('-s', to, '-key', 'caller', from, '-mp', String(await freeUdpPort(source)), '-nostdin');
+  args.push('-s', to, '-key', 'caller', from, '-mp', String(await freePort('udp', source)), '-nostdin');
   args.push('-m', String(calls), '-l', String(calls), '-r', String(RATE), '-timeout', String(seconds + GRACE_SECONDS));
   args.push('-timeout_error', '-trace_err', '-error_file', '/dev/stderr');
   return new Program('sipp', args, folder);

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const FOLDER = '/usr/share/sipvicious';
-const DEADLINE_MS = 25_000;
+const DEADLINE_MS = 60_000;
 
 export const isSipviciousMissing = !existsSync(FOLDER);
 

@@ -98,9 +98,10 @@ t.test('one answer for an unknown login, a wrong password and a wrong code, in t
   const { secret } = await enrol();
   clock.advance(30_000);
   const took = async (act: () => Promise<unknown>) => {
-    const started = performance.now();
+    // Of the processor: a busy machine makes the one wait and not the other.
+    const before = process.cpuUsage();
     t.equal(await codeThrownBy(act), 'login-failed');
-    return performance.now() - started;
+    return process.cpuUsage(before).user / 1000;
   };
   const unknown = await took(() => login(codeOfSecret(secret), { name: 'nobody' }));
   const password = await took(() => login(codeOfSecret(secret), { password: 'wrong-wrong-wrong' }));

@@ -150,7 +150,7 @@ t.test('hostile shapes cost no more than their length', async (t) => {
     requestText({ cseq: `1${spaces}\r\n ${spaces}OPTIONS` }),
     requestText({ toTag: `${spaces}"<"${';'.repeat(20_000)}` }),
   ];
-  const startedAt = performance.now();
+  const before = process.cpuUsage();
   for (const text of hostile) {
     const message = parse(text);
     findFlaw(message);
@@ -159,7 +159,8 @@ t.test('hostile shapes cost no more than their length', async (t) => {
     if (via !== undefined && message.kind === 'request') completeTopVia(message, via, { host: '192.0.2.1', port: 1 });
   }
   new SipStreamReader().push(Buffer.from('\r\n\r\n'.repeat(16_000)));
-  t.ok(performance.now() - startedAt < 500, 'all of them in half a second');
+  const { user } = process.cpuUsage(before);
+  t.ok(user < 500_000, `all of them in half a second: ${user} µs`);
 });
 
 t.test('RFC 3261 §18.2.1, RFC 3581 §4: the top Via is completed, and nothing else is touched', async (t) => {
