@@ -21,6 +21,8 @@ const TERMS: DtlsAudio = {
   remote: { ufrag: 'theirs', password: 'their-password-22-chars' },
   candidates: [],
   isControlling: false,
+  localTlsId: 'the-association-by-us',
+  remoteTlsId: undefined,
 };
 
 function bench() {

@@ -104,6 +104,8 @@ function agree(offers: Party, answers: Party, onWay = (sdp: string) => sdp, isWe
   return answer.sdp;
 }
 
+const tlsIdOf = (sdp: string | undefined) => /a=tls-id:(.*)\r\n/.exec(sdp ?? '')?.[1];
+
 const isNear = (heard: number | undefined, hz: number) => heard !== undefined && Math.abs(heard - hz) < 4;
 
 t.test('each suite that DTLS-SRTP has: tones both ways, and RTCP on the same port', async (t) => {
@@ -124,11 +126,55 @@ t.test('a re-offer goes on where it was; new credentials start ICE anew, and the
   agree(a, b);
   await converse(60);
   const first = a.negotiation.audio?.dtls;
+  const id = tlsIdOf(a.negotiation.localSdp);
+  t.match(id, /^[A-Za-z0-9+/_-]{20,255}$/);
+  t.not(tlsIdOf(b.negotiation.localSdp), id, 'each side has its own');
   agree(b, a);
+  t.equal(tlsIdOf(a.negotiation.localSdp), id, 'RFC 8842 §5.3: the association has kept its name');
   t.equal(a.negotiation.audio?.dtls?.role, first?.role, 'RFC 8842 §5.3: the roles stay');
   const [ofA, ofB] = await converse(80);
   t.ok(isNear(ofA, 1000) && isNear(ofB, 440), `${ofA} and ${ofB} Hz`);
   t.match([a.leg.stats.authFailures, b.leg.stats.authFailures], [0, 0], 'the same keys, the same roll-over counter');
+});
+
+t.test(
+  'RFC 8842: another tls-id is another association, with the same certificate and over the same path',
+  async (t) => {
+    const { a, b, converse } = await twoParties(t);
+    agree(a, b);
+    await converse(60);
+    const [before, keys] = [tlsIdOf(a.negotiation.localSdp), a.leg.stats.packetsReceived];
+    t.ok(keys > 0);
+    const anew = createAudioNegotiation({
+      local: b.leg.local,
+      sessionId: 2,
+      secure: 'optional',
+      random: randomBytes,
+      identity: BOB,
+    });
+    agree({ leg: b.leg, negotiation: anew }, a);
+    t.not(tlsIdOf(a.negotiation.localSdp), before, 'ours is new as well');
+    const [ofA, ofB] = await converse(120);
+    t.ok(isNear(ofA, 1000) && isNear(ofB, 440), `${ofA} and ${ofB} Hz`);
+    // Third-party call control: our offer goes on, whoever answers it begins anew.
+    const offered = agree(a, b);
+    t.not(tlsIdOf(offered), tlsIdOf(anew.localSdp));
+    const [thenA, thenB] = await converse(120);
+    t.ok(isNear(thenA, 1000) && isNear(thenB, 440), `${thenA} and ${thenB} Hz`);
+    t.match([a.leg.stats.authFailures, b.leg.stats.authFailures], [0, 0]);
+  },
+);
+
+t.test('a peer without tls-id is not told ours, and goes on by its certificate', async (t) => {
+  const { a, b, converse } = await twoParties(t);
+  const without = (sdp: string) => sdp.replace(/a=tls-id:.*\r\n/, '');
+  t.equal(tlsIdOf(agree(a, b, without)), undefined);
+  await converse(60);
+  agree(b, a, without);
+  agree(a, b, (sdp) => sdp.replace(/a=tls-id:.*/, 'a=tls-id:short'));
+  const [ofA, ofB] = await converse(80);
+  t.ok(isNear(ofA, 1000) && isNear(ofB, 440), `${ofA} and ${ofB} Hz`);
+  t.match([a.leg.stats.authFailures, b.leg.stats.authFailures], [0, 0]);
 });
 
 t.test(

@@ -5,6 +5,7 @@ import { isClientHello, isDtls } from '../../protocol/dtls/record.ts';
 import { DtlsSession } from '../../protocol/dtls/session.ts';
 import { IceAgent } from '../../protocol/ice/agent.ts';
 import type { DtlsAudio, MediaAddress, SrtpSession } from '../../protocol/sdp/audio.ts';
+import { isSameAssociation } from '../../protocol/sdp/webrtc.ts';
 import { isStun } from '../../protocol/stun/message.ts';
 import type { MediaSocket } from './media-socket.ts';
 
@@ -67,8 +68,8 @@ export class DtlsTransport implements Disposable {
       const send = (datagram: Buffer, to: MediaAddress) => this.#send(datagram, to);
       this.#ice = new IceAgent({ local, remote, candidates, isControlling, random: this.#options.random, send });
     }
-    const isSamePeer = before?.role === terms.role && Buffer.compare(before.fingerprint, terms.fingerprint) === 0;
-    if (isSamePeer && this.#dtls?.state !== 'failed' && this.#dtls?.state !== 'closed') return;
+    const goesOn = before !== undefined && isSameAssociation(before, terms);
+    if (goesOn && this.#dtls?.state !== 'failed' && this.#dtls?.state !== 'closed') return;
     this.#dtls?.close();
     this.#dtls = undefined;
     this.#retries = 0;

@@ -74,6 +74,9 @@ export interface DtlsAudio {
   readonly remote: IceCredentials;
   readonly candidates: readonly IceCandidate[];
   readonly isControlling: boolean;
+  /** RFC 8842 §4: names this association, on either side; another one is begun anew. Theirs is undefined when they do not say. */
+  readonly localTlsId: string;
+  readonly remoteTlsId: string | undefined;
 }
 
 export interface NegotiatedAudio {

@@ -25,12 +25,12 @@ export function answerMedia(local: MediaAddress, chosen: ChosenMedia, audio: Neg
     audio.packetMs,
   );
   if (audio.dtls !== undefined) {
-    const { identity, local: credentials, role } = audio.dtls;
+    const { identity, local: credentials, role, localTlsId: tlsId, remoteTlsId } = audio.dtls;
     const setup = role === 'client' ? 'active' : 'passive';
     attributes.push(
       ...midOf(media),
       ...saidAloud(audio.direction),
-      ...dtlsAttributes({ identity, credentials }, setup, local),
+      ...dtlsAttributes({ identity, credentials, tlsId }, setup, local, remoteTlsId !== undefined),
     );
   } else if (isMuxed(media)) attributes.push({ name: 'rtcp-mux', value: undefined });
   if (crypto !== undefined && audio.srtp !== undefined) {

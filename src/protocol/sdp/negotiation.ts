@@ -26,7 +26,7 @@ import { answerDirection, chooseMedia, controlOf, packetMsOf, remoteOf } from '.
 import type { SdpAttribute, SdpMedia, SdpSession } from './session.ts';
 import { directionOf, formatSdp, parseSdp } from './session.ts';
 import type { LocalDtls, RemoteDtls } from './webrtc.ts';
-import { agreeDtls, bundleOf, freshCredentials } from './webrtc.ts';
+import { agreeDtls, bundleOf, freshCredentials, freshTlsId, isSameAssociation } from './webrtc.ts';
 
 export interface NegotiationOptions {
   /** The RTP address that we advertise. */
@@ -143,8 +143,8 @@ class Negotiation implements AudioNegotiation {
   }
 
   makeOffer({ secure, isWebRtc = false, direction = 'sendrecv' }: OfferOptions = {}): string {
-    const { identity, local, random, offered = this.#codecs } = this.#options;
-    const dtls = isWebRtc && identity ? { identity, credentials: freshCredentials(random) } : undefined;
+    const { identity, local, offered = this.#codecs } = this.#options;
+    const dtls = isWebRtc && identity ? this.#freshDtls(identity) : undefined;
     const policy =
       dtls !== undefined || secure === true ? 'required' : secure === false ? 'forbidden' : this.policy.secure;
     const wantsKeys = dtls === undefined && (policy === 'required' || policy === 'preferred');
@@ -197,8 +197,18 @@ class Negotiation implements AudioNegotiation {
     const running = this.audio?.dtls;
     const isSame = running?.remote.ufrag === theirs.credentials.ufrag;
     const credentials = offered?.credentials ?? (isSame ? running.local : freshCredentials(random));
+    const tlsId = offered?.tlsId ?? running?.localTlsId ?? freshTlsId(random);
     const { suites } = this.policy;
-    return agreeDtls(theirs, { local: { identity, credentials }, suites, running, isOfferer });
+    const agreed = agreeDtls(theirs, { local: { identity, credentials, tlsId }, suites, running, isOfferer });
+    const goesOn = offered !== undefined || running === undefined || isSameAssociation(running, agreed);
+    return goesOn ? agreed : { ...agreed, localTlsId: freshTlsId(random) };
+  }
+
+  /** For an offer: ICE is begun anew, the association goes on where there is one (RFC 8842 §5.2). */
+  #freshDtls(identity: DtlsIdentity): LocalDtls {
+    const { random } = this.#options;
+    const tlsId = this.audio?.dtls?.localTlsId ?? freshTlsId(random);
+    return { identity, credentials: freshCredentials(random), tlsId };
   }
 
   /** Theirs unchanged: ours too, and SRTP goes on. After a 3pcc offer: what we offered. Else a fresh key, so that no earlier party has it. */

@@ -19,17 +19,22 @@ export interface RemoteDtls {
   readonly isLite: boolean;
   readonly fingerprint: Uint8Array;
   readonly setup: Setup;
+  readonly tlsId: string | undefined;
 }
 
-/** Our half, fresh for each ICE session. */
+/** Our half: credentials are fresh for each ICE session, the id for each DTLS association. */
 export interface LocalDtls {
   readonly identity: DtlsIdentity;
   readonly credentials: IceCredentials;
+  readonly tlsId: string;
 }
 
 const SETUPS: readonly string[] = ['actpass', 'active', 'passive'];
 const UFRAG_BYTES = 6;
 const PASSWORD_BYTES = 18;
+/** RFC 8842 §4: at least 20 characters, and 120 bits that nobody can guess. */
+const TLS_ID_BYTES = 24;
+const TLS_ID = /^[A-Za-z0-9+/_-]{20,255}$/;
 
 /** Of the media, else of the session. */
 function valuesOf(session: SdpSession, media: SdpMedia, name: string): string[] {
@@ -47,6 +52,7 @@ export function parseDtls(session: SdpSession, media: SdpMedia): RemoteDtls | un
   const one = (name: string) => valuesOf(session, media, name)[0]?.trim() ?? '';
   const [ufrag, password] = [one('ice-ufrag'), one('ice-pwd')];
   const setup = one('setup') || 'actpass';
+  const tlsId = attributeValues(media, 'tls-id')[0]?.trim() ?? '';
   const fingerprint = parseFingerprint(valuesOf(session, media, 'fingerprint'));
   const isMuxed = media.attributes.some(({ name }) => name === 'rtcp-mux');
   const hasIce = /^[A-Za-z0-9+/]{4,256}$/.test(ufrag) && /^[A-Za-z0-9+/]{22,256}$/.test(password);
@@ -57,6 +63,7 @@ export function parseDtls(session: SdpSession, media: SdpMedia): RemoteDtls | un
     isLite: session.attributes.some(({ name }) => name === 'ice-lite'),
     fingerprint,
     setup: setup as Setup,
+    tlsId: TLS_ID.test(tlsId) ? tlsId : undefined,
   };
 }
 
@@ -72,6 +79,18 @@ function parseFingerprint(values: readonly string[]): Uint8Array | undefined {
 export function freshCredentials(random: (count: number) => Uint8Array): IceCredentials {
   const text = (bytes: number) => Buffer.from(random(bytes)).toString('base64');
   return { ufrag: text(UFRAG_BYTES), password: text(PASSWORD_BYTES) };
+}
+
+export function freshTlsId(random: (count: number) => Uint8Array): string {
+  return Buffer.from(random(TLS_ID_BYTES)).toString('base64');
+}
+
+/** RFC 8842 §4: certificate, role and ids are what they were. An id that is not told has not changed. */
+export function isSameAssociation(a: DtlsAudio, b: DtlsAudio): boolean {
+  const { remoteTlsId: before = b.remoteTlsId } = a;
+  const { remoteTlsId: after = before } = b;
+  const isSamePeer = Buffer.compare(a.fingerprint, b.fingerprint) === 0 && before === after;
+  return isSamePeer && a.role === b.role && a.localTlsId === b.localTlsId;
 }
 
 export interface DtlsTerms {
@@ -95,6 +114,8 @@ export function agreeDtls(theirs: RemoteDtls, { local, suites, running, isOffere
     remote: credentials,
     candidates,
     isControlling: isOfferer || isLite,
+    localTlsId: local.tlsId,
+    remoteTlsId: theirs.tlsId,
   };
 }
 
@@ -103,8 +124,8 @@ function roleFor(setup: Setup): DtlsRole {
   return setup === 'active' ? 'server' : 'client';
 }
 
-/** Our lines; `setup` as it stands from our side. */
-export function dtlsAttributes(local: LocalDtls, setup: Setup, address: MediaAddress): SdpAttribute[] {
+/** Our lines; `setup` as it stands from our side. Who did not tell its id is not told ours (RFC 8842 §5.3). */
+export function dtlsAttributes(local: LocalDtls, setup: Setup, address: MediaAddress, hasId = true): SdpAttribute[] {
   const print = Buffer.from(fingerprintOf(local.identity.certificate)).toString('hex').toUpperCase();
   return [
     { name: 'rtcp-mux', value: undefined },
@@ -112,6 +133,7 @@ export function dtlsAttributes(local: LocalDtls, setup: Setup, address: MediaAdd
     { name: 'ice-pwd', value: local.credentials.password },
     { name: 'fingerprint', value: `sha-256 ${print.match(/../g)?.join(':')}` },
     { name: 'setup', value: setup },
+    ...(hasId ? [{ name: 'tls-id', value: local.tlsId }] : []),
     { name: 'msid', value: 'mrf audio' },
     { name: 'candidate', value: formatHostCandidate(address) },
     { name: 'end-of-candidates', value: undefined },
