@@ -1,5 +1,6 @@
 // How long something is kept: the rule of its class, mailbox or queue, and the legal holds on it.
 import type { UtcMs } from '../kernel/clock.ts';
+import { writtenAt } from './clock-watch.ts';
 import type { InnerCore } from './engine.ts';
 import type { RetentionClass } from './epochs.ts';
 import { SETTINGS } from './settings.ts';
@@ -25,11 +26,11 @@ export function keepingOf(
   const rules = retentionRules(core);
   const own = retention === 'cdr' ? undefined : rules.places?.[place];
   const days = own === undefined ? rules[retention] : own;
-  const writtenAt = core.trail.read(entry)?.at;
+  const at = writtenAt(core, entry);
   const holds = core.records
     .list<HoldRecord>(HOLDS)
     .filter(({ value: { subjects } }) => subjects.includes(EVERYTHING) || subjects.includes(row))
     .map(({ row: id, value }) => ({ id, ...value }));
-  if (days === null || days === undefined || writtenAt === undefined) return { holds };
-  return { keptUntil: (writtenAt + days * DAY_MS) as UtcMs, holds };
+  if (days === null || days === undefined || at === 0) return { holds };
+  return { keptUntil: (at + days * DAY_MS) as UtcMs, holds };
 }

@@ -7,7 +7,7 @@ import type { ArtifactRow } from './artifact-rows.ts';
 import type { Artifacts } from './artifacts.ts';
 import { noteDisposal } from './backup/targets.ts';
 import type { CapturedRow } from './captured-table.ts';
-import { ClockWatch } from './clock-watch.ts';
+import { ClockWatch, writtenAt } from './clock-watch.ts';
 import { fence, type InnerCore, VAULT_ACTOR } from './engine.ts';
 import type { RetentionClass } from './epochs.ts';
 import { isGenuine } from './genuine.ts';
@@ -102,7 +102,7 @@ export class Retention implements Disposable {
 
   /** When that entry was written; one that is missing or damaged says that nothing is old. */
   #at(entry: number): number {
-    return this.#watch.at(entry) || Number.POSITIVE_INFINITY;
+    return writtenAt(this.#core, entry) || Number.POSITIVE_INFINITY;
   }
 
   schedule(delayMs: number = FIRST_MS): void {

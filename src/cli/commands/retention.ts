@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { WardlineError } from '../../kernel/errors.ts';
 import type { RetentionRules } from '../../vault/shapes.ts';
 import { confirm } from '../ask.ts';
-import { openContext, openVault } from '../context.ts';
+import { type CliContext, openContext, openVault } from '../context.ts';
 import { localTime, show, table } from '../print.ts';
 
 const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -68,7 +68,7 @@ async function setRule(name: string, text: string, options: Flags): Promise<void
   const days = text === 'forever' ? null : Number(text);
   const context = openContext();
   await using vault = await openVault(context);
-  const question = `Destroy ${name} that are older than ${days} days, now and from now on?`;
+  const question = `Destroy ${name} that are older than ${days} days, now and from now on? ${clockText(context)}`;
   if (days !== null && !(await confirm(question, options.yes)))
     throw new WardlineError('not-confirmed', 'Nothing was changed.');
   const before = (await vault.ask('retention.get', {})).rules;
@@ -84,7 +84,7 @@ async function setPlace(number: string, text: string, options: Flags): Promise<v
   const before = (await vault.ask('retention.get', {})).rules;
   const { [number]: _old, ...others } = before.places ?? {};
   const isShorter = text === 'common' || days !== null;
-  const question = `Destroy what is in ${number} and older than ${text === 'common' ? 'the common rule says' : `${text} days`}, now and from now on?`;
+  const question = `Destroy what is in ${number} and older than ${text === 'common' ? 'the common rule says' : `${text} days`}, now and from now on? ${clockText(context)}`;
   if (isShorter && !(await confirm(question, options.yes)))
     throw new WardlineError('not-confirmed', 'Nothing was changed.');
   const places = text === 'common' ? others : { ...others, [number]: days };
@@ -95,6 +95,11 @@ async function setPlace(number: string, text: string, options: Flags): Promise<v
     rules,
     () => `${number}: kept ${text === 'forever' || text === 'common' ? text : `for ${text} days`}.`,
   );
+}
+
+/** Who sets a rule says that the clock is right. */
+function clockText({ clock }: CliContext): string {
+  return `By this machine's clock it is ${localTime(clock.now(), ZONE)}.`;
 }
 
 async function place(subject: string, options: Flags & { reason: string }): Promise<void> {
