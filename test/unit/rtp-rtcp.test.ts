@@ -94,6 +94,20 @@ t.test('SRTCP of every suite: every changed bit, a wrong key and a replay are re
   t.end();
 });
 
+t.test('RFC 3711 §3.4: a peer that changes its source counts anew, and is read on', (t) => {
+  const key = Buffer.alloc(masterBytes('AEAD_AES_256_GCM'), 3);
+  const opening = new SrtcpReceiver('AEAD_AES_256_GCM', key);
+  for (const ssrc of [1, 2]) {
+    const sealing = new SrtcpSender('AEAD_AES_256_GCM', key);
+    const packet = Buffer.alloc(128);
+    const length = writeReport(packet, { ...report, ssrc }, 'name');
+    const sealed = sealing.protect(packet.subarray(0, length));
+    t.ok(opening.unprotect(sealed), `source ${ssrc}`);
+    t.notOk(opening.unprotect(sealed), 'once');
+  }
+  t.end();
+});
+
 t.test('no bytes make either throw', (t) => {
   const random = seeded();
   t.comment(`seed ${random.seed}`);

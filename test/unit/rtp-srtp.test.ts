@@ -51,13 +51,13 @@ for (const { suite, master, rtp, srtp } of packets) {
   });
 }
 
-/** A sender, and what it sends: packet number `n` carries `n` in its payload. */
-function stream(suite: SrtpSuite, master: Uint8Array, firstSequence: number) {
-  const sender = new SrtpSender(suite, master);
-  let sent = 0;
+/** A sender, and what it sends from its packet `from` on: packet number `n` carries `n` in its payload. */
+function stream(suite: SrtpSuite, master: Uint8Array, firstSequence: number, from = 0, ssrc = 0x5eed) {
+  const sender = new SrtpSender(suite, master, (firstSequence + from) >> 16);
+  let sent = from;
   return (): Buffer => {
     const packet = Buffer.alloc(200);
-    const start = writeRtpHeader(packet, false, 0, (firstSequence + sent) & 0xffff, sent * 160, 0x5eed);
+    const start = writeRtpHeader(packet, false, 0, (firstSequence + sent) & 0xffff, sent * 160, ssrc);
     packet.fill(0x55, start, start + 160);
     packet.writeUInt32BE(sent++, start);
     return packet.subarray(0, sender.protect(packet, start + 160));
@@ -90,6 +90,51 @@ for (const suite of ALL) {
       t.end();
     },
   );
+
+  t.test(
+    `${suite}: the counter is found again behind a loss of any length, and where the first roll-over was lost`,
+    (t) => {
+      for (const { first, lost } of [
+        { first: 65_500, lost: 33_000 },
+        { first: 100, lost: 70_000 },
+        { first: 40_000, lost: 140_000 },
+      ]) {
+        const skip = stream(suite, master, first);
+        const receiver = new SrtpReceiver(suite, master);
+        const before = skip();
+        t.equal(open(receiver, before), 0);
+        const next = stream(suite, master, first, 1 + lost);
+        const heard = Array.from({ length: 40 }, () => open(receiver, next()));
+        const from = heard.findIndex((one) => typeof one === 'number');
+        t.ok(from >= 0 && from < 8, `heard from packet ${from} on`);
+        t.same(
+          heard.slice(from),
+          Array.from({ length: 40 - from }, (_, n) => 1 + lost + from + n),
+          'and then every one',
+        );
+        t.type(open(receiver, before), 'string', 'what was heard before is not heard again');
+      }
+      const next = stream(suite, master, 65_530, 10);
+      const receiver = new SrtpReceiver(suite, master);
+      t.ok(
+        Array.from({ length: 8 }, () => open(receiver, next())).some((one) => typeof one === 'number'),
+        'who is first heard behind a roll-over is heard',
+      );
+      t.end();
+    },
+  );
+
+  t.test(`${suite}: however often the peer changes its source, what came once is not taken again`, (t) => {
+    const receiver = new SrtpReceiver(suite, master);
+    const firsts = Array.from({ length: 300 }, (_, ssrc) => stream(suite, master, 7, 0, ssrc)());
+    const taken = firsts.filter((packet) => open(receiver, packet) === 0).length;
+    t.ok(taken >= 64, `${taken} sources`);
+    t.notOk(
+      firsts.some((packet) => typeof open(receiver, packet) === 'number'),
+      'none of it once more',
+    );
+    t.end();
+  });
 
   t.test(`${suite}: a packet is taken once, and never with another key, another header or a changed byte`, (t) => {
     const next = stream(suite, master, 100);

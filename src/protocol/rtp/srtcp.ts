@@ -1,7 +1,7 @@
 // SRTCP: RTCP sealed with the session's own keys and a 31-bit index of its own (RFC 3711 §3.4, RFC 7714 §9).
 import type { KeyObject } from 'node:crypto';
 import { createCipheriv, createDecipheriv, createHmac, createSecretKey, timingSafeEqual } from 'node:crypto';
-import { ReplayWindow } from './replay-window.ts';
+import { ReplayWindows } from './replay-window.ts';
 import type { SessionKeys } from './srtp-keys.ts';
 import { deriveControlKeys } from './srtp-keys.ts';
 import type { SrtpSuite } from './suite.ts';
@@ -118,7 +118,8 @@ export class SrtcpSender {
 export class SrtcpReceiver {
   readonly #cipher: ControlCipher;
   readonly #mkiBytes: number;
-  readonly #taken = new ReplayWindow(REPLAY_WINDOW);
+  /** RFC 3711 §3.4: each sender counts its own. */
+  readonly #taken = new ReplayWindows(REPLAY_WINDOW);
 
   constructor(suite: SrtpSuite, master: Uint8Array, mkiBytes = 0) {
     this.#cipher = new ControlCipher(suite, deriveControlKeys(suite, master));
@@ -138,12 +139,14 @@ export class SrtcpReceiver {
     // RFC 3711 §3.4 and RFC 7714 §9.2 know packets that are only authenticated; no key policy of ours asks for them.
     if (word < ENCRYPTED) return undefined;
     const index = word - ENCRYPTED;
-    if (this.#taken.hasSeen(index)) return undefined;
+    const ssrc = all.readUInt32BE(4);
+    const known = this.#taken.find(ssrc);
+    if (known === undefined ? !this.#taken.hasRoom : known.hasSeen(index)) return undefined;
     const clear = all.subarray(0, CLEAR_BYTES);
     const sealed = { body: all.subarray(CLEAR_BYTES, bodyEnd), tag: all.subarray(tagAt, tagAt + tagBytes) };
     const plain = this.#cipher.open(clear, sealed, index);
     if (plain === undefined) return undefined;
-    this.#taken.note(index);
+    this.#taken.note(ssrc, index);
     return Buffer.concat([clear, plain]);
   }
 }

@@ -1,6 +1,6 @@
 // SRTP streams: packet indices over the roll-over of sequence numbers, and refusal of replays (RFC 3711 §3.3, §3.3.1, §3.3.2).
 import { rtpHeaderBytes } from './packet.ts';
-import { ReplayWindow } from './replay-window.ts';
+import { ReplayWindows } from './replay-window.ts';
 import { deriveSessionKeys } from './srtp-keys.ts';
 import type { SrtpTransform } from './srtp-transform.ts';
 import { createTransform, MAX_PACKET_BYTES } from './srtp-transform.ts';
@@ -8,8 +8,8 @@ import type { SrtpSuite } from './suite.ts';
 
 /** Packets that may come after a newer one and still be taken, each once. RFC 3711 §3.3.2 asks for 64 at least. */
 const REPLAY_WINDOW = 128;
-/** Sources remembered at a time; the one that came first makes room. Only who has the key can fill them. */
-const MAX_SOURCES = 4;
+/** Roll-overs that may have gone by unseen, 22 minutes of packets of 20 ms each. */
+const MOST_UNSEEN_ROLLOVERS = 8;
 const SEQUENCE_MODULUS = 65536;
 /** RFC 3711 §9.2: packets for one master key. */
 const MAX_PACKETS = 2 ** 48;
@@ -47,11 +47,12 @@ export class SrtpSender {
 export class SrtpReceiver {
   readonly #transform: SrtpTransform;
   readonly #mkiBytes: number;
-  readonly #sources = new Map<number, ReplayWindow>();
+  readonly #sources = new ReplayWindows(REPLAY_WINDOW);
+  readonly #roc: number;
+  /** Roll-overs that the next search leaves out. */
+  #leftOut = 0;
   /** Why the last packet was refused. */
   fault: SrtpFault = 'malformed';
-
-  readonly #roc: number;
 
   /** `roc`: as the sender's; every source begins there. */
   constructor(suite: SrtpSuite, master: Uint8Array, mkiBytes = 0, roc = 0) {
@@ -63,20 +64,34 @@ export class SrtpReceiver {
   /** Opens `packet[0..length)` in place. Returns the length of the RTP packet, or 0 with `fault` saying why not. Never throws. */
   unprotect(packet: Uint8Array, length: number): number {
     const headerBytes = rtpHeaderBytes(packet, length);
-    const tagBytes = this.#transform.tagBytes;
-    const bare = length - tagBytes - this.#mkiBytes;
+    const bare = length - this.#transform.tagBytes - this.#mkiBytes;
     if (headerBytes === 0 || bare < headerBytes || length > MAX_PACKET_BYTES) return this.#refuse('malformed');
     const ssrc = readUint32(packet, 8);
     const sequence = readUint16(packet, 2);
-    const known = this.#sources.get(ssrc);
+    const known = this.#sources.find(ssrc);
     const index = known === undefined ? this.#roc * SEQUENCE_MODULUS + sequence : nearestIndex(known.newest, sequence);
-    if (index >= MAX_PACKETS) return this.#refuse('exhausted');
-    if (known?.hasSeen(index) === true) return this.#refuse('replayed');
-    if (!this.#transform.open(packet, headerBytes, bare, this.#tagOf(packet, bare, length), ssrc, index)) {
-      return this.#refuse('not-authentic');
-    }
-    (known ?? this.#remember(ssrc)).note(index);
+    if (index >= MAX_PACKETS || (known === undefined && !this.#sources.hasRoom)) return this.#refuse('exhausted');
+    const isOld = known?.hasSeen(index) === true;
+    // Seen, or so old that it may be one from behind a long loss.
+    if (isOld && index > (known?.newest ?? 0) - REPLAY_WINDOW) return this.#refuse('replayed');
+    const tag = this.#tagOf(packet, bare, length);
+    const isRight = !isOld && this.#transform.open(packet, headerBytes, bare, tag, ssrc, index);
+    const found = isRight ? index : this.#search(packet, headerBytes, bare, tag, ssrc, index);
+    if (found === undefined) return this.#refuse(isOld ? 'replayed' : 'not-authentic');
+    this.#sources.note(ssrc, found);
     return bare;
+  }
+
+  /**
+   * RFC 3711 §3.3.1 guesses the counter from packets less than 2^15 apart. When more were lost, or the first ones before a roll-over, it is
+   * further on than it seems: one later value is tried with each packet in turn, so that what is forged costs a second check and no more.
+   */
+  #search(packet: Uint8Array, headerBytes: number, bare: number, tag: Uint8Array, ssrc: number, index: number) {
+    this.#leftOut = (this.#leftOut % MOST_UNSEEN_ROLLOVERS) + 1;
+    const later = index + this.#leftOut * SEQUENCE_MODULUS;
+    if (later >= MAX_PACKETS || !this.#transform.open(packet, headerBytes, bare, tag, ssrc, later)) return undefined;
+    this.#leftOut = 0;
+    return later;
   }
 
   /** RFC 3711 §3.1 puts the MKI before the tag; RFC 7714 §9.1 counts the tag to the ciphertext, so the MKI comes last. */
@@ -85,18 +100,6 @@ export class SrtpReceiver {
     return this.#transform.tagComesFirst
       ? packet.subarray(bare, bare + tagBytes)
       : packet.subarray(length - tagBytes, length);
-  }
-
-  #remember(ssrc: number): ReplayWindow {
-    if (this.#sources.size >= MAX_SOURCES) {
-      for (const oldest of this.#sources.keys()) {
-        this.#sources.delete(oldest);
-        break;
-      }
-    }
-    const source = new ReplayWindow(REPLAY_WINDOW);
-    this.#sources.set(ssrc, source);
-    return source;
   }
 
   #refuse(fault: SrtpFault): 0 {
