@@ -56,15 +56,18 @@ function ear(suite?: SrtpSuite, { mayLatch = true, ...more }: Partial<Negotiated
   const counters = noCounts();
   const inbound = new InboundAudio(clock, counters, mayLatch, () => undefined);
   const key = (fill: number, of: SrtpSuite) => ({ master: masterOf(of, fill), mkiBytes: 0 });
-  inbound.configure({
-    remote: PEER,
-    codec: 'PCMU',
-    payloadTypes: { send: 0, receive: 0 },
-    telephoneEvent: undefined,
-    direction: 'sendrecv',
-    srtp: suite === undefined ? undefined : { suite, local: key(2, suite), remote: key(1, suite) },
-    ...more,
-  });
+  /** With the peer's key made of `fill`. */
+  const agree = (fill = 1) =>
+    inbound.configure({
+      remote: PEER,
+      codec: 'PCMU',
+      payloadTypes: { send: 0, receive: 0 },
+      telephoneEvent: { send: 101, receive: 101 },
+      direction: 'sendrecv',
+      srtp: suite === undefined ? undefined : { suite, local: key(2, suite), remote: key(fill, suite) },
+      ...more,
+    });
+  agree();
   const accept = (packet: Uint8Array, { host, port }: Place) => inbound.accept(packet, host, port);
   /** What is heard in `ticks`, each begun by `each`. */
   const hear = (ticks: number, each: () => void = () => undefined): number | undefined => {
@@ -76,7 +79,7 @@ function ear(suite?: SrtpSuite, { mayLatch = true, ...more }: Partial<Negotiated
     }
     return dominantFrequency(heard.subarray(heard.length / 2), 8000);
   };
-  return { inbound, counters, accept, hear };
+  return { inbound, counters, accept, hear, agree };
 }
 
 function hearsTone(t: Test, hz: number | undefined, message: string): void {
@@ -184,6 +187,78 @@ t.test('a party that a NAT moves is heard from its new place once the old one is
     'from the new place',
   );
   t.match(inbound.source, MOVED);
+  t.end();
+});
+
+t.test(
+  'new keys in a call: what is on its way with the old one is heard, until the new one is, and two seconds at most',
+  (t) => {
+    for (const suite of ALL) {
+      const { counters, accept, hear, agree } = ear(suite);
+      const [old, renewed] = [new Talker(suite, 1, 1), new Talker(suite, 3, 2)];
+      hear(40, () => accept(old.next(), PEER));
+      const copy = old.next();
+      accept(Buffer.from(copy), PEER);
+      agree(3);
+      hearsTone(
+        t,
+        hear(20, () => accept(old.next(), PEER)),
+        'no gap before the peer has our answer',
+      );
+      const taken = counters.packetsReceived;
+      accept(copy, PEER);
+      t.equal(counters.packetsReceived, taken, 'a replay of the old key is none the less one');
+      hearsTone(
+        t,
+        hear(40, () => accept(renewed.next(), PEER)),
+        'then the new key',
+      );
+      const refused = counters.authFailures;
+      hear(10, () => accept(old.next(), PEER));
+      t.equal(counters.authFailures, refused + 10, 'and the old one no more');
+    }
+    const silent = ear('AEAD_AES_256_GCM');
+    const old = new Talker('AEAD_AES_256_GCM');
+    silent.hear(20, () => silent.accept(old.next(), PEER));
+    silent.agree(3);
+    silent.hear(100);
+    t.equal(
+      silent.hear(20, () => silent.accept(old.next(), PEER)),
+      undefined,
+      'after two seconds the old key is worth nothing',
+    );
+    t.end();
+  },
+);
+
+t.test('what an earlier call still sends from another port of the host gives way to the address of the SDP', (t) => {
+  const { inbound, accept, hear } = ear();
+  const [left, talker] = [new Talker(undefined, 1, 9), new Talker()];
+  const OLD = { ...PEER, port: 4100 };
+  hear(5, () => accept(left.next(), OLD));
+  t.match(inbound.source, OLD);
+  const both = () => {
+    accept(talker.next(), PEER);
+    accept(left.next(), OLD);
+  };
+  hearsTone(t, hear(40, both), 'the party itself');
+  t.match(inbound.source, PEER, 'and the other is not heard any more');
+  t.end();
+});
+
+t.test('the packets of a long press are no jitter', (t) => {
+  const { inbound, accept, hear } = ear();
+  let sent = 0;
+  const say = () => {
+    const isEvent = sent >= 50 && sent < 150;
+    const packet = Buffer.alloc(isEvent ? 16 : 172);
+    writeRtpHeader(packet, false, isEvent ? 101 : 0, sent, (isEvent ? 50 : sent) * TICK_SAMPLES, 1);
+    if (isEvent) packet.writeUInt32BE(0x05_0a_00_00 + (sent - 49) * TICK_SAMPLES, 12);
+    sent++;
+    accept(packet, PEER);
+  };
+  hear(160, say);
+  t.ok(inbound.jitterMs < 1, `${inbound.jitterMs} ms`);
   t.end();
 });
 

@@ -17,15 +17,15 @@ export class ReceptionStats {
   #expectedBefore = 0;
   #receivedBefore = 0;
 
-  /** Notes one packet, `arrival` in ticks of the stream's clock. Another SSRC is counted anew. */
-  note(ssrc: number, sequence: number, timestamp: number, arrival: number): void {
+  /** Notes one packet, `arrival` in ticks of the stream's clock; without a timestamp when that does not tell when it was sent. Another SSRC is counted anew. */
+  note(ssrc: number, sequence: number, timestamp: number | undefined, arrival: number): void {
     const isNew = ssrc !== this.#ssrc;
     const ahead = isNew ? 0 : ((sequence - this.#highest) << 16) >> 16;
     if (isNew || Math.abs(ahead) > MAX_DROPOUT) this.#restart(ssrc, sequence);
     else if (ahead > 0) this.#highest += ahead;
     this.#received++;
     this.#total++;
-    this.#noteTransit(arrival - timestamp);
+    if (timestamp !== undefined) this.#noteTransit(arrival - timestamp);
   }
 
   /** RFC 3550 appendix A.3; duplicates may make a loss unseen, never negative. */

@@ -26,6 +26,8 @@ const ALLOWANCE_A_TICK = 10;
 const MAX_ALLOWANCE = 200;
 /** 200 ms without a packet: then the source may have moved. */
 const MOVED_TICKS = 10;
+/** Two seconds in which packets that were on their way when the keys changed are heard. */
+const OLD_KEY_TICKS = 100;
 
 export class InboundAudio {
   readonly #clock: Clock;
@@ -49,6 +51,9 @@ export class InboundAudio {
   #eventSsrc = -1;
   #session: NegotiatedAudio | undefined;
   #srtp: SrtpReceiver | undefined;
+  /** Of the key before, until the first packet with the new one. */
+  #oldSrtp: SrtpReceiver | undefined;
+  #oldKeyTicks = 0;
   /** Where packets came from since the last configuration; only these are heard from then on. */
   source: HostPort | undefined;
   silentTicks = 0;
@@ -66,12 +71,13 @@ export class InboundAudio {
     this.#session = session;
     if (before?.codec !== session.codec) this.#changeCodec(session.codec);
     this.#digits.clockRate = session.eventRate ?? 8000;
-    const keepsKey = isSameReceiveKey(before?.srtp, session.srtp);
-    if (!keepsKey) this.#srtp = receiverFor(session.srtp);
-    if (!receivesIn(session.direction)) this.#jitter.restart();
     const keepsPeer = before?.remote?.host === session.remote?.host && before?.remote?.port === session.remote?.port;
+    const keepsKey = isSameReceiveKey(before?.srtp, session.srtp);
+    if (!keepsKey) this.#changeKey(session.srtp, keepsPeer);
+    if (!receivesIn(session.direction)) this.#jitter.restart();
     if (keepsPeer && keepsKey) return;
     this.source = undefined;
+    if (this.#oldSrtp !== undefined) return;
     this.#jitter.restart();
     this.#digits.restart();
   }
@@ -128,6 +134,7 @@ export class InboundAudio {
     this.silentTicks++;
     this.#allowance = Math.min(MAX_ALLOWANCE, this.#allowance + ALLOWANCE_A_TICK);
     this.#digits.step();
+    if (this.#oldSrtp !== undefined && --this.#oldKeyTicks <= 0) this.#oldSrtp = undefined;
     if (this.#session === undefined || !receivesIn(this.#session.direction)) return this.#silence.fill(0);
     const isHeard = this.#jitter.read(this.#decoded);
     if (!isHeard && this.#noise.isOn) this.#noise.fill(this.#decoded);
@@ -136,6 +143,13 @@ export class InboundAudio {
 
   [Symbol.dispose](): void {
     this.#decoder[Symbol.dispose]?.();
+  }
+
+  /** RFC 4568 §7.1.4: the peer goes on with its old key until it has our answer. Never from keys to none, nor for another peer. */
+  #changeKey(srtp: SrtpSession | undefined, keepsPeer: boolean): void {
+    this.#oldSrtp = keepsPeer && srtp !== undefined ? this.#srtp : undefined;
+    this.#oldKeyTicks = OLD_KEY_TICKS;
+    this.#srtp = receiverFor(srtp);
   }
 
   #changeCodec(codec: AudioCodec): void {
@@ -152,23 +166,31 @@ export class InboundAudio {
 
   /**
    * With `latch`, the first packet that proves good settles the source: by its key from anywhere, without one only from the SDP's host.
-   * Later a source that fell silent may come back from elsewhere, as behind a NAT that has forgotten it; only its key proves that.
+   * Later a source that fell silent may come back from elsewhere, as behind a NAT that has forgotten it; only its key proves that. Without
+   * one, the very address of the SDP takes the place of another port that was quicker: what an earlier call left behind, perhaps.
    */
   #mayHear({ isAddressFixed = false }: NegotiatedAudio, remote: HostPort, host: string, port: number): boolean {
     const { source } = this;
     const mayLatch = this.#mayLatch && !isAddressFixed;
     const mayMove = mayLatch && this.#srtp !== undefined;
+    const isTold = remote.port === port && remote.host === host;
     if (source !== undefined) {
-      return (source.port === port && source.host === host) || (mayMove && this.silentTicks >= MOVED_TICKS);
+      const isSource = source.port === port && source.host === host;
+      return isSource || (this.#srtp === undefined ? isTold : mayMove && this.silentTicks >= MOVED_TICKS);
     }
-    return mayMove || (remote.host === host && (mayLatch || remote.port === port));
+    return isTold || mayMove || (mayLatch && remote.host === host);
   }
 
   /** The length of the RTP packet, or 0: nothing to be heard, and counted. */
   #unprotect(packet: Uint8Array): number {
     if (this.#srtp === undefined) return packet.length;
     const length = this.#srtp.unprotect(packet, packet.length);
-    if (length > 0) return length;
+    if (length > 0) {
+      this.#oldSrtp = undefined;
+      return length;
+    }
+    const oldLength = this.#oldSrtp?.unprotect(packet, packet.length) ?? 0;
+    if (oldLength > 0) return oldLength;
     if (this.#srtp.fault === 'not-authentic') this.#counters.authFailures++;
     else if (this.#srtp.fault === 'replayed') this.#counters.replays++;
     else this.#counters.malformed++;
@@ -178,8 +200,10 @@ export class InboundAudio {
   #take(packet: Uint8Array, session: NegotiatedAudio): void {
     const { ssrc, sequence, timestamp, payloadType, payloadStart, payloadEnd } = this.#header;
     const arrival = Math.round(this.#clock.monotonic() * this.#ticksPerMs);
-    this.#reception.note(ssrc, sequence, timestamp, arrival);
-    if (payloadType === session.telephoneEvent?.receive) {
+    const isEvent = payloadType === session.telephoneEvent?.receive;
+    // All packets of a press have the timestamp of its beginning: no jitter can be told from them.
+    this.#reception.note(ssrc, sequence, isEvent ? undefined : timestamp, arrival);
+    if (isEvent) {
       if (ssrc !== this.#eventSsrc) this.#digits.restart();
       this.#eventSsrc = ssrc;
       this.#digits.handle(packet, payloadStart, payloadEnd, timestamp);
