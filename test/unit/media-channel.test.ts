@@ -7,6 +7,7 @@ import type { StartApplication } from '../../src/engine/media-server/application
 import { APPLICATIONS } from '../../src/engine/media-server/applications/table.ts';
 import type { AudioLeg } from '../../src/engine/media-server/audio/leg.ts';
 import { Channel } from '../../src/engine/media-server/channel.ts';
+import { Conferences } from '../../src/engine/media-server/conference/conferences.ts';
 import { EventHub } from '../../src/engine/media-server/event-hub.ts';
 import { Registry } from '../../src/engine/media-server/registry.ts';
 import type { EventFields } from '../../src/protocol/event-socket/frame.ts';
@@ -248,5 +249,59 @@ t.test('start_dtmf: digits in the audio collect as pressed ones do, from start t
   run(4_000);
   t.equal(channel.variables.get('typed'), '19');
   t.equal(done().at(-1), 'play_and_get_digits: _none_');
+  t.end();
+});
+
+t.test('whoever keys in a PIN enters the conference as it is by then: gone, locked, or another of that name', (t) => {
+  const meetings: Conferences[] = [];
+  const first = bench({ conference: (execution) => meetings[0]?.applications.get('conference')?.(execution) });
+  const second = bench({ conference: (execution) => meetings[0]?.applications.get('conference')?.(execution) });
+  const conferences = new Conferences(first.channel.host, new EventHub(first.channel.host));
+  meetings.push(conferences);
+  const begin = (pin: string) => {
+    const conference = conferences.open('ward', 'default', pin);
+    if (conference === undefined) throw new Error('It cannot be opened.');
+    return conference;
+  };
+  const key = (digits: string) => {
+    for (const digit of digits) second.press(digit);
+    second.run(20);
+  };
+  const end = () => {
+    for (const { members } of conferences.list) for (const member of members) member.conference.kick(member);
+  };
+
+  begin('4711');
+  first.channel.variables.set('supplied_pin', '4711');
+  first.channel.execute('conference', 'ward', 'first');
+  second.channel.execute('conference', 'ward', 'second');
+  second.run(40);
+  end();
+  t.equal(conferences.find('ward'), undefined, 'all have left it');
+  key('4711');
+  t.equal(conferences.find('ward')?.size, 1, 'who comes then begins one that others find');
+  end();
+
+  begin('4711');
+  first.channel.execute('conference', 'ward', 'third');
+  second.channel.execute('conference', 'ward', 'fourth');
+  second.run(40);
+  end();
+  begin('9999');
+  key('4711');
+  t.equal(conferences.find('ward')?.size, 0, 'the PIN of one that is over opens no other');
+  key('9999');
+  t.equal(conferences.find('ward')?.size, 1);
+  end();
+
+  const locked = begin('4711');
+  first.channel.execute('conference', 'ward', 'fifth');
+  second.channel.execute('conference', 'ward', 'sixth');
+  second.run(40);
+  locked.isLocked = true;
+  key('4711');
+  t.equal(locked.size, 1, 'nobody enters what was locked meanwhile');
+  second.channel.hangup('NORMAL_CLEARING');
+
   t.end();
 });

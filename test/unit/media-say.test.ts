@@ -118,16 +118,24 @@ t.test('music on hold goes through the files of its folder, in order and without
   const host = { soundsFolder, supervise: (each: Promise<unknown>) => void work.push(each) };
   const opened = await openSource('local_stream://moh', host);
   const tones: (number | undefined)[] = [];
-  for (let piece = 0; piece < 4; piece++) {
+  const hear = async () => {
     const heard = new Int16Array(1600);
     for (let tick = 0; tick < 10; tick++) opened?.source.read(heard.subarray(tick * 160, tick * 160 + 160));
     // The end of a file is known when nothing more comes of it.
     opened?.source.read(new Int16Array(160));
     await Promise.all(work);
     await delay(0);
-    tones.push(dominantFrequency(heard, 8000));
-  }
+    return dominantFrequency(heard, 8000);
+  };
+  for (let piece = 0; piece < 4; piece++) tones.push(await hear());
   t.same(tones, [500, 900, 500, 900]);
+  // One file was opened ahead; then the folder as it is now.
+  for (const name of ['a.wav', 'b.wav']) rmSync(join(music, name));
+  for (let piece = 0; piece < 3; piece++) await hear();
+  t.equal(await hear(), undefined, 'nothing is left in the folder');
+  writeFileSync(join(music, 'c.wav'), wav(8000, 700, 200));
+  for (let piece = 0; piece < 8; piece++) tones.push(await hear());
+  t.ok(tones.includes(700), 'what was put there since is found while the music is on');
   t.ok(isPlayable('local_stream://moh', soundsFolder));
   for (const none of ['local_stream://nothing', 'local_stream://../moh', 'local_stream://']) {
     t.notOk(isPlayable(none, soundsFolder), none);

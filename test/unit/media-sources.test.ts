@@ -100,6 +100,27 @@ t.test('broken files are not found, or play what there is; none throws', async (
   t.pass('nothing was thrown');
 });
 
+t.test('a place far beyond the end, and a cadence of nothing, cost no time', async (t) => {
+  const far = '9'.repeat(400);
+  t.equal((await play(`tone_stream://%(100,100,440);loops=2@@${far}`))?.length, 0);
+  t.equal((await play(`tone_stream://%(100,100,440)@@${far}`))?.length, 0);
+  t.equal((await play(`silence_stream://500@@${far}`))?.length, 0);
+  for (const endless of ['tone_stream://%(1000,0,440);loops=-1', 'silence_stream://-1']) {
+    t.equal((await play(`${endless}@@${far}`, 5))?.length, 800, endless);
+  }
+  const skipped = await play('tone_stream://%(100,100,440);loops=-1@@1600100', 10);
+  t.same(
+    skipped,
+    (await play('tone_stream://%(100,100,440);loops=-1', 12))?.slice(100, 1700),
+    'it goes on where it would be',
+  );
+  for (const nothing of ['%(0.01,0,440);loops=-1', '%(0,0.04,440);loops=1000000000', '%(0,0);loops=-1']) {
+    t.equal((await play(`tone_stream://${nothing}`))?.length, 0, nothing);
+  }
+  writeFileSync(join(folder, 'short.wav'), wav(11_025, 440, 100));
+  t.equal((await play(`short.wav@@${far}`))?.length, 0);
+});
+
 t.test('several parts by the channel’s delimiter or as file_string', (t) => {
   t.same(splitParts('a.wav!b.wav', '!'), ['a.wav', 'b.wav']);
   t.same(splitParts('a.wav!b.wav', undefined), ['a.wav!b.wav']);

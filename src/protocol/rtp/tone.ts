@@ -28,11 +28,15 @@ export function steadyTone(
   return { segments: [{ frequencies, onMs: durationMs, offMs: 0 }], levelDbfs, loops: 1 };
 }
 
+const PAUSE: ToneSegment = { frequencies: [], onMs: 0, offMs: 0 };
+
 /** Plays a `Tone` piece by piece, phase kept within a segment. */
 export class ToneGenerator {
   readonly #tone: Tone;
   readonly #rate: number;
   readonly #amplitude: number;
+  /** Samples of one loop. */
+  readonly #loopSamples: number;
   #segment = 0;
   #loop = 0;
   #at = 0;
@@ -41,10 +45,11 @@ export class ToneGenerator {
     this.#tone = tone;
     this.#rate = rate;
     this.#amplitude = FULL_SCALE * 10 ** (tone.levelDbfs / 20);
+    this.#loopSamples = tone.segments.reduce((sum, segment) => sum + this.#lengthOf(segment), 0);
   }
 
   get isOver(): boolean {
-    return this.#loop >= this.#tone.loops || this.#totalMs() <= 0;
+    return this.#loop >= this.#tone.loops || this.#loopSamples <= 0;
   }
 
   /** Fills `into`; returns how many samples the tone still had, silence follows them. */
@@ -55,14 +60,31 @@ export class ToneGenerator {
     return filled;
   }
 
-  #totalMs(): number {
-    return this.#tone.segments.reduce((sum, { onMs, offMs }) => sum + onMs + offMs, 0);
+  /** Leaves so many samples out, without making them. */
+  skip(samples: number): void {
+    if (this.isOver) return;
+    this.#loop += Math.floor(samples / this.#loopSamples);
+    for (let left = samples % this.#loopSamples; left > 0 && !this.isOver; ) {
+      const total = this.#lengthOf(this.#tone.segments[this.#segment] ?? PAUSE);
+      const step = Math.min(left, total - this.#at);
+      left -= step;
+      this.#at += step;
+      if (this.#at >= total) this.#nextSegment();
+    }
+  }
+
+  #samplesOf(ms: number): number {
+    return Math.round((ms * this.#rate) / 1000);
+  }
+
+  #lengthOf({ onMs, offMs }: ToneSegment): number {
+    return this.#samplesOf(onMs) + this.#samplesOf(offMs);
   }
 
   #fillSegment(into: Int16Array, from: number): number {
-    const segment = this.#tone.segments[this.#segment] ?? { frequencies: [], onMs: 0, offMs: 0 };
-    const on = Math.round((segment.onMs * this.#rate) / 1000);
-    const total = on + Math.round((segment.offMs * this.#rate) / 1000);
+    const segment = this.#tone.segments[this.#segment] ?? PAUSE;
+    const on = this.#samplesOf(segment.onMs);
+    const total = this.#lengthOf(segment);
     let at = from;
     for (; at < into.length && this.#at < total; at++, this.#at++) {
       into[at] = this.#at < on ? this.#sample(segment.frequencies) : 0;

@@ -1,12 +1,12 @@
 // The conferences of a media server by name, and the `conference` application that leads a channel into one.
 import type { Execution, RunningApplication, StartApplication } from '../application.ts';
 import { APPLICATIONS } from '../applications/table.ts';
+import type { Channel } from '../channel.ts';
 import type { EventHub } from '../event-hub.ts';
 import type { MediaHost } from '../host.ts';
 import { Player } from '../player.ts';
 import type { Entry } from './conference.ts';
 import { Conference } from './conference.ts';
-import type { Member } from './member.ts';
 import { PinEntry } from './pin-entry.ts';
 
 const MAX_CONFERENCES = 256;
@@ -60,27 +60,37 @@ export class Conferences {
   #lead({ channel, argument, complete }: Execution): RunningApplication | undefined {
     const request = parseRequest(argument);
     if (request === undefined) return undefined;
-    const running = this.find(request.name);
-    if (running === undefined && request.flags.has('join-only')) {
+    const given = request.pin === '' ? (channel.variables.get('supplied_pin') ?? '') : request.pin;
+    return this.#enter(channel, request, given, complete);
+  }
+
+  /** By the conference as it is now: while a PIN is keyed in, it may end, be locked, or another may begin. */
+  #enter(
+    channel: Channel,
+    request: ConferenceRequest,
+    given: string,
+    complete: () => void,
+  ): RunningApplication | undefined {
+    const { name, profile, pin, flags } = request;
+    const running = this.find(name);
+    if (running === undefined && flags.has('join-only')) {
       channel.host.logger.info({ channel: channel.uuid }, 'a conference that was only to be joined does not exist');
       return undefined;
     }
-    const { name, profile, pin, flags } = request;
     const conference = running ?? this.open(name, profile, pin, flags.has('wait-mod'));
     if (conference === undefined) return undefined;
     const isFull = conference.maxMembers > 0 && conference.size >= conference.maxMembers;
     if (conference.isLocked || isFull) return refusing(channel, complete);
-    const join = (): Member => {
+    if (running === undefined || conference.pin === '' || given === conference.pin) {
       this.#lastId++;
-      return conference.add(channel, entryOf(request.flags), this.#lastId, complete);
-    };
-    const given = request.pin === '' ? (channel.variables.get('supplied_pin') ?? '') : request.pin;
-    if (running === undefined || conference.pin === '' || given === conference.pin) return join();
-    return new PinEntry(channel, conference, join, complete);
+      return conference.add(channel, entryOf(flags), this.#lastId, complete);
+    }
+    const enter = (keyed: string) => this.#enter(channel, request, keyed, complete);
+    return new PinEntry(channel, conference, enter, complete);
   }
 }
 
-function refusing(channel: Execution['channel'], complete: () => void): RunningApplication {
+function refusing(channel: Channel, complete: () => void): RunningApplication {
   const player = new Player(channel, LOCKED_SOUND, complete);
   player.start();
   return { tick: (_heard, out) => player.tick(out), onHangup: () => player.abort() };

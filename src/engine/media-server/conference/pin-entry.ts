@@ -3,7 +3,6 @@ import type { RunningApplication } from '../application.ts';
 import type { Channel } from '../channel.ts';
 import { Player } from '../player.ts';
 import type { Conference } from './conference.ts';
-import type { Member } from './member.ts';
 
 const PIN_SOUND = 'conference/conf-pin.wav';
 const BAD_PIN_SOUND = 'conference/conf-bad-pin.wav';
@@ -15,25 +14,31 @@ const PATIENCE_MS = 5_000;
 export class PinEntry implements RunningApplication {
   readonly #channel: Channel;
   readonly #conference: Conference;
-  readonly #join: () => Member;
+  readonly #enter: (pin: string) => RunningApplication | undefined;
   readonly #refuse: () => void;
-  #member: Member | undefined;
+  /** Behind the door: a member, or who is told that it was shut meanwhile. */
+  #inside: RunningApplication | undefined;
   #player: Player | undefined;
   #digits = '';
   #waitedMs = 0;
   #triesLeft = TRIES;
   #isOver = false;
 
-  constructor(channel: Channel, conference: Conference, join: () => Member, refuse: () => void) {
+  constructor(
+    channel: Channel,
+    conference: Conference,
+    enter: (pin: string) => RunningApplication | undefined,
+    refuse: () => void,
+  ) {
     this.#channel = channel;
     this.#conference = conference;
-    this.#join = join;
+    this.#enter = enter;
     this.#refuse = refuse;
     this.#play(PIN_SOUND);
   }
 
   tick(heard: Int16Array, out: Int16Array): void {
-    if (this.#member !== undefined) this.#member.tick(heard, out);
+    if (this.#inside !== undefined) this.#inside.tick?.(heard, out);
     else if (this.#player !== undefined) this.#player.tick(out);
     else {
       this.#waitedMs += TICK_MS;
@@ -42,10 +47,11 @@ export class PinEntry implements RunningApplication {
   }
 
   onDigit(digit: string): void {
-    if (this.#member !== undefined) {
-      this.#member.onDigit(digit);
+    if (this.#inside !== undefined) {
+      this.#inside.onDigit?.(digit);
       return;
     }
+    if (this.#isOver) return;
     this.#player?.break();
     this.#waitedMs = 0;
     if (digit !== '#') this.#digits += digit;
@@ -55,16 +61,18 @@ export class PinEntry implements RunningApplication {
   onHangup(): void {
     this.#isOver = true;
     this.#player?.abort();
-    this.#member?.onHangup();
+    this.#inside?.onHangup?.();
   }
 
   #judge(): void {
-    const isRight = this.#digits === this.#conference.pin;
+    const keyed = this.#digits;
     this.#digits = '';
     this.#waitedMs = 0;
     this.#triesLeft--;
-    if (isRight) this.#member = this.#join();
-    else if (this.#triesLeft > 0) this.#play(BAD_PIN_SOUND);
+    const isRight = keyed === this.#conference.pin;
+    if (isRight) this.#inside = this.#enter(keyed);
+    if (this.#inside !== undefined) return;
+    if (!isRight && this.#triesLeft > 0) this.#play(BAD_PIN_SOUND);
     else {
       this.#isOver = true;
       this.#refuse();

@@ -21,20 +21,31 @@ export async function localStream(
 ): Promise<AudioSource | undefined> {
   const folder = streamFolder(name, soundsFolder);
   if (folder === undefined) return undefined;
-  const names = await readdir(folder).catch(() => []);
-  const files = names.filter((file) => PLAYABLE.test(file)).toSorted();
-  const paths = files.slice(0, MAX_FILES).map((file) => join(folder, file));
-  let at = 0;
+  let played = '';
   const open = async (): Promise<AudioSource | undefined> => {
-    for (let tried = 0; tried < paths.length; tried++) {
-      const source = await fileSource(paths[at++ % paths.length] ?? '', rateKhz);
-      if (source !== undefined) return source;
+    const names = await soundsIn(folder);
+    const first = names.findIndex((name) => name > played);
+    for (const name of [...names.slice(Math.max(0, first)), ...names.slice(0, Math.max(0, first))]) {
+      const source = await fileSource(join(folder, name), rateKhz);
+      if (source === undefined) continue;
+      played = name;
+      return source;
     }
     return undefined;
   };
   const first = await open();
   return first === undefined ? undefined : endless(first, open, rateKhz, supervise);
 }
+
+/** Looked up for each file: what was put into the folder meanwhile is played, what was taken out is not. */
+async function soundsIn(folder: string): Promise<string[]> {
+  const names = await readdir(folder).catch(() => []);
+  const files = names.filter((file) => PLAYABLE.test(file)).toSorted();
+  return files.slice(0, MAX_FILES);
+}
+
+/** Reads between two looks for something to play, when there was nothing: a second. */
+const RETRY_READS = 50;
 
 /** The next file is opened while one plays; until it is there, silence. */
 function endless(
@@ -45,8 +56,10 @@ function endless(
 ): AudioSource {
   let current = first;
   let next: AudioSource | undefined;
+  let readsLeft = 0;
   const prepare = () => {
     next = undefined;
+    readsLeft = RETRY_READS;
     supervise(open().then((source) => (next = source)));
   };
   prepare();
@@ -58,10 +71,11 @@ function endless(
     read(into) {
       const count = current.read(into);
       into.fill(0, count);
-      if (count < into.length && next !== undefined) {
+      if (count === into.length) return count;
+      if (next !== undefined) {
         current = next;
         prepare();
-      }
+      } else if (--readsLeft <= 0) prepare();
       return into.length;
     },
   };

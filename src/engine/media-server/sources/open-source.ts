@@ -47,7 +47,7 @@ export function openSource(
   // A text may be anything: events name its kind alone.
   if (spoken !== undefined) return openLater('tts', speechSource(spoken, speech, rateKhz));
   const [, name = '', offset] = /^(?:\{[^}]*\})?(.*?)(?:@@(\d+))?$/s.exec(part) ?? [];
-  const samples = Number(offset ?? 0);
+  const samples = Math.min(Number(offset ?? 0), Number.MAX_SAFE_INTEGER);
   const scheme = /^([a-z_]+):\/\//.exec(name)?.[1];
   if (scheme === undefined) return openFile(name, soundsFolder, samples, rateKhz);
   const text = name.slice(scheme.length + 3);

@@ -47,12 +47,7 @@ export function toneSource(text: string, rateKhz = 8): AudioSource | undefined {
     rateKhz,
     totalSamples: loopMs === 0 ? 0 : loopMs * tone.loops * rateKhz,
     read: (into) => generator.read(into),
-    skip(samples) {
-      const discarded = new Int16Array(rateKhz * 20);
-      for (let left = samples; left > 0 && !generator.isOver; left -= discarded.length) {
-        generator.read(left < discarded.length ? discarded.subarray(0, left) : discarded);
-      }
-    },
+    skip: (samples) => generator.skip(samples),
   };
 }
 
