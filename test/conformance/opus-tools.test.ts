@@ -20,7 +20,7 @@ import { readOpusFile, writeOpusFile } from '../support/ogg.ts';
 import { wav } from '../support/wav.ts';
 
 const PROMPT = join(import.meta.dirname, '..', '..', 'config/prompts/en/call/recording-notice.wav');
-const ANY = { maxPlaybackRate: 48_000, wantsFec: true, wantsConstantBitrate: false };
+const ANY = { maxPlaybackRate: 48_000, wantsFec: true, wantsConstantBitrate: false, wantsDtx: false };
 /** libopus looks ahead by 6.5 ms (RFC 7845 §4.2). */
 const LOOK_AHEAD = 312;
 
@@ -112,6 +112,28 @@ if (needs(t, 'opusenc', 'opusdec', 'ffmpeg')) {
       `${toneLevel(heard, OPUS_RATE, 1700).toFixed(1)} dBFS`,
     );
   });
+
+  t.test(
+    'stereo is heard as its middle: what is on both sides as loud as it is, what is on one side 6 dB below',
+    async (t) => {
+      const tones =
+        'aevalsrc=0.2*sin(2*PI*700*t)+0.2*sin(2*PI*1700*t)|0.2*sin(2*PI*700*t)+0.2*sin(2*PI*2900*t):s=48000:d=1';
+      ffmpeg('-f', 'lavfi', '-i', tones, at('sides.wav'));
+      for (const [bitrate, ...more] of [['96'], ['24', '--speech']]) {
+        run('opusenc', '--quiet', '--bitrate', bitrate ?? '', ...more, at('sides.wav'), at('sides.ogg'));
+        const heard = (await decoded(at('sides.ogg'))).subarray(4800, 14_400);
+        const both = 20 * Math.log10(0.2);
+        for (const [hz, level] of [
+          [700, both],
+          [1700, both - 6],
+          [2900, both - 6],
+        ] as const) {
+          const is = toneLevel(heard, OPUS_RATE, hz);
+          t.ok(Math.abs(is - level) < 1.5, `${bitrate} kbit/s, ${hz} Hz: ${is.toFixed(1)} of ${level.toFixed(1)} dBFS`);
+        }
+      }
+    },
+  );
 
   for (const packetMs of [10, 20, 60]) {
     t.test(`what we say in packets of ${packetMs} ms opusdec hears, and ffmpeg's own decoder`, async (t) => {

@@ -119,6 +119,40 @@ t.test('packets of every length that a codec has carry the tone, and tell the ri
   }
 });
 
+t.test(
+  'RFC 7587 §3.1.3: silence is not sent to a peer that asked for that; what comes after it is heard at its time',
+  async (t) => {
+    const { network, line } = bench(t);
+    const opus = { maxPlaybackRate: 48_000, wantsFec: false, wantsConstantBitrate: false, wantsDtx: true };
+    const { phone, leg } = await line('opus', { opus });
+    const tone = new ToneGenerator(steadyTone([1300], SPOKEN_DBFS), 16_000);
+    const [said, silence] = [new Int16Array(320), new Int16Array(320)];
+    const say = (ticks: number, isSilent: boolean) => {
+      const heard = new Int16Array(ticks * 320);
+      for (let tick = 0; tick < ticks; tick++) {
+        phone.read();
+        if (!isSilent) tone.read(said);
+        phone.write(isSilent ? silence : said);
+        network.advance(20);
+        heard.set(leg.read(), tick * 320);
+      }
+      return heard;
+    };
+    say(50, false);
+    const before = phone.stats.packetsSent;
+    const pause = say(150, true);
+    const sent = phone.stats.packetsSent - before;
+    t.ok(sent < 40, `${sent} packets in three seconds of silence`);
+    t.ok(totalLevel(pause.subarray(-16_000)) < -55);
+    const heard = say(60, false).subarray(-6400);
+    t.ok(
+      Math.abs(toneLevel(heard, 16_000, 1300) - SPOKEN_DBFS) < TOLERANCE_DB,
+      `${toneLevel(heard, 16_000, 1300)} dBFS`,
+    );
+    t.match(leg.stats, { lost: 0, late: 0 });
+  },
+);
+
 t.test('digits beside Opus count in its clock of 48 kHz; a long press is sent and heard as one', async (t) => {
   const { network, line } = bench(t);
   for (const more of [{}, { eventRate: 8000 }]) {

@@ -9,7 +9,7 @@ import type { SpokenText } from '../../src/engine/media-server/sources/speech.ts
 import { parseToneStream } from '../../src/engine/media-server/sources/tone-stream.ts';
 import { pcma, pcmu } from '../../src/protocol/rtp/g711.ts';
 import { steadyTone, ToneGenerator } from '../../src/protocol/rtp/tone.ts';
-import { dominantFrequency, toneLevel } from '../support/listen.ts';
+import { dominantFrequency, toneLevel, totalLevel } from '../support/listen.ts';
 import { seeded } from '../support/seeded.ts';
 import { wav } from '../support/wav.ts';
 
@@ -229,6 +229,24 @@ t.test('any rate, mono and stereo, at 8 and at 16 kHz: the pitch and the length 
     }
   }
 });
+
+t.test(
+  'a file of 48 kHz is heard up to the edge of a wide band, and nothing of what lies beyond comes back into it',
+  async (t) => {
+    for (const [hz, isHeard] of [
+      [6800, true],
+      [9500, false],
+      [12_000, false],
+    ] as const) {
+      writeFileSync(join(folder, 'wide.wav'), wav(48_000, hz, 400));
+      const opened = await openSource('wide', { soundsFolder: folder, supervise: (work) => void work }, 16);
+      const heard = new Int16Array(6400);
+      opened?.source.read(heard);
+      const level = totalLevel(heard.subarray(800, 5600));
+      t.ok(isHeard ? Math.abs(level + 12) < 1 : level < -50, `${hz} Hz: ${level.toFixed(1)} dBFS in all`);
+    }
+  },
+);
 
 t.test('a file is read once for all who hear it, and again when it has changed', async (t) => {
   const path = join(folder, 'changing.wav');

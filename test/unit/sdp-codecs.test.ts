@@ -59,6 +59,24 @@ t.test('the configured order says when Opus is spoken, whatever the peer likes b
   t.end();
 });
 
+const DEFAULTS = { maxPlaybackRate: 48_000, wantsFec: false, wantsConstantBitrate: false, wantsDtx: false };
+
+t.test(
+  'a peer that would send and hear stereo in full band is told what we hear; what it says of silence is kept',
+  (t) => {
+    const stereo = 'a=fmtp:96 stereo=1;sprop-stereo=1;maxplaybackrate=48000;maxaveragebitrate=128000;usedtx=1';
+    const lines = ['m=audio 9000 RTP/AVP 96', 'a=rtpmap:96 opus/48000/2', stereo];
+    const { sdp, audio } = answered(['opus'], ...lines);
+    t.match(
+      sdp,
+      'a=fmtp:96 maxplaybackrate=16000;sprop-maxcapturerate=16000;useinbandfec=1\r\n',
+      'mono is the default',
+    );
+    t.same(audio.opus, { ...DEFAULTS, wantsDtx: true, maxAverageBitrate: 128_000 });
+    t.end();
+  },
+);
+
 t.test('parameters that make no sense are the defaults of RFC 7587', (t) => {
   for (const text of [
     '',
@@ -68,7 +86,7 @@ t.test('parameters that make no sense are the defaults of RFC 7587', (t) => {
     '='.repeat(999),
   ]) {
     const { audio } = answered(['opus'], 'm=audio 9000 RTP/AVP 99', 'a=rtpmap:99 opus/48000/2', `a=fmtp:99 ${text}`);
-    t.same(audio.opus, { maxPlaybackRate: 48_000, wantsFec: false, wantsConstantBitrate: false }, text.slice(0, 40));
+    t.same(audio.opus, DEFAULTS, text.slice(0, 40));
   }
   t.end();
 });

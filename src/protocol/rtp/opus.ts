@@ -3,7 +3,7 @@ import type { OpusDecoderHandle, OpusEncoderHandle } from 'libopus-wasm';
 import { Application, Bandwidth, createDecoder, createEncoder, loadLibopus } from 'libopus-wasm';
 import type { PayloadDecoder } from './payload-decoder.ts';
 
-/** Speech is wide-band at most here; libopus brings whatever was sent to it. */
+/** Speech is wide-band and mono here (decisions/audio-band.md); libopus brings whatever was sent to it. */
 export const OPUS_RATE = 16_000;
 /** RFC 6716 §2.1.4: durations are whole numbers of 2.5 ms. */
 const UNIT = OPUS_RATE / 400;
@@ -14,6 +14,8 @@ const FIRST_CELT = 16;
 const MAX_PACKET_MS = 120;
 /** RFC 6716 §3.2.1. */
 const MAX_FRAME_BYTES = 1275;
+/** What libopus makes of silence under DTX; a packet so short need not be sent. */
+const MAX_UNSENT_BYTES = 2;
 
 /** Samples at `OPUS_RATE` in `packet[start..end)` by its first bytes (RFC 6716 §3.1, §3.2); 0 when it is no Opus packet. */
 export function opusSamples(packet: Uint8Array, start: number, end: number): number {
@@ -99,6 +101,7 @@ export interface OpusEncoderOptions {
   readonly maxAverageBitrate?: number;
   readonly wantsFec: boolean;
   readonly wantsConstantBitrate: boolean;
+  readonly wantsDtx: boolean;
 }
 
 /** Enough for wide-band speech with its FEC (RFC 7587 §3.1.1). */
@@ -114,7 +117,8 @@ export class OpusPayloadEncoder implements Disposable {
   #lossPercent = EXPECTED_LOSS_PERCENT;
   #isClosed = false;
 
-  constructor({ maxPlaybackRate, maxAverageBitrate, wantsFec, wantsConstantBitrate }: OpusEncoderOptions) {
+  constructor(options: OpusEncoderOptions) {
+    const { maxPlaybackRate, maxAverageBitrate, wantsFec, wantsConstantBitrate, wantsDtx } = options;
     createEncoder({
       channels: 1,
       sampleRate: OPUS_RATE,
@@ -125,6 +129,7 @@ export class OpusPayloadEncoder implements Disposable {
       packetLossPercent: wantsFec ? this.#lossPercent : 0,
       maxBandwidth: bandwidthOf(maxPlaybackRate),
       vbr: !wantsConstantBitrate,
+      dtx: wantsDtx,
     }).then(
       (handle) => {
         if (this.#isClosed) handle.free();
@@ -134,7 +139,7 @@ export class OpusPayloadEncoder implements Disposable {
     );
   }
 
-  /** `count` samples, 10, 20, 40 or 60 ms, into `into` from `at` on; answers how many bytes, 0 when nothing can be sent. */
+  /** `count` samples, 10, 20, 40 or 60 ms, into `into` from `at` on; answers how many bytes, 0 when there is nothing to send. */
   encode(from: Int16Array, count: number, into: Uint8Array, at: number): number {
     const maxPacketBytes = Math.min(MAX_FRAME_BYTES, into.length - at);
     try {
@@ -142,7 +147,7 @@ export class OpusPayloadEncoder implements Disposable {
         frameSize: count,
         maxPacketBytes,
       });
-      if (packet === undefined) return 0;
+      if (packet === undefined || packet.length <= MAX_UNSENT_BYTES) return 0;
       into.set(packet, at);
       return packet.length;
     } catch {

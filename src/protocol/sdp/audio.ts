@@ -24,6 +24,8 @@ export interface OpusParameters {
   readonly maxAverageBitrate?: number;
   readonly wantsFec: boolean;
   readonly wantsConstantBitrate: boolean;
+  /** Silence is not sent, but for a packet every 400 ms. */
+  readonly wantsDtx: boolean;
 }
 
 /** From our side: `sendonly` means that we send and do not listen. */

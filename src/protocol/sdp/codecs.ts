@@ -128,7 +128,7 @@ export function eventAttributes({ type, clockRate }: EventType): SdpAttribute[] 
   ];
 }
 
-/** RFC 7587 §6.1: calls are wide-band here, so a peer that sends more wastes it. */
+/** RFC 7587 §6.1: calls are wide-band and mono here (decisions/audio-band.md), so a peer that sends more wastes it; `stereo` and `sprop-stereo` are 0 unsaid. */
 const OUR_OPUS = 'maxplaybackrate=16000;sprop-maxcapturerate=16000;useinbandfec=1';
 const FULL_BAND = 48_000;
 const LEAST_BITRATE = 6_000;
@@ -151,6 +151,7 @@ export function opusParameters(media: SdpMedia, type: number): OpusParameters {
     maxPlaybackRate: rate >= 8000 && rate <= FULL_BAND ? rate : FULL_BAND,
     wantsFec: values.get('useinbandfec') === 1,
     wantsConstantBitrate: values.get('cbr') === 1,
+    wantsDtx: values.get('usedtx') === 1,
     ...(isUsable ? { maxAverageBitrate: bitrate } : {}),
   };
 }

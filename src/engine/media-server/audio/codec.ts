@@ -37,14 +37,19 @@ export function decoderFor(codec: AudioCodec): PayloadDecoder & Partial<Disposab
 }
 
 export interface PayloadEncoder extends Partial<Disposable> {
-  /** The first `count` samples of `from` into `into` from `at` on; answers how many bytes, 0 when nothing can be sent. */
+  /** The first `count` samples of `from` into `into` from `at` on; answers how many bytes, 0 when there is nothing to send. */
   encode(from: Int16Array, count: number, into: Uint8Array, at: number): number;
   /** What share of what was sent the peer has lost. */
   expectLoss?(share: number): void;
 }
 
 const L16: PayloadEncoder = { encode: encodeL16 };
-const FULL_BAND: OpusParameters = { maxPlaybackRate: 48_000, wantsFec: true, wantsConstantBitrate: false };
+const FULL_BAND: OpusParameters = {
+  maxPlaybackRate: 48_000,
+  wantsFec: true,
+  wantsConstantBitrate: false,
+  wantsDtx: false,
+};
 
 export function encoderFor({ codec, opus = FULL_BAND }: Pick<NegotiatedAudio, 'codec' | 'opus'>): PayloadEncoder {
   if (codec === 'PCMU') return pcmu;

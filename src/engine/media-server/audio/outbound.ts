@@ -165,8 +165,9 @@ export class OutboundAudio {
     const { send } = session.payloadTypes;
     const start = writeRtpHeader(buffer, this.#isSpurtStart, send, this.#sequence, timestamp, this.ssrc);
     const bytes = this.#encoder.encode(samples, samples.length, buffer, start);
+    // RFC 7587 §4.1: what comes after silence that was not sent begins a spurt.
+    this.#isSpurtStart = bytes === 0;
     if (bytes === 0) return;
-    this.#isSpurtStart = false;
     this.#send(buffer, start + bytes, to);
   }
 
@@ -208,7 +209,8 @@ function isSameOpus(a: OpusParameters | undefined, b: OpusParameters | undefined
     a?.maxPlaybackRate === b?.maxPlaybackRate &&
     a?.maxAverageBitrate === b?.maxAverageBitrate &&
     a?.wantsFec === b?.wantsFec &&
-    a?.wantsConstantBitrate === b?.wantsConstantBitrate
+    a?.wantsConstantBitrate === b?.wantsConstantBitrate &&
+    a?.wantsDtx === b?.wantsDtx
   );
 }
 
