@@ -75,7 +75,7 @@ export class CallerLeg implements Leg {
       this.refuse('malformed');
       throw new WardlineError('bad-request', 'The caller gave no contact address.');
     }
-    const { clock, media: link, sip } = this.#context;
+    const { clock, media: link } = this.#context;
     const hasOffer = this.#arrival.body !== '';
     const srtp = this.#secure === 'required';
     const media = await link.createMedia(hasOffer ? { offer: this.#acceptableOffer() } : { srtp });
@@ -83,14 +83,14 @@ export class CallerLeg implements Leg {
     try {
       if (this.ending.hasEnded) throw new WardlineError('leg-ended', 'The caller left before the answer.');
       if (audioFlaw(media.localSdp, this.#secure) !== undefined) throw this.#unacceptable();
-      const { request, response } = this.#arrival.raw;
-      const dialog = await within(sip.srf.createUAS(request, response, { localSdp: media.localSdp }), {
+      const acked = Promise.withResolvers<string>();
+      const dialog = await within(this.#confirm(media.localSdp, acked.resolve), {
         clock,
         ms: ANSWER_MS,
         what: 'answering',
         ending: this.ending,
       });
-      if (!hasOffer) await this.#takeAnswer(dialog, media);
+      if (!hasOffer) await this.#takeAnswer(dialog, media, acked.promise);
       this.#dialog = dialog;
       tie(this.ending, dialog, media, this.#secure, this.#context);
       return media;
@@ -100,13 +100,22 @@ export class CallerLeg implements Leg {
     }
   }
 
+  /** Answers with 200; the ACK may come in one piece with the news that it was sent, so it is listened for at once. */
+  #confirm(localSdp: string, onAck: (body: string) => void): Promise<SrfDialog> {
+    const { request, response } = this.#arrival.raw;
+    return new Promise((resolve, reject) => {
+      this.#context.sip.srf.createUAS(request, response, { localSdp }, (error, dialog) => {
+        if (dialog === undefined) return reject(error);
+        dialog.once('ack', (ack: SrfRequest) => onAck(ack.body ?? ''));
+        resolve(dialog);
+      });
+    });
+  }
+
   /** RFC 3261 §13.2.1: an INVITE without offer is answered with ours, and the answer comes in the ACK. */
-  async #takeAnswer(dialog: SrfDialog, media: Media): Promise<void> {
+  async #takeAnswer(dialog: SrfDialog, media: Media, acked: Promise<string>): Promise<void> {
     const { clock } = this.#context;
     try {
-      const acked = new Promise<string>((resolve) => {
-        dialog.once('ack', (ack: SrfRequest) => resolve(ack.body ?? ''));
-      });
       const answer = cleanSdp(await within(acked, { clock, ms: ANSWER_MS, what: 'answering', ending: media.ending }));
       const isGood = answer !== undefined && audioFlaw(answer, this.#secure) === undefined;
       const ours = isGood ? await media.modify(answer) : undefined;

@@ -43,10 +43,16 @@ export function tie(
   context: LegContext,
 ): void {
   const { clock, logger } = context;
-  dialog.on('destroy', () => {
+  const onBye = () => {
     ending.end({ by: 'remote' });
     void media.destroy();
-  });
+  };
+  // A BYE that came in one piece with what made the dialog, or while its session was agreed, was told to nobody.
+  if (!dialog.connected) {
+    onBye();
+    return;
+  }
+  dialog.on('destroy', onBye);
   media.ending.onEnd(() => {
     if (ending.end({ by: 'engine' })) void sayBye(dialog, clock);
   });

@@ -82,6 +82,13 @@ export interface SrfConnection extends EventEmitter {
     response: SrfResponse,
     options: { localSdp?: string; headers?: SipHeaderMap },
   ): Promise<SrfDialog>;
+  createUAS(
+    request: SrfRequest,
+    response: SrfResponse,
+    options: { localSdp?: string; headers?: SipHeaderMap },
+    /** Called before the next message is looked at, which a promise's reader is not. */
+    callback: (error: unknown, dialog: SrfDialog | undefined) => void,
+  ): void;
   request(
     uri: string,
     options: { method: string; headers?: SipHeaderMap; body?: string; proxy?: string },
