@@ -202,27 +202,28 @@ const { memory, hash: hashUpTo } = new WebAssembly.Instance(new WebAssembly.Modu
   readonly memory: WebAssembly.Memory;
   readonly hash: (end: number) => void;
 };
-const bytes = new Uint8Array(memory.buffer, 0, DATA_AT + MAX_BYTES);
+const bytes = new Uint8Array(memory.buffer);
 /** The result of the last call. */
 const result = bytes.subarray(Y_AT, Y_AT + BLOCK_BYTES);
-const DATA = bytes.subarray(DATA_AT);
 
 /**
  * GHASH under `h` (16 bytes) of the header and the encrypted text of one packet, `packet[0..headerBytes)` and `packet[headerBytes..length)`,
  * with their lengths. The answer is used again by the next call. Throws when the packet is larger than any that is protected.
  */
 export function ghash(h: Uint8Array, packet: Uint8Array, headerBytes: number, length: number): Uint8Array {
-  const textAt = padded(headerBytes);
-  const lengthsAt = textAt + padded(length - headerBytes);
-  if (lengthsAt + BLOCK_BYTES > MAX_BYTES) throw new RangeError('A packet is too large to be authenticated.');
+  const textAt = DATA_AT + padded(headerBytes);
+  const end = textAt + length - headerBytes;
+  const lengthsAt = padded(end);
+  if (lengthsAt + BLOCK_BYTES > DATA_AT + MAX_BYTES) throw new RangeError('A packet is too large to be authenticated.');
   bytes.set(h, H_AT);
-  DATA.fill(0, 0, lengthsAt + BLOCK_BYTES);
-  // Packets come as views of many kinds, which makes a loop over their bytes slow.
-  DATA.set(packet.subarray(0, headerBytes));
-  DATA.set(packet.subarray(headerBytes, length), textAt);
+  // Packets come as views of many kinds, which makes a loop over their bytes slow, and a view more costs as much as to copy what lies behind them.
+  bytes.set(packet.length > MAX_BYTES ? packet.subarray(0, length) : packet, textAt - headerBytes);
+  for (let i = 0; i < headerBytes; i++) bytes[DATA_AT + i] = bytes[textAt - headerBytes + i] ?? 0;
+  for (let i = DATA_AT + headerBytes; i < textAt; i++) bytes[i] = 0;
+  for (let i = end; i < lengthsAt + BLOCK_BYTES; i++) bytes[i] = 0;
   putBits(lengthsAt + 4, headerBytes);
   putBits(lengthsAt + 12, length - headerBytes);
-  hashUpTo(DATA_AT + lengthsAt + BLOCK_BYTES);
+  hashUpTo(lengthsAt + BLOCK_BYTES);
   return result;
 }
 
@@ -232,6 +233,6 @@ function padded(count: number): number {
 
 /** `count` bytes as a number of bits, in 32 bits: no packet needs more. */
 function putBits(at: number, count: number): void {
-  DATA[at + 2] = (count >>> 5) & 0xff;
-  DATA[at + 3] = (count << 3) & 0xff;
+  bytes[at + 2] = (count >>> 5) & 0xff;
+  bytes[at + 3] = (count << 3) & 0xff;
 }

@@ -11,8 +11,11 @@ import { SUITES } from './suite.ts';
 /** The largest packet that is protected or opened: more than an Ethernet frame carries. */
 export const MAX_PACKET_BYTES = 1500;
 const BLOCK_BYTES = 16;
-/** Key stream drawn at once: eight packets of 20 ms of G.711, or one that is as large as any. */
-const STREAM_BYTES = 8 * 12 * BLOCK_BYTES;
+/** Key stream drawn at once: sixteen packets of 20 ms of G.711, or one that is as large as any. */
+const STREAM_BYTES = 16 * 11 * BLOCK_BYTES;
+/** The counters that it is drawn from, which are of use for no longer than that takes: one array serves all. */
+const COUNTERS = new Uint8Array(STREAM_BYTES);
+const COUNTER_WORDS = new DataView(COUNTERS.buffer);
 
 /** `index` is the 48-bit packet index, ROC * 65536 + SEQ. Packets are changed in place. */
 export interface SrtpTransform {
@@ -140,9 +143,7 @@ class CounterStream {
   /** Of several packets in a row; what belongs to one begins where `find` says. */
   bytes: Uint8Array = new Uint8Array(0);
   readonly #cipher: Cipheriv;
-  readonly #salt: Buffer;
-  readonly #counters = new Uint8Array(STREAM_BYTES);
-  readonly #words = new DataView(this.#counters.buffer);
+  readonly #salt: readonly [number, number, number];
   #ssrc = -1;
   #first = -1;
   #packets = 0;
@@ -150,7 +151,7 @@ class CounterStream {
 
   constructor(cipher: Cipheriv, salt: Buffer) {
     this.#cipher = cipher;
-    this.#salt = salt;
+    this.#salt = [salt.readUInt32BE(0), salt.readUInt32BE(4), salt.readUInt32BE(8)];
   }
 
   /** Where the stream of that packet begins: a block for its tag, then one for each 16 bytes of its text. */
@@ -170,21 +171,21 @@ class CounterStream {
     this.#packetBytes = packetBytes;
     this.#packets = Math.max(1, Math.floor(STREAM_BYTES / packetBytes));
     for (let packet = 0; packet < this.#packets; packet++) this.#putCounters(packet, ssrc, first + packet);
-    this.bytes = this.#cipher.update(this.#counters.subarray(0, this.#packets * packetBytes));
+    this.bytes = this.#cipher.update(COUNTERS.subarray(0, this.#packets * packetBytes));
   }
 
   /** RFC 7714 §8.1: two zero bytes, SSRC, ROC, SEQ, all XOR the salt; then the number of the block, from 1. */
   #putCounters(packet: number, ssrc: number, index: number): void {
     const [roc, sequence] = [Math.floor(index / 65536), index & 0xffff];
-    const first = this.#salt.readUInt32BE(0) ^ (ssrc >>> 16);
-    const second = this.#salt.readUInt32BE(4) ^ (ssrc << 16) ^ (roc >>> 16);
-    const third = this.#salt.readUInt32BE(8) ^ (roc << 16) ^ sequence;
+    const first = this.#salt[0] ^ (ssrc >>> 16);
+    const second = this.#salt[1] ^ (ssrc << 16) ^ (roc >>> 16);
+    const third = this.#salt[2] ^ (roc << 16) ^ sequence;
     const start = packet * this.#packetBytes;
     for (let at = 0; at < this.#packetBytes; at += BLOCK_BYTES) {
-      this.#words.setUint32(start + at, first);
-      this.#words.setUint32(start + at + 4, second);
-      this.#words.setUint32(start + at + 8, third);
-      this.#words.setUint32(start + at + 12, at / BLOCK_BYTES + 1);
+      COUNTER_WORDS.setUint32(start + at, first);
+      COUNTER_WORDS.setUint32(start + at + 4, second);
+      COUNTER_WORDS.setUint32(start + at + 8, third);
+      COUNTER_WORDS.setUint32(start + at + 12, at / BLOCK_BYTES + 1);
     }
   }
 }

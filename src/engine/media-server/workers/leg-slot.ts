@@ -6,22 +6,34 @@ import type { AudioStats } from '../audio/leg.ts';
 const MAX_SAMPLES = 320;
 const NARROW_SAMPLES = 160;
 
-/** The order of the counters in memory. */
-const NAMES = [
-  ...['packetsSent', 'bytesSent', 'packetsReceived', 'bytesReceived', 'lost', 'late', 'jitterMs', 'wrongSource'],
-  ...[
-    'malformed',
-    'flooded',
-    'authFailures',
-    'replays',
-    'unknownPayload',
-    'digitsReceived',
-    'sendErrors',
-    'reportsSent',
-  ],
-  ...['octetsReported', 'reportsReceived', 'roundTripMs', 'peerLoss', 'peerJitterMs', 'bufferMs', 'mos', 'peerMos'],
-] as const satisfies readonly (keyof AudioStats)[];
-const STATS = NAMES.length;
+/** Where each counter is in memory. */
+const AT = {
+  packetsSent: 0,
+  bytesSent: 1,
+  packetsReceived: 2,
+  bytesReceived: 3,
+  lost: 4,
+  late: 5,
+  jitterMs: 6,
+  wrongSource: 7,
+  malformed: 8,
+  flooded: 9,
+  authFailures: 10,
+  replays: 11,
+  unknownPayload: 12,
+  digitsReceived: 13,
+  sendErrors: 14,
+  reportsSent: 15,
+  octetsReported: 16,
+  reportsReceived: 17,
+  roundTripMs: 18,
+  peerLoss: 19,
+  peerJitterMs: 20,
+  bufferMs: 21,
+  mos: 22,
+  peerMos: 23,
+} as const satisfies Record<keyof AudioStats, number>;
+const STATS = Object.keys(AT).length;
 
 /** How many samples there are; 0 for none. */
 const HEARD = 0;
@@ -50,9 +62,33 @@ export class LegSlot {
     this.#words[HEARD] = samples.length;
   }
 
-  /** The worker's. */
+  /** The worker's. One by one: a loop over names costs several times as much. */
   putStats(stats: AudioStats): void {
-    for (const [i, name] of NAMES.entries()) this.#stats[i] = stats[name] ?? Number.NaN;
+    const to = this.#stats;
+    to[AT.packetsSent] = stats.packetsSent;
+    to[AT.bytesSent] = stats.bytesSent;
+    to[AT.packetsReceived] = stats.packetsReceived;
+    to[AT.bytesReceived] = stats.bytesReceived;
+    to[AT.lost] = stats.lost;
+    to[AT.late] = stats.late;
+    to[AT.jitterMs] = stats.jitterMs;
+    to[AT.wrongSource] = stats.wrongSource;
+    to[AT.malformed] = stats.malformed;
+    to[AT.flooded] = stats.flooded;
+    to[AT.authFailures] = stats.authFailures;
+    to[AT.replays] = stats.replays;
+    to[AT.unknownPayload] = stats.unknownPayload;
+    to[AT.digitsReceived] = stats.digitsReceived;
+    to[AT.sendErrors] = stats.sendErrors;
+    to[AT.reportsSent] = stats.reportsSent;
+    to[AT.octetsReported] = stats.octetsReported;
+    to[AT.reportsReceived] = stats.reportsReceived;
+    to[AT.roundTripMs] = stats.roundTripMs ?? Number.NaN;
+    to[AT.peerLoss] = stats.peerLoss;
+    to[AT.peerJitterMs] = stats.peerJitterMs;
+    to[AT.bufferMs] = stats.bufferMs;
+    to[AT.mos] = stats.mos;
+    to[AT.peerMos] = stats.peerMos;
   }
 
   /** The main thread's: undefined when there is nothing of that length. */
@@ -75,33 +111,33 @@ export class LegSlot {
 
   /** As they were a few beats ago. */
   stats(): AudioStats {
-    const at = (name: keyof AudioStats): number => this.#stats[NAMES.indexOf(name)] ?? 0;
-    const roundTripMs = at('roundTripMs');
+    const at = (counter: number): number => this.#stats[counter] ?? 0;
+    const roundTripMs = at(AT.roundTripMs);
     return {
-      packetsSent: at('packetsSent'),
-      bytesSent: at('bytesSent'),
-      packetsReceived: at('packetsReceived'),
-      bytesReceived: at('bytesReceived'),
-      lost: at('lost'),
-      late: at('late'),
-      jitterMs: at('jitterMs'),
-      wrongSource: at('wrongSource'),
-      malformed: at('malformed'),
-      flooded: at('flooded'),
-      authFailures: at('authFailures'),
-      replays: at('replays'),
-      unknownPayload: at('unknownPayload'),
-      digitsReceived: at('digitsReceived'),
-      sendErrors: at('sendErrors'),
-      reportsSent: at('reportsSent'),
-      octetsReported: at('octetsReported'),
-      reportsReceived: at('reportsReceived'),
+      packetsSent: at(AT.packetsSent),
+      bytesSent: at(AT.bytesSent),
+      packetsReceived: at(AT.packetsReceived),
+      bytesReceived: at(AT.bytesReceived),
+      lost: at(AT.lost),
+      late: at(AT.late),
+      jitterMs: at(AT.jitterMs),
+      wrongSource: at(AT.wrongSource),
+      malformed: at(AT.malformed),
+      flooded: at(AT.flooded),
+      authFailures: at(AT.authFailures),
+      replays: at(AT.replays),
+      unknownPayload: at(AT.unknownPayload),
+      digitsReceived: at(AT.digitsReceived),
+      sendErrors: at(AT.sendErrors),
+      reportsSent: at(AT.reportsSent),
+      octetsReported: at(AT.octetsReported),
+      reportsReceived: at(AT.reportsReceived),
       roundTripMs: Number.isNaN(roundTripMs) ? undefined : roundTripMs,
-      peerLoss: at('peerLoss'),
-      peerJitterMs: at('peerJitterMs'),
-      bufferMs: at('bufferMs'),
-      mos: at('mos'),
-      peerMos: at('peerMos'),
+      peerLoss: at(AT.peerLoss),
+      peerJitterMs: at(AT.peerJitterMs),
+      bufferMs: at(AT.bufferMs),
+      mos: at(AT.mos),
+      peerMos: at(AT.peerMos),
     };
   }
 }
