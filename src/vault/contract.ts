@@ -94,9 +94,9 @@ export interface VaultOperations {
   'hold.list': { ask: Record<string, never>; answer: { holds: readonly Hold[] } };
 
   // Backups: FORMAT.md §11. Progress comes as notices `backup.progress {bytes}`.
-  /** Backs up into the folder and registers it; from then on it is also written once a day. */
+  /** Backs up into the folder and registers it; from then on it is also written once a day. `isAnew`: nothing of before is kept. */
   'backup.create': {
-    ask: { caller: Caller; target: string };
+    ask: { caller: Caller; target: string; isAnew?: boolean };
     answer: { target: string; until: number; bytes: number; rows: number; files: number; completed: number };
   };
   'backup.status': {

@@ -89,6 +89,39 @@ t.test('a backup that lost a file, or has it cut, is written whole again', async
   t.equal((await vault.ask('status', {})).counts.voicemails, 1);
 });
 
+t.test(
+  'a run that is cut off at its last names leaves a backup that opens, and no files that nobody needs',
+  async (t) => {
+    using folders = newFolders('/dev/shm');
+    const { recoveryCode } = await makeVault(folders);
+    const target = join(folders.root, 'backup');
+    const slots = join(target, 'slots');
+    const opens = async (code: string, message: string) => {
+      using bare = newFolders('/dev/shm');
+      await t.resolves(restoreTo(bare, target, code), message);
+    };
+    await using vault = await openVault(folders);
+    await leaveMessage(vault);
+    await vault.ask('backup.create', { caller: CALLER, target });
+    const before = { names: readdirSync(target), slots: readFileSync(slots) };
+    const proof = { slot: 'recovery', secret: recoveryCode } as const;
+    const added = await vault.ask('slot.add', { caller: CALLER, using: proof, kind: 'recovery', opens: 'both' });
+    mkdirSync(join(target, 'manifest.new', 'of somebody'), { recursive: true });
+    await t.rejects(vault.ask('backup.create', { caller: CALLER, target }), { code: 'backup-failed' });
+    rmSync(join(target, 'manifest.new'), { recursive: true });
+    t.same(readdirSync(target).filter((name) => name !== 'slots.new'), before.names, 'no data file is left'); // biome-ignore format: one look
+    await opens(recoveryCode, 'cut off before the manifest had its name');
+    await vault.ask('backup.create', { caller: CALLER, target });
+    renameSync(slots, `${slots}.new`);
+    writeFileSync(slots, before.slots);
+    await opens(String(added.recoveryCode), 'cut off before the slots had theirs');
+    t.match(await vault.ask('backup.verify', { caller: CALLER, target }), { ok: true });
+    rmSync(`${slots}.new`);
+    const { ok, problems } = await vault.ask('backup.verify', { caller: CALLER, target });
+    t.match({ ok, problems }, { ok: false, problems: [/slots/] }, 'nobody could open this one');
+  },
+);
+
 t.test('links and folders that somebody else put on the disk lead nowhere', async (t) => {
   using folders = newFolders('/dev/shm');
   using bare = newFolders('/dev/shm');

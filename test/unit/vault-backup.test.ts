@@ -15,6 +15,7 @@ import { systemClock } from '../../src/kernel/clock.ts';
 import type { ArtifactId } from '../../src/kernel/id.ts';
 import { runDrill } from '../../src/vault/backup/drill.ts';
 import { restoreVault } from '../../src/vault/backup/restore.ts';
+import { steal } from '../support/backup-thief.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import {
   type BenchVault, CALLER, CANARY_NAME, CANARY_NUMBER, captureAll, type Folders, filesBelow, makeVault, newFolders, openVault, sampleCdr, tone, voicemailHeader } from '../support/vault-bench.ts'; // biome-ignore format: one import
@@ -38,6 +39,8 @@ function restoreTo(folders: Folders, from: string, recoveryCode: string) {
   const { dataFolder, keyFile, headsFile } = folders;
   return restoreVault({ from, dataFolder, keyFile, headsFile, unlock, clock: systemClock, caller: CALLER });
 }
+
+const bytesOf = (folder: string) => filesBelow(folder).reduce((sum, { bytes }) => sum + bytes.length, 0);
 
 const messages = async (vault: BenchVault) =>
   (await vault.ask('artifacts.page', { caller: CALLER, kind: 'voicemail', page })).rows;
@@ -182,6 +185,64 @@ t.test(
     t.same((await vault.ask('status', {})).problems, []);
     t.equal((await messages(vault)).length, 1);
     await t.rejects(vault.ask('artifact.get', { caller: CALLER, artifactId: gone }), { code: 'artifact-unknown' });
+  },
+);
+
+t.test(
+  'every key of the newest bundle, by every slot, opens nothing of what was disposed of in any older data file',
+  async (t) => {
+    using folders = newFolders('/dev/shm');
+    using bare = newFolders('/dev/shm');
+    const { recoveryCode } = await makeVault(folders);
+    const [target, others] = [
+      join(folders.root, 'backup'),
+      ['first', 'second'].map((name) => join(folders.root, name)),
+    ];
+    const passphrase = 'correct horse battery staple';
+    const secrets = { 'key-file': readFileSync(folders.keyFile, 'utf8'), recovery: recoveryCode, passphrase };
+    const gone: string[] = [];
+    let kept: ArtifactId;
+    {
+      await using vault = await openVault(folders);
+      const proof = { slot: 'recovery', secret: recoveryCode } as const;
+      await vault.ask('slot.add', {
+        caller: CALLER,
+        using: proof,
+        kind: 'passphrase',
+        opens: 'both',
+        secret: passphrase,
+      });
+      kept = await leaveMessage(vault, 600, 4);
+      for (const [index, copy] of others.entries()) {
+        const artifactId = await leaveMessage(vault, 1_500, index);
+        const note = { caller: CALLER, subject: artifactId, kind: 'note', text: 'to be forgotten' } as const;
+        const { noteId } = await vault.ask('note.add', note);
+        gone.push(`artifacts/${artifactId}`, `segments/${artifactId}/0`, `notes/${noteId}`);
+        await vault.ask('backup.create', { caller: CALLER, target });
+        cpSync(target, copy, { recursive: true });
+      }
+      const before = await steal(target, [target], secrets);
+      t.match(before, { slots: 3, opened: before.sealed }, 'the thief is good at it: he opens all that is there');
+      for (const name of gone.filter((each) => each.startsWith('artifacts/')))
+        await vault.ask('artifact.dispose', { caller: CALLER, artifactId: name.slice(10) as ArtifactId });
+      await vault.ask('backup.create', { caller: CALLER, target });
+      const { slots, sealed, opened } = await steal(target, [target, ...others], secrets);
+      t.equal(slots, 3);
+      t.same(gone.filter((name) => !sealed.has(name)), [], 'their ciphertext is still there'); // biome-ignore format: short
+      t.same([...opened].sort(), [...sealed].filter((name) => !gone.includes(name)).sort(), 'and all else opens');
+      t.ok(opened.has(`segments/${kept}/0`));
+      await vault.ask('backup.create', { caller: CALLER, target, isAnew: true });
+      const anew = await steal(target, [target], secrets);
+      t.same([...anew.sealed].filter((name) => gone.includes(name)), [], 'begun anew, not even ciphertext is left'); // biome-ignore format: short
+      t.same(anew.opened, anew.sealed);
+      for (let seed = 0; seed < 3; seed++) gone.push(await leaveMessage(vault, 59_000, seed));
+      await vault.ask('backup.create', { caller: CALLER, target });
+      t.ok(bytesOf(target) > 1_400_000);
+      for (const artifactId of gone.slice(-3)) await vault.ask('artifact.dispose', { caller: CALLER, artifactId: artifactId as ArtifactId }); // biome-ignore format: one line
+      await vault.ask('backup.create', { caller: CALLER, target });
+      t.ok(bytesOf(target) < 400_000, 'a backup that is mostly dead ciphertext is begun anew by itself');
+    }
+    t.match(await restoreTo(bare, target, recoveryCode), { problems: [] });
   },
 );
 

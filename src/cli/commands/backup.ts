@@ -23,6 +23,7 @@ export function addBackupCommands(program: Command): void {
     .description(
       'Back up into a folder, while calls run; what it holds already is not written again. Then also once a day.',
     )
+    .option('--anew', 'write all of it again: of what was disposed of, not even ciphertext is left')
     .option('--json', 'print JSON')
     .action(create);
   backup
@@ -60,14 +61,16 @@ export function addBackupCommands(program: Command): void {
   addDrillCommands(drillCommand);
 }
 
-async function create(folder: string, options: { json?: boolean }): Promise<void> {
+async function create(folder: string, options: { anew?: boolean; json?: boolean }): Promise<void> {
   const context = openContext();
   await using vault = await openVault(context);
   using bar = progress();
   using _notices = vault.onNotice(({ type, payload }) => {
     if (type === 'backup.progress') bar.show('Writing', Number((payload as { bytes: number }).bytes), 0);
   });
-  const made = await vault.ask('backup.create', { caller: context.caller, target: resolve(folder) });
+  const target = resolve(folder);
+  const isAnew = options.anew === true;
+  const made = await vault.ask('backup.create', { caller: context.caller, target, isAnew });
   bar[Symbol.dispose]();
   show(options.json, made, () =>
     [
@@ -83,15 +86,18 @@ async function list(options: { json?: boolean }): Promise<void> {
   show(options.json, status, () =>
     status.targets.length === 0
       ? 'Nothing is backed up. Begin with: wardline backup create /another/disk/wardline'
-      : table(status.targets, [
+      : `${table(status.targets, [
           { title: 'Target', value: ({ id }) => id },
           { title: 'Folder', value: ({ path, isThere }) => (isThere ? path : `${path} (not there)`), shrinks: true },
           { title: 'Last run', value: ({ lastAt }) => (lastAt === 0 ? 'never' : localTime(lastAt, ZONE)) },
           { title: 'Size', value: ({ bytes }) => bytesText(bytes) },
           { title: 'Holds disposed keys', value: ({ holdsDisposed }) => String(holdsDisposed) },
-        ]),
+        ])}\n${CIPHERTEXT}`,
   );
 }
+
+const CIPHERTEXT =
+  'What was disposed of stays in the older files of a backup as ciphertext that no key opens any more, until most of them is that;\n`wardline backup create <folder> --anew` is rid of it at once.';
 
 async function verify(folder: string, options: { json?: boolean }): Promise<void> {
   const context = openContext();

@@ -2,7 +2,7 @@
 import { lstatSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { WardlineError } from '../../kernel/errors.ts';
-import { type BackupFile, damagedBackup } from './manifest.ts';
+import { type BackupFile, damagedBackup, hashOfSlots, type Manifest, SLOTS_DRAFT, SLOTS_NAME } from './manifest.ts'; // biome-ignore format: one import
 import { hashFile } from './row-file.ts';
 
 export interface BackupCheckAsk {
@@ -34,6 +34,20 @@ export function problemOf(target: string, { name, bytes }: BackupFile): string |
   const found = lstatSync(join(target, name), { throwIfNoEntry: false });
   if (found === undefined) return `The file ${name} is missing.`;
   return found.isFile() && found.size === bytes ? undefined : `The file ${name} was changed.`;
+}
+
+/** Without the slots that its manifest was written with nobody opens a backup. */
+export function slotsProblem(target: string, { slots }: Manifest): string | undefined {
+  const isThere = slotsTexts(target).some((text) => hashOfSlots(text) === slots);
+  return isThere ? undefined : `The file ${SLOTS_NAME} was changed.`;
+}
+
+/** What may be the slots: of a run that was cut off, the new ones lie beside. @throws WardlineError `backup-missing`, `backup-damaged` */
+export function slotsTexts(target: string): string[] {
+  const [name, draft] = [join(target, SLOTS_NAME), join(target, SLOTS_DRAFT)];
+  const found = (path: string) => lstatSync(path, { throwIfNoEntry: false });
+  const beside = found(draft)?.isFile() ? [readText(draft)] : [];
+  return found(name) === undefined && beside.length > 0 ? beside : [readText(name), ...beside];
 }
 
 /** The manifest or the slots; bounded, and from a file alone. @throws WardlineError `backup-missing`, `backup-damaged` */

@@ -7,6 +7,8 @@ import { readParameters, type Slot, type SlotKind } from '../slots.ts';
 
 export const MANIFEST_NAME = 'manifest';
 export const SLOTS_NAME = 'slots';
+/** Those of a run that was cut off before they had their name: the manifest says which are its own. */
+export const SLOTS_DRAFT = `${SLOTS_NAME}.new`;
 const FIRST_LINE = 'wardline-manifest-1';
 /** Of a file that a run writes. */
 export const FILE_NAME = /^(rows|bundle)-[a-z2-7]{26}-\d{1,4}$/;
@@ -73,6 +75,10 @@ export function slotsText(vaultId: string, slots: readonly Slot[]): string {
     return { id, kind, opens, parameters: { ...parameters }, wrapped: Buffer.from(wrapped).toString('base64') };
   });
   return canonicalText({ format: 'wardline-slots-1', vault: vaultId, slots: plain as unknown as Json });
+}
+
+export function hashOfSlots(text: string): string {
+  return Buffer.from(blake2b(Buffer.from(text, 'utf8'))).toString('hex');
 }
 
 /**

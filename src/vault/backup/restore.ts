@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Database, Statement } from 'better-sqlite3';
 import type { Clock } from '../../kernel/clock.ts';
 import { WardlineError } from '../../kernel/errors.ts';
-import { blake2b, sodium, wipe } from '../../seal/sodium.ts';
+import { sodium, wipe } from '../../seal/sodium.ts';
 import { keyFileText, newCore, newSlot, removeDatabase, writeFirstHead } from '../create.ts';
 import { asDiskFault, createDatabase, DATABASE_NAME, lockFolder, mustHoldNoJournal } from '../database.ts';
 import { Keyring } from '../keyring.ts';
@@ -12,8 +12,8 @@ import { deriveServiceKeys } from '../purpose-keys.ts';
 import type { Caller } from '../shapes.ts';
 import { openSlot, type RootHalves, type SlotKind } from '../slots.ts';
 import { checkMutableRows } from '../verify.ts';
-import { checkFiles, readText } from './check-files.ts';
-import { damagedBackup, MANIFEST_NAME, type Manifest, manifestSignature, readManifest, readSlotsText, SLOTS_NAME } from './manifest.ts'; // biome-ignore format: one import
+import { checkFiles, readText, slotsTexts } from './check-files.ts';
+import { damagedBackup, hashOfSlots, MANIFEST_NAME, type Manifest, manifestSignature, readManifest, readSlotsText } from './manifest.ts'; // biome-ignore format: one import
 import { type Cell, readRows, type TableColumns } from './row-file.ts';
 import { syncPath } from './run.ts';
 import { IMMUTABLE_COLUMNS, REPLACED_COLUMNS } from './tables.ts';
@@ -84,19 +84,22 @@ async function openBackup({
   from,
   unlock,
 }: RestoreOptions): Promise<{ halves: RootHalves; manifest: Manifest; slotId: string }> {
-  const slotsText = readText(join(from, SLOTS_NAME));
-  const { vaultId, slots } = readSlotsText(slotsText);
-  for (const slot of slots.filter(({ kind }) => kind === unlock.slot)) {
-    const halves = await openSlot(vaultId, slot, unlock.secret);
-    if (halves === undefined) continue;
-    const service = deriveServiceKeys(halves.service);
-    const manifest = readManifest(readText(join(from, MANIFEST_NAME)), [
-      { key: service.manifest, untilEntry: Number.POSITIVE_INFINITY },
-    ]);
-    const slotsHash = Buffer.from(blake2b(Buffer.from(slotsText, 'utf8'))).toString('hex');
-    if (slotsHash !== manifest.slots || manifest.vaultId !== vaultId) throw damagedBackup();
-    return { halves, manifest, slotId: slot.id };
+  let isOther = false;
+  for (const slotsText of slotsTexts(from)) {
+    const { vaultId, slots } = readSlotsText(slotsText);
+    for (const slot of slots.filter(({ kind }) => kind === unlock.slot)) {
+      const halves = await openSlot(vaultId, slot, unlock.secret);
+      if (halves === undefined) continue;
+      const service = deriveServiceKeys(halves.service);
+      const manifest = readManifest(readText(join(from, MANIFEST_NAME)), [
+        { key: service.manifest, untilEntry: Number.POSITIVE_INFINITY },
+      ]);
+      if (manifest.vaultId !== vaultId) throw damagedBackup();
+      isOther = hashOfSlots(slotsText) !== manifest.slots;
+      if (!isOther) return { halves, manifest, slotId: slot.id };
+    }
   }
+  if (isOther) throw damagedBackup();
   throw new WardlineError(
     'wrong-secret',
     `That ${unlock.slot} does not open this backup; use one that the vault had when the backup was made.`,

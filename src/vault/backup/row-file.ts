@@ -20,6 +20,7 @@ export class RowWriter implements Disposable {
   readonly #hash = sodium.crypto_generichash_init(null, 32);
   #parts: Uint8Array[] = [];
   #buffered = 0;
+  #isClosed = false;
   bytes = 0;
   rows = 0;
 
@@ -53,6 +54,8 @@ export class RowWriter implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     closeSync(this.#file);
   }
 

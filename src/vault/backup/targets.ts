@@ -9,7 +9,7 @@ import type { Heads } from '../heads.ts';
 import type { Handlers } from '../operations.ts';
 import type { Readers } from '../reading/readers.ts';
 import type { Caller } from '../shapes.ts';
-import { readText } from './check-files.ts';
+import { readText, slotsProblem } from './check-files.ts';
 import { MANIFEST_NAME, type Manifest } from './manifest.ts';
 import { readTarget, runBackup } from './run.ts';
 import type { WriteFilesAsk } from './write-files.ts';
@@ -73,7 +73,8 @@ export class Backups implements Disposable {
 
   handlers(flush: () => void): Pick<Handlers, BackupOperation> {
     return {
-      'backup.create': ({ caller, target }) => this.#exclusively(() => this.#create(caller, target, flush)),
+      'backup.create': ({ caller, target, isAnew = false }) =>
+        this.#exclusively(() => this.#create(caller, { path: target, isAnew }, flush)),
       'backup.status': () => this.#status(),
       'backup.verify': ({ caller, target }) => this.#exclusively(() => this.#verify(caller, target)),
       'backup.forget': ({ caller, targetId }) => this.#forget(caller, targetId),
@@ -126,7 +127,7 @@ export class Backups implements Disposable {
       // A run that seems to lie ahead was made by a clock that was ahead.
       if (this.#running !== undefined || Math.abs(this.#core.clock.now() - value.lastAt) < EVERY_MS) continue;
       if (this.#isGone(value.path, { row, value })) continue;
-      await this.#exclusively(() => this.#create(caller, value.path, flush)).catch((thrown: unknown) => {
+      await this.#exclusively(() => this.#create(caller, value, flush)).catch((thrown: unknown) => {
         this.#core.log.error({ err: thrown, target: row }, 'a backup failed');
       });
     }
@@ -145,7 +146,7 @@ export class Backups implements Disposable {
     }
   }
 
-  async #create(caller: Caller, path: string, flush: () => void) {
+  async #create(caller: Caller, { path, isAnew = false }: { path: string; isAnew?: boolean }, flush: () => void) {
     const target = resolve(path);
     const known = this.#find(target);
     if (known === undefined && this.#core.records.count(TARGETS) >= MAX_TARGETS) {
@@ -160,7 +161,7 @@ export class Backups implements Disposable {
       const sign = (message: Uint8Array) => this.#heads.signature(message);
       const write = async (ask: WriteFilesAsk) =>
         (await this.#readers.run('backup.write', ask, (bytes) => this.#progress(bytes))).answer;
-      const { manifest, bytes, rows } = await runBackup({ core: this.#core, target, run, sign, write });
+      const { manifest, bytes, rows } = await runBackup({ core: this.#core, target, run, isAnew, sign, write });
       this.#register(caller, { id, target, manifest });
       const completed = this.#complete(id, manifest.until);
       return { target, until: manifest.until, bytes, rows, files: manifest.files.length, completed };
@@ -255,7 +256,9 @@ export class Backups implements Disposable {
       throw new WardlineError('backup-missing', `There is no backup in ${target}; check the folder.`);
     const all = [...manifest.files, manifest.bundle];
     const progress = (bytes: number) => this.#progress(bytes);
-    const { problems } = (await this.#readers.run('backup.files', { target, files: all }, progress)).answer;
+    const { problems: found } = (await this.#readers.run('backup.files', { target, files: all }, progress)).answer;
+    const unopened = slotsProblem(target, manifest);
+    const problems = unopened === undefined ? found : [unopened, ...found];
     const outcome = problems.length === 0 ? 'ok' : 'failed';
     this.#core.record({
       action: 'backup-verified',

@@ -74,21 +74,25 @@ class Run {
       if (writer !== undefined) files.push(this.#finish(writer, this.#name('rows', files.length)));
       writer = undefined;
     };
-    for (const table of Object.keys(IMMUTABLE_COLUMNS)) {
-      for (const cells of immutableRows(this.#db, table, after, until)) {
-        writer ??= new RowWriter(join(this.#options.target, this.#name('rows', files.length)), IMMUTABLE_COLUMNS);
-        const written = writer.bytes;
-        if (writer.put(table, cells as Cell[])) await this.#options.pause(writer.bytes - written);
-        if (writer.bytes > MAX_FILE_BYTES) close();
+    try {
+      for (const table of Object.keys(IMMUTABLE_COLUMNS)) {
+        for (const cells of immutableRows(this.#db, table, after, until)) {
+          writer ??= new RowWriter(join(this.#options.target, this.#name('rows', files.length)), IMMUTABLE_COLUMNS);
+          const written = writer.bytes;
+          if (writer.put(table, cells as Cell[])) await this.#options.pause(writer.bytes - written);
+          if (writer.bytes > MAX_FILE_BYTES) close();
+        }
       }
+      close();
+      return files;
+    } finally {
+      writer?.[Symbol.dispose](); // an open file keeps its room on a full disk, also when its name is gone
     }
-    close();
-    return files;
   }
 
   async #bundle(): Promise<BackupFile> {
     const name = this.#name('bundle', 0);
-    const writer = new RowWriter(join(this.#options.target, name), REPLACED_COLUMNS);
+    using writer = new RowWriter(join(this.#options.target, name), REPLACED_COLUMNS);
     for (const table of Object.keys(REPLACED_COLUMNS)) {
       for (const cells of replacedRows(this.#db, table)) {
         const written = writer.bytes;
