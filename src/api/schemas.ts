@@ -171,6 +171,8 @@ export const ArtifactDetailsView = Type.Object({
         Type.Literal('unmasked'),
         Type.Literal('paused'),
         Type.Literal('resumed'),
+        Type.Literal('digits-blanked'),
+        Type.Literal('digits-over'),
       ]),
       atMs: Type.Integer(),
     }),

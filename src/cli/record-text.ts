@@ -53,7 +53,9 @@ export function artifactLines({ artifact, notes }: ShownArtifact, timeZone: stri
     ...line('Began', localTime(startedAt, timeZone)),
     ...line('Length', `${duration(durationMs)}, ${channels === 2 ? 'a channel for each party' : 'one channel'}`),
     ...(STATES[state] === undefined ? [] : line('State', STATES[state])),
-    ...[...marks.map(markText), ...gaps.map(gapText)].flatMap((text, index) => line(index === 0 ? 'Marks' : '', text)),
+    ...[...marks.toSorted((a, b) => a.atMs - b.atMs).map(markText), ...gaps.map(gapText)].flatMap((text, index) =>
+      line(index === 0 ? 'Marks' : '', text),
+    ),
     ...noteLines(notes),
     ...(artifact.holds === undefined ? [] : keepingLines({ ...artifact, holds: artifact.holds }, timeZone)),
   ];

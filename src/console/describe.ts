@@ -73,7 +73,7 @@ function joined(parts: readonly TextPart[]): TextPart[] {
 
 /** Something that happened in a recording, from and to: milliseconds of its audio. Equal when it took none. */
 export interface Span {
-  readonly kind: 'masked' | 'paused' | 'gap' | 'notice' | 'cut-off';
+  readonly kind: 'masked' | 'paused' | 'blanked' | 'gap' | 'notice' | 'cut-off';
   readonly label: string;
   readonly fromMs: number;
   readonly toMs: number;
@@ -88,6 +88,9 @@ export function spansOf({ marks, gaps, durationMs, state }: Marked): Span[] {
     const end = (wanted: string) => marks.slice(index).find((later) => later.mark === wanted)?.atMs ?? durationMs;
     if (mark === 'notice-played') spans.push({ kind: 'notice', label: 'Notice played', fromMs: atMs, toMs: atMs });
     if (mark === 'masked') spans.push({ kind: 'masked', label: 'Masked', fromMs: atMs, toMs: end('unmasked') });
+    if (mark === 'digits-blanked') {
+      spans.push({ kind: 'blanked', label: 'Digits blanked', fromMs: atMs, toMs: end('digits-over') });
+    }
     if (mark === 'paused') spans.push({ kind: 'paused', label: 'Paused', fromMs: atMs, toMs: end('resumed') });
   }
   if (state === 'cut-off') spans.push({ kind: 'cut-off', label: 'Cut off here', fromMs: durationMs, toMs: durationMs });

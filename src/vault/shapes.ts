@@ -155,7 +155,7 @@ export interface SearchAnswer {
 
 /** What happened to a recording, and when: milliseconds of its audio from its start. */
 export interface ArtifactMark {
-  readonly mark: 'notice-played' | 'masked' | 'unmasked' | 'paused' | 'resumed';
+  readonly mark: 'notice-played' | 'masked' | 'unmasked' | 'paused' | 'resumed' | 'digits-blanked' | 'digits-over';
   readonly atMs: number;
 }
 

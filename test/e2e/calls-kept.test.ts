@@ -71,7 +71,8 @@ t.test('a recorded call: both hear the notice first, and both voices are kept on
 t.test(
   'a recorded call is masked and paused by keys of our phones: the record says when, and how the audio was',
   async (t) => {
-    const recording = { notice: { file: 'call/recording-notice' }, maskCode: '*91', pauseCode: '*92' };
+    const notice = { file: 'call/recording-notice' };
+    const recording = { notice, maskCode: '*91', pauseCode: '*92', blanksDigits: true };
     await using bench = await ClinicBench.start(testClinic({ recording }));
     const alice = await bench.registered('1001');
     const carol = await bench.registered('1003');
@@ -103,13 +104,20 @@ t.test(
     t.ok(await dial(call, '*92', 440));
     call.say(700);
     t.ok(await hears(answered, 700));
+    const FIVE = [770, 1336];
+    call.say(FIVE);
+    t.ok(await hears(answered, 1336), 'a key that sounds is heard by the other party');
+    call.say(700);
+    t.ok(await hears(answered, 700));
+    await talk(call, 600);
     await call.hangUp();
     const cdr = await bench.onlyCall();
     const [kept] = await bench.vault.artifacts('recording');
     if (kept === undefined) throw new Error('nothing was recorded');
     const { marks } = await bench.vault.ask('artifact.get', { caller: CALLER, artifactId: kept.id });
     const names = marks.map(({ mark }) => mark);
-    t.same(names, ['notice-played', 'masked', 'unmasked', 'paused', 'resumed']);
+    const blanked = ON_FREESWITCH ? [] : ['digits-blanked', 'digits-over'];
+    t.same(names, ['notice-played', 'masked', 'unmasked', 'paused', 'resumed', ...blanked]);
     const at = marks.map(({ atMs }) => atMs);
     t.same(
       at.toSorted((a, b) => a - b),
@@ -119,6 +127,11 @@ t.test(
     t.equal(at[3], at[4], 'a pause takes no time of the audio');
     const left = await bench.vault.audioOf(kept.id, 0);
     t.ok(toneLevel(left, 8000, 540) < -50, 'what was said while it was masked is not in it');
+    if (!ON_FREESWITCH) {
+      const around = left.subarray(((at[5] ?? 0) - 100) * 8, ((at[6] ?? 0) + 100) * 8);
+      for (const hz of FIVE) t.ok(toneLevel(around, 8000, hz) < -50, `no ${hz} Hz in the recording`);
+      t.ok((at[6] ?? 0) - (at[5] ?? 0) >= 100, 'the mark is as long as the key sounded');
+    }
     // A pause looks to the tests' own tail of FreeSWITCH's file as its end.
     if (!ON_FREESWITCH) t.ok(toneLevel(left.subarray(-4_000), 8000, 700) > LOUD, 'what was said afterwards is');
     t.match(cdr.quality, [{ leg: 'caller' }, { leg: 'callee' }]);

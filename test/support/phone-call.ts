@@ -120,9 +120,9 @@ export class PhoneCall {
     return this.negotiation.audio?.srtp !== undefined;
   }
 
-  /** Sounds `hz` until told otherwise; undefined for silence. */
-  say(hz: number | undefined): void {
-    this.#says = hz === undefined ? undefined : new ToneGenerator(steadyTone([hz], -12), RATE);
+  /** Sounds `hz`, or several at once, until told otherwise; undefined for silence. */
+  say(hz: number | readonly number[] | undefined): void {
+    this.#says = hz === undefined ? undefined : new ToneGenerator(steadyTone([hz].flat(), -12), RATE);
   }
 
   press(digit: string): void {

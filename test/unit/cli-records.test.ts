@@ -62,13 +62,21 @@ t.test('a recording tells its marks, gaps and state plainly', async (t) => {
     durationMs: 61_000,
     isRead: false,
     state: 'tampered',
-    marks: [{ mark: 'notice-played', atMs: 0 }],
+    marks: [
+      { mark: 'notice-played', atMs: 0 },
+      { mark: 'digits-blanked', atMs: 12_000 },
+      { mark: 'masked', atMs: 20_000 },
+      { mark: 'digits-over', atMs: 14_000 },
+    ],
     gaps: [{ fromMs: 2_000, toMs: 3_000 }],
     holds: [],
   };
   const text = artifactLines({ artifact, notes: [] }, 'UTC').join('\n');
   t.match(text, /^State {5}DAMAGED/m);
-  t.match(text, /^Marks {5}0:00 notice played\n {10}0:02 to 0:03 no audio arrived$/m);
+  t.match(
+    text,
+    /^Marks {5}0:00 notice played\n.*0:12 digits blanked\n.*0:14 digits over\n.*0:20 masked\n {10}0:02 to 0:03 no audio arrived$/m,
+  );
   t.match(text, /^Kept {6}for good$/m);
 });
 

@@ -147,12 +147,21 @@ t.test('marks become stretches of a recording; what never ended lasts to its end
     { mark: 'paused', atMs: 8_000 },
     { mark: 'resumed', atMs: 8_000 },
     { mark: 'masked', atMs: 9_000 },
+    { mark: 'digits-blanked', atMs: 2_000 },
+    { mark: 'digits-over', atMs: 3_000 },
   ] as const;
   const gaps = [{ fromMs: 1_000, toMs: 2_000 }];
   const spans = spansOf({ marks: [...marks], gaps, durationMs: 10_000, state: 'cut-off' });
   t.same(
     spans.map((span) => `${span.label} ${spanTimes(span)}`),
-    ['No audio arrived 0:01 to 0:02', 'Masked 0:04 to 0:06', 'Paused 0:08', 'Masked 0:09 to 0:10', 'Cut off here 0:10'],
+    [
+      'No audio arrived 0:01 to 0:02',
+      'Digits blanked 0:02 to 0:03',
+      'Masked 0:04 to 0:06',
+      'Paused 0:08',
+      'Masked 0:09 to 0:10',
+      'Cut off here 0:10',
+    ],
   );
   t.equal(stateOf('complete', 'recording'), undefined);
   t.match(stateOf('tampered', 'recording'), { label: 'Damaged', sentence: /not played/ });

@@ -122,6 +122,43 @@ t.test(
   },
 );
 
+t.test('a key of 40 ms is blanked wherever it lies between two ticks, and where that was is told', async (t) => {
+  for (const rate of [8000, 16_000]) {
+    const tick = rate / 50;
+    for (let offset = 0; offset < tick; offset += tick / 8) {
+      using made = studio({ blanksDigits: true, rate, layout: 'heard' });
+      const told: number[][] = [];
+      made.recording.onBlanked = (...stretch) => void told.push(stretch);
+      const party = new Int16Array(60 * tick);
+      new ToneGenerator(steadyTone([300], -20), rate).read(party);
+      const from = 20 * tick + offset;
+      new ToneGenerator(steadyTone([770, 1336], -14), rate).read(party.subarray(from, from + 2 * tick));
+      for (let at = 0; at < party.length; at += tick) {
+        made.recording.capture(party.subarray(at, at + tick), new Int16Array(tick));
+      }
+      const [heard = QUIET] = await made.finish();
+      t.ok(isSilent(heard.subarray(from, from + 2 * tick)), `${rate} Hz, ${(1000 * offset) / rate} ms into a tick`);
+      t.equal(told.length, 1);
+      const [fromMs = 0, toMs = 0] = told[0] ?? [];
+      t.ok(fromMs > 300 && fromMs <= (1000 * from) / rate, `from ${fromMs} ms`);
+      t.ok(toMs >= (1000 * from) / rate + 40 && toMs < 520, `to ${toMs} ms`);
+      t.ok(isSilent(heard.subarray((fromMs * rate) / 1000, (toMs * rate) / 1000)), 'all of it is silent');
+      t.notOk(
+        isSilent(heard.subarray((fromMs * rate) / 1000 - tick, (fromMs * rate) / 1000)),
+        'and what is before is not',
+      );
+      t.notOk(isSilent(heard.subarray((toMs * rate) / 1000, (toMs * rate) / 1000 + tick)), 'nor what follows');
+    }
+  }
+  using cut = studio({ blanksDigits: true });
+  const told: number[][] = [];
+  cut.recording.onBlanked = (...stretch) => void told.push(stretch);
+  cut.play(200, [300]);
+  cut.play(100, [770, 1336]);
+  await cut.finish();
+  t.equal(told[0]?.[1], 300, 'a recording that ends within a key tells of it');
+});
+
 t.test('a path without an ending is two files in the party’s codec', async (t) => {
   using made = studio();
   const path = made.path.replace('.wav', '');

@@ -3,7 +3,10 @@ import { EventEmitter } from 'node:events';
 import type { Endpoint } from 'drachtio-fsmrf';
 import { pino } from 'pino';
 import t from 'tap';
+import { newId } from '../../src/kernel/id.ts';
+import { RecordingMarks } from '../../src/pbx/call/recording-marks.ts';
 import { EndpointMedia } from '../../src/pbx/leg/media.ts';
+import type { Vault } from '../../src/vault/contract.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
 t.test('a party that leaves between two commands ends its own call alone', async (t) => {
@@ -36,6 +39,35 @@ t.test('variables go in one command', async (t) => {
   answer();
   await recording;
 });
+
+t.test(
+  'digits that were silenced in a recording: those of one entry share a mark, and tones without end leave room for others',
+  async (t) => {
+    const written: { mark: string; atMs: number }[] = [];
+    const clock = new ManualClock();
+    let isAway = true;
+    const ask = async (_operation: string, { mark, atMs }: { mark: string; atMs: number }) => {
+      if (isAway) throw new Error('The vault is away.');
+      written.push({ mark, atMs });
+    };
+    const marks = new RecordingMarks({ vault: { ask } as unknown as Vault, clock, artifactId: newId<'artifact'>() });
+    for (const at of [5_000, 5_300, 5_600.5, 7_500]) marks.blanked(at, at + 100);
+    marks.blanked(12_000, 12_140);
+    await t.rejects(marks.finish());
+    isAway = false;
+    await marks.finish();
+    t.same(
+      written.map(({ mark, atMs }) => `${mark} ${atMs}`),
+      ['digits-blanked 5000', 'digits-over 7600', 'digits-blanked 12000', 'digits-over 12140'],
+    );
+    for (let at = 20_000; at < 10_000_000; at += 5_000) marks.blanked(at, at + 100);
+    clock.advance(11_000_000);
+    marks.changed('mask');
+    await marks.finish();
+    t.equal(written.at(-1)?.mark, 'masked');
+    t.ok(written.length < 500, `${written.length} marks`);
+  },
+);
 
 function bench() {
   const lines: string[] = [];

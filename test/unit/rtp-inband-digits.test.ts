@@ -60,10 +60,17 @@ t.test('ITU-T Q.24: every digit once, loud and soft, twisted, a little off, long
     { off: 0.015 },
     { off: -0.015 },
     { onMs: 60, offMs: 60 },
+    { onMs: 40, offMs: 45 },
     { onMs: 2_000 },
   ];
   for (const press of presses) t.equal(found(pressed(KEYS, press), random), KEYS, JSON.stringify(press));
-  t.equal(found(pressed('5511', {}), random), '5511', 'the same digit twice is two');
+  for (const offMs of [40, 41, 45, 80]) {
+    t.equal(
+      found(pressed('5511'.repeat(8), { onMs: 40, offMs }), random),
+      '5511'.repeat(8),
+      'the same digit twice is two',
+    );
+  }
   t.end();
 });
 

@@ -8,6 +8,8 @@ import { isTrue } from './variables.ts';
 
 /** Session recordings that one channel may have at a time. */
 const MAX_RECORDINGS = 8;
+/** Subclass of the event that tells of digits silenced in a recording; FreeSWITCH has none. */
+const DIGITS_BLANKED = 'wardline::digits-blanked';
 
 export type RecordingAct = 'mask' | 'unmask' | 'pause' | 'resume';
 
@@ -45,6 +47,7 @@ export class ChannelRecordings {
       return false;
     }
     recording.onEnd = (why) => this.#endedByItself(recording, why, isOn('RECORD_HANGUP_ON_ERROR'));
+    recording.onBlanked = (fromMs, toMs) => this.#tellBlanked(path, fromMs, toMs);
     if (!isOn('RECORD_APPEND')) recording.leastSeconds = Number(setting('RECORD_MIN_SEC')) || 0;
     recording.needsBridge = isOn('RECORD_BRIDGE_REQ');
     this.#byPath.set(path, recording);
@@ -57,6 +60,16 @@ export class ChannelRecordings {
     if (why === 'silence') this.#finish(recording, silentCause(recording));
     else this.#finish(recording, why === 'failed' ? 'uri-failure' : 'success-maxtime');
     if (why === 'failed' && hangsUp) this.#channel.hangup('DESTINATION_OUT_OF_ORDER');
+  }
+
+  /** Which digits they were is told nowhere. */
+  #tellBlanked(path: string, fromMs: number, toMs: number): void {
+    const told = [
+      ['Record-File-Path', path],
+      ['Blanked-From-Ms', String(fromMs)],
+      ['Blanked-To-Ms', String(toMs)],
+    ] as const;
+    this.#channel.publish('CUSTOM', told, DIGITS_BLANKED);
   }
 
   act(path: string, act: RecordingAct): boolean {

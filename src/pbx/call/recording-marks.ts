@@ -4,7 +4,7 @@ import type { ArtifactId } from '../../kernel/id.ts';
 import type { Vault } from '../../vault/contract.ts';
 import type { RecordingChange } from '../leg/media.ts';
 
-export type Mark = 'notice-played' | 'masked' | 'unmasked' | 'paused' | 'resumed';
+export type Mark = 'notice-played' | 'masked' | 'unmasked' | 'paused' | 'resumed' | 'digits-blanked' | 'digits-over';
 
 const MARK_OF: Readonly<Record<RecordingChange, Mark>> = {
   mask: 'masked',
@@ -14,6 +14,10 @@ const MARK_OF: Readonly<Record<RecordingChange, Mark>> = {
 };
 /** A recording with more changes than this was not changed by a person. */
 const MAX_MARKS = 1_000;
+/** Of these, for digits: whoever sends tones without end leaves room for the others. */
+const MAX_ENTRIES = 200;
+/** Digits that follow each other sooner are of one entry. */
+const ENTRY_GAP_MS = 2_000;
 
 export interface RecordingMarksOptions {
   readonly vault: Vault;
@@ -28,6 +32,9 @@ export class RecordingMarks {
   #pausedAt: number | undefined;
   #pausedMs = 0;
   #count = 0;
+  #entries = 0;
+  /** Where the last digit of the present entry was over. */
+  #digitsOverMs: number | undefined;
   #writing: Promise<void> | undefined;
 
   /** The recording begins now. */
@@ -48,9 +55,35 @@ export class RecordingMarks {
   }
 
   put(mark: Mark, now: number = this.#options.clock.monotonic()): void {
+    this.#add(mark, this.#positionMs(now));
+  }
+
+  /** Digits were silenced there. */
+  blanked(fromMs: number, toMs: number): void {
+    if (this.#digitsOverMs === undefined || fromMs - this.#digitsOverMs > ENTRY_GAP_MS) {
+      this.#endEntry();
+      if (this.#entries >= MAX_ENTRIES) return;
+      this.#entries++;
+      this.#add('digits-blanked', Math.round(fromMs));
+    }
+    this.#digitsOverMs = Math.round(toMs);
+  }
+
+  /** No more follow. Rejects as `write` does. */
+  async finish(): Promise<void> {
+    this.#endEntry();
+    await this.write();
+  }
+
+  #endEntry(): void {
+    if (this.#digitsOverMs !== undefined) this.#add('digits-over', this.#digitsOverMs);
+    this.#digitsOverMs = undefined;
+  }
+
+  #add(mark: Mark, atMs: number): void {
     if (this.#count >= MAX_MARKS) return;
     this.#count++;
-    this.#waiting.push({ mark, atMs: this.#positionMs(now) });
+    this.#waiting.push({ mark, atMs });
     void this.write().catch(() => {
       // It is tried again with the next one, and before the recording is closed.
     });

@@ -23,8 +23,10 @@ export async function startRecording(call: Call, caller: Media, callee: Media): 
   const { clock, vault, logger } = call.services;
   try {
     const { notice: prompt, blanksDigits = false } = call.services.clinic().recording;
-    await caller.startRecordingCall(opened.path, { blanksDigits });
-    const marks = new RecordingMarks({ vault, clock, artifactId: opened.id });
+    let marks: RecordingMarks | undefined;
+    const blanking = (fromMs: number, toMs: number) => marks?.blanked(fromMs, toMs);
+    await caller.startRecordingCall(opened.path, blanksDigits ? blanking : undefined);
+    marks = new RecordingMarks({ vault, clock, artifactId: opened.id });
     const notice = call.services.promptPath(prompt);
     await Promise.all([caller.play([notice]), callee.play([notice])]);
     marks.put('notice-played');
@@ -55,7 +57,7 @@ function running(call: Call, caller: Media, opened: OpenArtifact, marks: Recordi
     isOn: (change) => on.has(change),
     stop: () => stop(caller, opened),
     async close() {
-      await marks.write().catch((error: unknown) => {
+      await marks.finish().catch((error: unknown) => {
         call.services.logger.error({ code: codeOf(error), callId: call.id }, 'marks of a recording could not be kept');
       });
       await close(call, opened.id, true);

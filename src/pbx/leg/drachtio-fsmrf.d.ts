@@ -28,6 +28,7 @@ declare module 'drachtio-fsmrf' {
     readonly conn?: { readonly socket?: { setNoDelay(isOn: boolean): unknown } } | null;
     api(command: string, args: string | readonly string[]): Promise<EslEvent>;
     execute(app: string, arg?: string): Promise<EslEvent>;
+    addCustomEventListener(subclass: string, listener: (body: unknown, event: EslEvent) => void): void;
     play(file: string): Promise<{ readonly playbackLastOffsetPos: string | null }>;
     getChannelVariables(includeMedia: boolean): Promise<Readonly<Record<string, string | number>>>;
     bridge(other: Endpoint): Promise<void>;

@@ -34,7 +34,7 @@ export interface Media {
   /** Records what this party says until `#`, silence, the limit, `stop` or its end. */
   record(path: string, limits: RecordLimits): Promise<void>;
   /** Records both directions, this party on the left; ends at hang-up or `stopRecordingCall`. */
-  startRecordingCall(path: string, options?: { readonly blanksDigits: boolean }): Promise<void>;
+  startRecordingCall(path: string, blanking?: DigitBlanking): Promise<void>;
   changeRecordingCall(path: string, change: RecordingChange): Promise<void>;
   stopRecordingCall(path: string): Promise<void>;
   /** A short sound to this party alone, whatever it hears now. */
@@ -50,6 +50,9 @@ export interface Media {
   quality(): Promise<MediaQuality | undefined>;
   destroy(): Promise<void>;
 }
+
+/** Digits that sound in the audio are silenced; called after each such stretch, in milliseconds of the recording. FreeSWITCH cannot do it. */
+export type DigitBlanking = (fromMs: number, toMs: number) => void;
 
 /** `mask`: silent, its time goes on; `pause`: the time is left out. */
 export type RecordingChange = 'mask' | 'unmask' | 'pause' | 'resume';
@@ -147,9 +150,18 @@ export class EndpointMedia implements Media {
     }
   }
 
-  async startRecordingCall(path: string, { blanksDigits } = { blanksDigits: false }): Promise<void> {
-    await this.#set({ ...RECORDING_VARIABLES, RECORD_STEREO: 'true', RECORD_BLANK_DIGITS: String(blanksDigits) });
+  async startRecordingCall(path: string, blanking?: DigitBlanking): Promise<void> {
+    const blanksDigits = String(blanking !== undefined);
+    await this.#set({ ...RECORDING_VARIABLES, RECORD_STEREO: 'true', RECORD_BLANK_DIGITS: blanksDigits });
+    if (blanking !== undefined) this.#hearBlanked(path, blanking);
     await this.#bounded(() => this.#endpoint.execute('record_session', safe(path)), 'starting a recording');
+  }
+
+  #hearBlanked(path: string, blanking: DigitBlanking): void {
+    this.#endpoint.addCustomEventListener('wardline::digits-blanked', (_body, event) => {
+      if (event.getHeader('Record-File-Path') !== path) return;
+      blanking(Number(event.getHeader('Blanked-From-Ms')), Number(event.getHeader('Blanked-To-Ms')));
+    });
   }
 
   async stopRecordingCall(path: string): Promise<void> {

@@ -4,13 +4,14 @@ import { RateMatch } from '../../../protocol/rtp/rate-match.ts';
 
 /** Ticks held back: the two that a digit is believed by, one that it may have begun in, one for its edge. */
 export const BLANKER_DELAY_TICKS = 4;
-const BELIEVED_STEPS = 2;
 /** Ticks that are silenced after the last one with the tone. */
 const TAIL_TICKS = 2;
 const DETECTOR_SAMPLES = 160;
 
 /** One direction of a recording. */
 export class DigitBlanker {
+  /** Whether the newest tick, the last one taken, was silenced. */
+  isBlanking = false;
   readonly #detector = new DtmfDetector(() => undefined);
   readonly #forDetector = new RateMatch();
   readonly #held: Int16Array[];
@@ -27,7 +28,8 @@ export class DigitBlanker {
     const newest = this.#held[this.#next];
     newest?.set(samples);
     this.#detector.step(this.#forDetector.match(samples, DETECTOR_SAMPLES));
-    if (this.#detector.agreeing >= BELIEVED_STEPS) {
+    this.isBlanking = this.#detector.isHeard || this.#tail > 0;
+    if (this.#detector.isHeard) {
       for (const held of this.#held) held.fill(0);
       this.#tail = TAIL_TICKS;
     } else if (this.#tail > 0) {

@@ -15,6 +15,7 @@ import { artifactOf, channelsOf, interleave } from './sink.ts';
 
 /** The vault keeps 8 kHz, and so do files of G.711. */
 const NARROW = 8000;
+const TICK_MS = 20;
 const WIDE = 16_000;
 /** Files of linear samples can have either rate. */
 const LINEAR = /\.(?:wav|raw|r16)$/i;
@@ -50,6 +51,8 @@ export class Recording {
   leastSeconds = 0;
   /** Called once, when the sink cannot keep the audio, the time limit is reached or nothing more is said. */
   onEnd: ((why: RecordingEnd) => void) | undefined;
+  /** Called after each stretch in which digits were silenced, on either side: milliseconds of its audio from its start. */
+  onBlanked: ((fromMs: number, toMs: number) => void) | undefined;
   readonly #layout: RecordingLayout;
   readonly #sink: RecordingSink;
   readonly #isFile: boolean;
@@ -63,6 +66,7 @@ export class Recording {
   readonly #quiet: Int16Array;
   /** Ticks that the blankers hold back. */
   #heldTicks = 0;
+  #blankedFromMs: number | undefined;
   #samples = 0;
   #isOver = false;
 
@@ -135,6 +139,19 @@ export class Recording {
     const [before, beforeSent] = [heard.push(left), sent.push(right)];
     if (this.#heldTicks < BLANKER_DELAY_TICKS) this.#heldTicks++;
     else this.#put(before, beforeSent);
+    if (!heard.isBlanking && !sent.isBlanking) this.#endBlanked(this.#takenMs - TICK_MS);
+    else this.#blankedFromMs ??= Math.max(0, this.#takenMs - (1 + BLANKER_DELAY_TICKS) * TICK_MS);
+  }
+
+  #endBlanked(toMs: number): void {
+    const fromMs = this.#blankedFromMs;
+    this.#blankedFromMs = undefined;
+    if (fromMs !== undefined) this.onBlanked?.(fromMs, toMs);
+  }
+
+  /** Of its audio, what the blankers hold back included. */
+  get #takenMs(): number {
+    return (1000 * this.#samples) / this.#rate + TICK_MS * this.#heldTicks;
   }
 
   /** Ends it; settles when the audio is safe. */
@@ -142,6 +159,7 @@ export class Recording {
     if (this.#isOver) return;
     this.#isOver = true;
     this.onEnd = undefined;
+    this.#endBlanked(this.#takenMs);
     for (; this.#heldTicks > 0; this.#heldTicks--) this.#release();
     const isTooShort = this.isTooShort;
     await this.#sink.end();
