@@ -8,6 +8,8 @@ import { codeOf, WardlineError } from './errors.ts';
 /** Pino's methods and no more: a child's bindings would pass by the rules below. */
 export type Logger = Pick<PinoLogger, 'debug' | 'info' | 'warn' | 'error' | 'fatal'>;
 
+export type LogLevel = keyof Logger;
+
 export interface LogOptions {
   /** The process's role: `vault`, `edge`, `media`, `controller`, `main`, `cli`. */
   readonly role: string;
@@ -55,6 +57,24 @@ export function createLogger({ role, level, file }: LogOptions): Logger {
     },
     destination,
   );
+}
+
+/** The same log; `hear` is given each line too, of whatever level, in the form that prints. */
+export function heardLogger(logger: Logger, hear: (level: LogLevel, line: string) => void): Logger {
+  const method = (level: LogLevel) => (first: unknown, message?: unknown) => {
+    const fields = typeof first === 'object' && first !== null ? printableFields(first) : {};
+    const text = printableText(String(typeof first === 'string' ? first : (message ?? '')));
+    hear(level, Object.keys(fields).length === 0 ? text : `${text} ${JSON.stringify(fields)}`);
+    if (typeof first === 'string') logger[level](first);
+    else logger[level](first, typeof message === 'string' ? message : undefined);
+  };
+  return {
+    debug: method('debug'),
+    info: method('info'),
+    warn: method('warn'),
+    error: method('error'),
+    fatal: method('fatal'),
+  };
 }
 
 function printableFields(fields: object, path = '', depth = 0): Record<string, unknown> {

@@ -1,4 +1,5 @@
 // What goes over the event socket, frame by frame, beside what FreeSWITCH 1.10.12 said (traces/freeswitch).
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import t from 'tap';
@@ -63,6 +64,50 @@ t.test('a wrong password is told so and the door closed', async (t) => {
   const heard = await session(bench.server.eventSocket.port, 'auth nobody-knows-it\n\napi status\n\n', /never/);
   t.match(heard, /Reply-Text: -ERR invalid\n\nContent-Type: text\/disconnect-notice\n[\s\S]*cluecon.com\/\n$/);
   t.notMatch(heard, /session\(s\)/);
+});
+
+t.test('commands have no case, need what they are about, and are answered also before a fault', async (t) => {
+  await using bench = await mediaBench();
+  const { port } = bench.server.eventSocket;
+  const asked = `exit\n\n`;
+  t.match(await session(port, asked, /goodbye/), /Reply-Text: \+OK bye/, 'who is not known may go');
+  const odd = `AUTH ${SECRET}\n\nauth ${SECRET}\n\napi\n\nbgapi\n\nfilter\n\nApi echo x\n\napi echo y\ncontent-length: zz\n\nExit\n\n`;
+  const replies = (await session(port, odd, /goodbye/)).match(/Reply-Text: [^\n]*|Length: 1\n\n./g);
+  const none = 'Reply-Text: -ERR command not found';
+  const answers = ['Length: 1\n\nx', 'Length: 1\n\ny', 'Reply-Text: +OK bye'];
+  t.same(replies, ['Reply-Text: +OK accepted', none, none, none, none, ...answers]);
+  const broken = `auth ${SECRET}\n\napi echo x\n\nsendmsg\ncontent-length: 9999999\n\n`;
+  t.match(await session(port, broken, /Length: 1\n\nx/), /accepted[\s\S]*Length: 1\n\nx/);
+});
+
+t.test('log sends the log’s lines up to a level, calls come and go in it, and nobody is named', async (t) => {
+  await using bench = await mediaBench();
+  const console = connect(bench.server.eventSocket.port, '127.0.0.1');
+  t.teardown(() => console.destroy());
+  let heard = '';
+  console.on('data', (bytes) => {
+    heard += String(bytes);
+  });
+  const until = async (pattern: RegExp) => {
+    while (!pattern.test(heard)) await once(console, 'data');
+  };
+  console.write(`auth ${SECRET}\n\nlog nonsense\n\nlog debug\n\n`);
+  await until(/-ERR invalid log level[\s\S]*\+OK log level debug \[7\]/);
+  const { endpoint } = await bench.call();
+  await endpoint.set('name', 'Pat Doe');
+  await endpoint.destroy();
+  const uuid = endpoint.uuid;
+  await until(new RegExp(`User-Data: ${uuid}\\n\\n[^\\n]*\\[NOTICE\\] [^\\n]*Hangup [^\\n]*\\[NORMAL_CLEARING\\]`));
+  t.match(heard, /Content-Type: log\/data\nContent-Length: \d+\nLog-Level: 5\nText-Channel: \d\nLog-File: /);
+  t.match(heard, /\[NOTICE\] [^\n]*New Channel/);
+  t.match(heard, /\[DEBUG\] [^\n]*execute [^\n]*set/i);
+  if (!ON_FREESWITCH) t.notMatch(heard, /Pat Doe/);
+  heard = '';
+  console.write('log 3\n\napi log info another\n\napi log err one line\n\n');
+  await until(/Log-Level: 3\n[\s\S]*\[ERR\] [^\n]*one line\n/);
+  console.write('nolog\n\napi log err a third\n\n');
+  await until(/no longer logging[\s\S]*\+OK\n$/);
+  t.notMatch(heard, /another|a third/);
 });
 
 t.test('sofia status is laid out as FreeSWITCH lays it out; HEARTBEAT has its fields', async (t) => {

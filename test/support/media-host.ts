@@ -1,4 +1,5 @@
 // What the parts of a media server stand on, for unit tests: a clock that is moved, seeded randomness, no log.
+import { Consoles } from '../../src/engine/media-server/consoles.ts';
 import type { MediaHost } from '../../src/engine/media-server/host.ts';
 import type { Clock } from '../../src/kernel/clock.ts';
 import { createLogger } from '../../src/kernel/logger.ts';
@@ -10,6 +11,7 @@ export function mediaHost(clock: Clock, parts: Partial<MediaHost> = {}): MediaHo
     clock,
     random: seeded(7).bytes,
     logger: createLogger({ role: 'media', level: 'silent' }),
+    consoles: new Consoles(clock),
     soundsFolder: '/nowhere',
     spoolFolder: undefined,
     intake: undefined,

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { expand } from '../../protocol/event-socket/arguments.ts';
 import { type ApiCommand, type ApiContext, usageOf } from './api-command.ts';
+import { LOG_LEVELS } from './consoles.ts';
 import { globalVariable, setGlobalVariable } from './global-variables.ts';
 
 const LATEST_SECONDS = 7 * 24 * 3600;
@@ -50,6 +51,7 @@ export function consoleCommands(runApi: RunApi): readonly ApiCommand[] {
     { name: 'sched_del', usage: '<task_id>|<group_id>', about: 'Forgets what was to run later', run: forget },
     { name: 'unsched_api', usage: '<task_id>', about: 'Forgets one of them', run: forgetOne },
     { name: 'uptime', usage: UPTIME_USAGE, about: 'Since the start', run: uptime },
+    { name: 'log', usage: '<level> <message>', about: 'A line for those who watch the log', run: writeLog },
     text('md5', 'A hash', (given) => (given === '' ? '!err!' : createHash('md5').update(given).digest('hex'))),
     text('toupper', 'In upper case', (given) => given.toUpperCase()),
     text('tolower', 'In lower case', (given) => given.toLowerCase()),
@@ -82,6 +84,14 @@ function setGlobal(line: string, { host }: ApiContext): string {
   if (name === '') return usageOf(SETVAR_USAGE);
   setGlobalVariable(name, value.trim(), host);
   return '+OK';
+}
+
+/** To consoles alone: what a person writes is not known to tell of nobody. */
+function writeLog(line: string, { host }: ApiContext): string {
+  const [, given = '', message = line] = /^\s*(\S+)\s+(.*)$/s.exec(line) ?? [];
+  const level = LOG_LEVELS.indexOf(given.toUpperCase());
+  host.consoles.tell(level < 0 ? LOG_LEVELS.indexOf('DEBUG') : level, message.replaceAll(/[\r\n]+/g, ' '));
+  return '+OK\n';
 }
 
 function uptime(line: string, { registry }: ApiContext): string {

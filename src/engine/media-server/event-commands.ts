@@ -3,6 +3,7 @@ import { splitWords } from '../../protocol/event-socket/arguments.ts';
 import type { EventSocketCommand } from '../../protocol/event-socket/command-reader.ts';
 import type { EventFormat } from '../../protocol/event-socket/frame.ts';
 import type { Channel } from './channel.ts';
+import { LOG_LEVELS } from './consoles.ts';
 import type { EventSocket } from './event-socket.ts';
 import { stepsOf } from './extension.ts';
 import { type MediaHost, newUuid } from './host.ts';
@@ -13,8 +14,8 @@ type Answer = (socket: EventSocket, command: EventSocketCommand) => void;
 export const ANSWERS: ReadonlyMap<string, Answer> = new Map<string, Answer>([
   ['auth', (socket, { args }) => socket.authenticate(args)],
   ['connect', (socket) => socket.connectChannel()],
-  ['api', (socket, { args, endsInBlank }) => socket.runApi(endsInBlank ? `${args} ` : args)],
-  ['bgapi', (socket, command) => socket.runInBackground(command.args, command.headers.get('job-uuid'))],
+  ['api', runApi],
+  ['bgapi', runInBackground],
   ['event', (socket, { args }) => subscribe(socket, args)],
   ['nixevent', (socket, { args }) => unsubscribe(socket, args)],
   ['noevents', (socket) => unsubscribeAll(socket)],
@@ -36,8 +37,17 @@ export const ANSWERS: ReadonlyMap<string, Answer> = new Map<string, Answer>([
 export const NO_COMMAND = '-ERR command not found';
 const NO_SESSION = '-ERR not controlling a session';
 
-const LOG_LEVELS: readonly string[] = ['console', 'alert', 'crit', 'err', 'warning', 'notice', 'info', 'debug'];
 const MAX_LOOPS = 100;
+
+function runApi(socket: EventSocket, { args, endsInBlank }: EventSocketCommand): void {
+  if (args === '') socket.reply(NO_COMMAND);
+  else socket.runApi(endsInBlank ? `${args} ` : args);
+}
+
+function runInBackground(socket: EventSocket, { args, headers }: EventSocketCommand): void {
+  if (args === '') socket.reply(NO_COMMAND);
+  else socket.runInBackground(args, headers.get('job-uuid'));
+}
 
 function isFormat(word: string): word is EventFormat {
   return word === 'json' || word === 'plain' || word === 'xml';
@@ -71,7 +81,8 @@ function unsubscribeAll(socket: EventSocket): void {
 
 function filter(socket: EventSocket, args: string): void {
   const [, isDelete, header = '', value = ''] = /^(delete\s+)?(\S+)\s*(.*)$/.exec(args) ?? [];
-  if (header === '' || (isDelete === undefined && value === '')) socket.reply('-ERR invalid syntax');
+  if (args === '') socket.reply(NO_COMMAND);
+  else if (header === '' || (isDelete === undefined && value === '')) socket.reply('-ERR invalid syntax');
   else if (isDelete !== undefined) {
     socket.subscription.removeFilter(header, value === '' ? undefined : value);
     socket.reply(`+OK filter deleted. [${header}][${value}]`);
@@ -121,17 +132,23 @@ function divertEvents(socket: EventSocket, args: string): void {
   else socket.reply(args.toLowerCase() === 'on' ? '+OK events diverted' : '+OK events not diverted');
 }
 
-/** This server's log leaves it by its own way: the level is taken and nothing follows. */
+/** `log [level]`: from now on the lines of the log up to that level, by number or name, beside events. */
 function log(socket: EventSocket, args: string): void {
   const [word = ''] = splitWords(args);
-  const level = word === '' ? 7 : /^[0-7]$/.test(word) ? Number(word) : LOG_LEVELS.indexOf(word.toLowerCase());
-  socket.isLogging = level >= 0;
-  socket.reply(level < 0 ? '-ERR invalid log level' : `+OK log level ${word} [${level}]`);
+  const level = /^-?\d{1,3}/.test(word)
+    ? Math.max(0, Number.parseInt(word, 10))
+    : LOG_LEVELS.indexOf(word.toUpperCase());
+  const wanted = word === '' ? LOG_LEVELS.length - 1 : level;
+  socket.reply(wanted < 0 ? '-ERR invalid log level' : `+OK log level ${word} [${wanted}]`);
+  if (wanted < 0) return;
+  socket.logLevel = wanted;
+  socket.options.host.consoles.add(socket);
 }
 
 function stopLog(socket: EventSocket): void {
-  socket.reply(socket.isLogging ? '+OK no longer logging' : '-ERR not loging');
-  socket.isLogging = false;
+  socket.reply(socket.logLevel === undefined ? '-ERR not loging' : '+OK no longer logging');
+  socket.logLevel = undefined;
+  socket.options.host.consoles.remove(socket);
 }
 
 /** `sendmsg [uuid]`: the reply comes first, what it starts after it. */
@@ -143,7 +160,7 @@ function sendMessage(socket: EventSocket, message: EventSocketCommand): void {
     socket.reply(`-ERR invalid session id [${args}]`);
     return;
   }
-  const command = headers.get('call-command') ?? '';
+  const command = (headers.get('call-command') ?? '').toLowerCase();
   if (command === 'unicast') startUnicast(socket, channel, headers);
   // Whoever controls a call here holds its descriptions: it can send the parties' audio past this server itself.
   else if (command === 'nomedia') socket.reply('-ERR nomedia is not done here: re-INVITE both parties');
@@ -168,7 +185,9 @@ function startUnicast(socket: EventSocket, channel: Channel, headers: ReadonlyMa
 }
 
 function executeMessage(channel: Channel, { headers, body }: EventSocketCommand, host: MediaHost): void {
-  const application = headers.get('execute-app-name') ?? '';
+  const application = headers.get('execute-app-name');
+  // Without a name there is nothing to run, and nothing to end the call for.
+  if (application === undefined || application === '') return;
   const argument = headers.get('execute-app-arg') ?? body;
   const uuid = headers.get('event-uuid') ?? newUuid(host.random);
   const loops = Math.max(1, Math.min(MAX_LOOPS, Number.parseInt(headers.get('loops') ?? '1', 10) || 1));

@@ -17,6 +17,7 @@ export class EventHub {
 
   constructor(host: MediaHost) {
     this.#host = host;
+    this.#listeners.add(host.consoles);
   }
 
   add(listener: EventListener): void {

@@ -39,14 +39,18 @@ export interface EventSocketOptions extends ApiContext {
 const HELLO_DEADLINE_MS = 25_000;
 /** What may wait behind a command that takes time; a client that sends more is cut off. */
 const MAX_WAITING = 10_000;
+/** Events that wait for the answer to a running command; a client that asks for more meanwhile is cut off. */
+const MAX_HELD = 100_000;
 const MAX_LINGER_SECONDS = 600;
+const BEFORE_AUTH: ReadonlySet<string> = new Set(['auth', 'exit', '...']);
 
 export class EventSocket implements EventListener {
   readonly options: EventSocketOptions;
   readonly subscription = new Subscription();
   /** FreeSWITCH writes `plain` to a client that names none. */
   format: EventFormat = 'plain';
-  isLogging = false;
+  /** The lines of the log that it asked for; none when absent. */
+  logLevel: number | undefined;
   /** How long it stays after its channel's end; -1 until the client goes. */
   lingerSeconds: number | undefined;
   readonly #reader = new CommandReader();
@@ -77,8 +81,7 @@ export class EventSocket implements EventListener {
   deliver(fields: EventFields): void {
     if (!this.subscription.passes(fields)) return;
     const frame = encodeEvent(fields, this.format);
-    if (this.#held !== undefined) this.#held.push(frame);
-    else this.send(frame);
+    this.#sendOrHold(frame);
     const { host, channel } = this.options;
     if (host.quirks.dropsSocketInPlayback === true && channel !== undefined && isPlaybackStart(fields)) {
       this.options.connection.end();
@@ -89,12 +92,21 @@ export class EventSocket implements EventListener {
     this.options.connection.write(frame);
   }
 
+  /** A line of the log that it asked for. */
+  show(frame: string): void {
+    if (!this.#isClosing) this.#sendOrHold(frame);
+  }
+
   reply(text: string, headers?: ReadonlyArray<readonly [string, string]>): void {
     this.send(encodeReply(text, headers));
   }
 
   authenticate(secret: string): void {
-    if (this.#isAuthenticated || isSame(this.options.secret ?? '', secret)) {
+    if (this.#isAuthenticated) {
+      this.reply(NO_COMMAND);
+      return;
+    }
+    if (isSame(this.options.secret ?? '', secret)) {
       this.#isAuthenticated = true;
       this.#deadline[Symbol.dispose]();
       this.reply('+OK accepted');
@@ -187,6 +199,12 @@ export class EventSocket implements EventListener {
     this.options.connection.end();
   }
 
+  #sendOrHold(frame: string): void {
+    if (this.#held === undefined) this.send(frame);
+    else if (this.#held.length < MAX_HELD) this.#held.push(frame);
+    else this.options.connection.destroy();
+  }
+
   #result(line: string): string | Promise<string> {
     const { clock, quirks } = this.options.host;
     const [name = ''] = splitWords(line, 2);
@@ -206,9 +224,8 @@ export class EventSocket implements EventListener {
   }
 
   #receive(chunk: Uint8Array): void {
-    const commands = this.#reader.push(chunk);
-    if (commands === 'fault') this.options.connection.destroy();
-    else this.#answerAll(commands);
+    this.#answerAll(this.#reader.push(chunk));
+    if (this.#reader.isBroken) this.options.connection.destroy();
   }
 
   /** In order; behind a command that takes time the others wait. */
@@ -222,7 +239,8 @@ export class EventSocket implements EventListener {
   }
 
   #answer(command: EventSocketCommand): void {
-    const answer = this.#isAuthenticated || command.name === 'auth' ? ANSWERS.get(command.name) : undefined;
+    const name = command.name.toLowerCase();
+    const answer = this.#isAuthenticated || BEFORE_AUTH.has(name) ? ANSWERS.get(name) : undefined;
     if (answer === undefined) this.reply(NO_COMMAND);
     else answer(this, command);
   }
@@ -230,6 +248,7 @@ export class EventSocket implements EventListener {
   #closed(): void {
     this.#deadline[Symbol.dispose]();
     this.options.hub.remove(this);
+    this.options.host.consoles.remove(this);
     this.#isClosing = true;
     this.options.onClose?.();
   }

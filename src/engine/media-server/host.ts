@@ -3,6 +3,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { DtlsIdentity } from '../../protocol/dtls/handshake.ts';
 import type { AudioCodec } from '../../protocol/sdp/audio.ts';
+import type { Consoles } from './consoles.ts';
 import type { Quirks } from './quirks.ts';
 import type { Intake } from './recording/sink.ts';
 import type { Speech } from './sources/speech.ts';
@@ -12,6 +13,8 @@ export interface MediaHost {
   /** `count` random bytes. */
   readonly random: (count: number) => Uint8Array;
   readonly logger: Logger;
+  /** Who watches the log over the event socket. */
+  readonly consoles: Consoles;
   readonly soundsFolder: string;
   /** Paths `<spoolFolder>/<artifactId>.ul` are sealed by `intake` and never become files. */
   readonly spoolFolder: string | undefined;

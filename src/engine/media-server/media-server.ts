@@ -1,7 +1,7 @@
 // The embedded media server: what drachtio-fsmrf cannot tell from FreeSWITCH, put together and taken apart again.
 import { performance } from 'node:perf_hooks';
 import type { Clock } from '../../kernel/clock.ts';
-import type { Logger } from '../../kernel/logger.ts';
+import { heardLogger, type Logger } from '../../kernel/logger.ts';
 import { createDtlsIdentity } from '../../protocol/dtls/identity.ts';
 import { loadOpus } from '../../protocol/rtp/opus.ts';
 import type { AudioCodec } from '../../protocol/sdp/audio.ts';
@@ -11,6 +11,7 @@ import type { HostPort } from '../runtime/sip-stack.ts';
 import type { TcpConnection, TcpServer } from '../runtime/tcp-server.ts';
 import { listenTcp } from '../runtime/tcp-server.ts';
 import { Conferences } from './conference/conferences.ts';
+import { Consoles } from './consoles.ts';
 import { EventHub } from './event-hub.ts';
 import { EventSocket } from './event-socket.ts';
 import { type MediaHost, newUuid } from './host.ts';
@@ -84,8 +85,10 @@ export interface MediaServer extends AsyncDisposable {
 /** Listens on both addresses; rejects with Node's own error when one of them is taken or the audio address is not this machine's. */
 export async function createMediaServer(options: MediaServerOptions): Promise<MediaServer> {
   const { clock, rtpHost, rtpPorts, maxChannels = DEFAULT_MAX_CHANNELS } = options;
-  const work = new WorkInHand(options.logger);
-  const host = hostOf(options, work);
+  const consoles = new Consoles(clock);
+  const logger = heardLogger(options.logger, consoles.hear);
+  const work = new WorkInHand(logger);
+  const host = hostOf({ ...options, logger }, work, consoles);
   const hub = new EventHub(host);
   const registry = new Registry(clock, maxChannels);
   const conferences = new Conferences(host, hub);
@@ -110,7 +113,7 @@ export async function createMediaServer(options: MediaServerOptions): Promise<Me
   return new RunningMediaServer({ rtpHost, work, registry, legs, sip, sockets, events, ticker }, parts.move());
 }
 
-function hostOf(options: MediaServerOptions, { supervise }: WorkInHand): MediaHost {
+function hostOf(options: MediaServerOptions, { supervise }: WorkInHand, consoles: Consoles): MediaHost {
   const { clock, random, logger, soundsFolder, spoolFolder, intake, quirks = {}, codecs = DEFAULT_CODECS } = options;
   const identity = { coreUuid: newUuid(random), address: options.rtpHost };
   if (options.legs === undefined && codecs.includes('opus')) supervise(loadOpus());
@@ -119,6 +122,7 @@ function hostOf(options: MediaServerOptions, { supervise }: WorkInHand): MediaHo
     clock,
     random,
     logger,
+    consoles,
     soundsFolder,
     spoolFolder,
     intake,

@@ -20,28 +20,36 @@ export interface EventSocketCommand {
 
 const NEWLINE = 0x0a;
 
-/** Bytes in, commands out. After a fault it stays silent: the connection is to be closed. */
+/** Bytes in, commands out. After a fault (`isBroken`) it stays silent: the connection is to be closed. */
 export class CommandReader {
   #held: Buffer = Buffer.alloc(0);
   /** How far the empty line was looked for. */
   #searched = 0;
   #isBroken = false;
 
-  push(chunk: Uint8Array): EventSocketCommand[] | 'fault' {
-    if (this.#isBroken) return 'fault';
+  get isBroken(): boolean {
+    return this.#isBroken;
+  }
+
+  /** The commands that are whole now; those before a fault are among them. */
+  push(chunk: Uint8Array): EventSocketCommand[] {
+    if (this.#isBroken) return [];
     this.#held = this.#held.length === 0 ? Buffer.from(chunk) : Buffer.concat([this.#held, chunk]);
     const commands: EventSocketCommand[] = [];
     for (let next = this.#next(); next !== undefined; next = this.#next()) {
-      if (next === 'fault') return this.#fail();
+      if (next === 'fault') {
+        this.#fail();
+        break;
+      }
       commands.push(next);
     }
-    return this.#held.length > MAX_COMMAND_BYTES ? this.#fail() : commands;
+    if (this.#held.length > MAX_COMMAND_BYTES) this.#fail();
+    return commands;
   }
 
-  #fail(): 'fault' {
+  #fail(): void {
     this.#isBroken = true;
     this.#held = Buffer.alloc(0);
-    return 'fault';
   }
 
   #next(): EventSocketCommand | 'fault' | undefined {
@@ -89,8 +97,8 @@ function parseHead(text: string): Omit<EventSocketCommand, 'body'> | undefined {
   return { name, args: args.trim(), endsInBlank: /\s$/.test(args), headers, fields };
 }
 
-function bodyLength(text: string | undefined): number | undefined {
-  if (text === undefined) return 0;
-  const length = /^\d{1,7}$/.test(text) ? Number(text) : -1;
-  return length >= 0 && length <= MAX_COMMAND_BYTES ? length : undefined;
+/** What is no number is no body, as FreeSWITCH reads it. */
+function bodyLength(text = ''): number | undefined {
+  const length = Number(/^\d+/.exec(text)?.[0] ?? 0);
+  return length <= MAX_COMMAND_BYTES ? length : undefined;
 }

@@ -21,6 +21,12 @@ export function encodeApiResponse(body: string): string {
   return `Content-Type: api/response\nContent-Length: ${Buffer.byteLength(text)}\n\n${text}`;
 }
 
+/** One line of the log, as `log <level>` asks for it; `channel` is the call that it is about, or empty. */
+export function encodeLogLine(level: number, line: string, channel: string): string {
+  const headers = `Log-Level: ${level}\nText-Channel: 0\nLog-File: media-server\nLog-Func: log\nLog-Line: 1\nUser-Data: ${channel}\n`;
+  return `Content-Type: log/data\nContent-Length: ${Buffer.byteLength(line)}\n${headers}\n${line}`;
+}
+
 export type EventFormat = 'json' | 'plain' | 'xml';
 
 /** An event as its socket asked for it. */
