@@ -1,4 +1,5 @@
 // Unmodified drachtio-fsmrf against the embedded media server: recordings, bridges, and every way that a call ends (contract §3, §5, §7).
+import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
@@ -259,3 +260,52 @@ function dialogOf(endpoint: FsmrfEndpoint): { once(name: string, listener: (even
 function linear(bytes: Buffer): Int16Array {
   return Int16Array.from({ length: bytes.length / 2 }, (_, i) => bytes.readInt16LE(i * 2));
 }
+
+t.test(
+  'what else a controller executes ends as on FreeSWITCH, whatever the case of its name, and no call is lost',
+  async (t) => {
+    await using bench = await mediaBench();
+    const { phone, endpoint } = await bench.call();
+    const responses: Readonly<Record<string, string>> = {
+      'SET colour=green': '_none_',
+      'export nolocal:far=1': '_none_',
+      'export near=2': '_none_',
+      'eval x': '_none_',
+      'log INFO a line': '_none_',
+      'ring_ready ': '_none_',
+      'flush_dtmf ': '_none_',
+      'verbose_events true': '_none_',
+      'gentones %(60,0,400)|2': '_none_',
+      'park ': '_none_',
+      'bridge ': '_none_',
+      'record ': '_none_',
+      'playback ': 'PLAYBACK ERROR',
+      'endless_playback nope.wav': 'FILE NOT FOUND',
+      // What is not done here says so.
+      'presence in': ON_FREESWITCH ? '_none_' : '-ERR not done here',
+    };
+    for (const [line, response] of Object.entries(responses)) {
+      const at = line.indexOf(' ');
+      const event = await endpoint.execute(line.slice(0, at), line.slice(at + 1));
+      t.equal(event.getHeader('Application-Response'), response, line);
+    }
+    // Without a name nothing is run.
+    endpoint.conn.socket.write(`sendmsg ${endpoint.uuid}\ncall-command: execute\n\n`);
+    const reading = endpoint.execute('read', '2 4 silence_stream://60 number 5000 #');
+    await phone.wait(200);
+    for (const key of '12#') phone.press(key);
+    t.equal((await reading).getHeader('variable_number'), '12');
+    t.equal((await reading).getHeader('variable_read_result'), 'success');
+    const playing = endpoint.play('silence_stream://20000');
+    await phone.wait(100);
+    await endpoint.execute('break');
+    await playing;
+    const { uuid } = endpoint;
+    const values = ['colour', 'export_vars', 'nolocal:far', 'destination_number', 'local_ip_v4'];
+    const told = await Promise.all(values.map((name) => bench.ms.api(`uuid_getvar ${uuid} ${name}`)));
+    t.same(told, ['green', 'nolocal:far,near', '1', 'drachtio', '127.0.0.1']);
+    const ended = once(endpoint, 'destroy');
+    await endpoint.execute('sched_hangup', '+0 USER_BUSY');
+    t.match(await ended, [{ reason: 'USER_BUSY' }]);
+  },
+);

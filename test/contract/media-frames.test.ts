@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { mediaBench, ON_FREESWITCH, SECRET } from '../support/media-bench.ts';
 
 const trace = (name: string) => readFileSync(new URL(`./traces/freeswitch/${name}`, import.meta.url), 'utf8');
@@ -18,6 +18,29 @@ async function session(port: number, text: string, pattern: RegExp): Promise<str
   }
   socket.destroy();
   return heard;
+}
+
+interface Console {
+  heard: string;
+  say(text: string): void;
+  until(pattern: RegExp): Promise<void>;
+}
+
+/** A connection that stays, and all that it is told. */
+function consoleAt(t: Test, port: number): Console {
+  const socket = connect(port, '127.0.0.1');
+  t.teardown(() => socket.destroy());
+  const console: Console = {
+    heard: '',
+    say: (text) => void socket.write(text),
+    async until(pattern) {
+      while (!pattern.test(console.heard)) await once(socket, 'data');
+    },
+  };
+  socket.on('data', (bytes) => {
+    console.heard += String(bytes);
+  });
+  return console;
 }
 
 t.test('inbound: one frame a command, strictly in order, whatever is asked in one breath', async (t) => {
@@ -82,32 +105,55 @@ t.test('commands have no case, need what they are about, and are answered also b
 
 t.test('log sends the log’s lines up to a level, calls come and go in it, and nobody is named', async (t) => {
   await using bench = await mediaBench();
-  const console = connect(bench.server.eventSocket.port, '127.0.0.1');
-  t.teardown(() => console.destroy());
-  let heard = '';
-  console.on('data', (bytes) => {
-    heard += String(bytes);
-  });
-  const until = async (pattern: RegExp) => {
-    while (!pattern.test(heard)) await once(console, 'data');
-  };
-  console.write(`auth ${SECRET}\n\nlog nonsense\n\nlog debug\n\n`);
+  const console = consoleAt(t, bench.server.eventSocket.port);
+  const { until } = console;
+  console.say(`auth ${SECRET}\n\nlog nonsense\n\nlog debug\n\n`);
   await until(/-ERR invalid log level[\s\S]*\+OK log level debug \[7\]/);
   const { endpoint } = await bench.call();
   await endpoint.set('name', 'Pat Doe');
   await endpoint.destroy();
   const uuid = endpoint.uuid;
   await until(new RegExp(`User-Data: ${uuid}\\n\\n[^\\n]*\\[NOTICE\\] [^\\n]*Hangup [^\\n]*\\[NORMAL_CLEARING\\]`));
-  t.match(heard, /Content-Type: log\/data\nContent-Length: \d+\nLog-Level: 5\nText-Channel: \d\nLog-File: /);
-  t.match(heard, /\[NOTICE\] [^\n]*New Channel/);
-  t.match(heard, /\[DEBUG\] [^\n]*execute [^\n]*set/i);
-  if (!ON_FREESWITCH) t.notMatch(heard, /Pat Doe/);
-  heard = '';
-  console.write('log 3\n\napi log info another\n\napi log err one line\n\n');
+  t.match(console.heard, /Content-Type: log\/data\nContent-Length: \d+\nLog-Level: 5\nText-Channel: \d\nLog-File: /);
+  t.match(console.heard, /\[NOTICE\] [^\n]*New Channel/);
+  t.match(console.heard, /\[DEBUG\] [^\n]*execute [^\n]*set/i);
+  if (!ON_FREESWITCH) t.notMatch(console.heard, /Pat Doe/);
+  console.heard = '';
+  console.say('log 3\n\napi log info another\n\napi log err one line\n\n');
   await until(/Log-Level: 3\n[\s\S]*\[ERR\] [^\n]*one line\n/);
-  console.write('nolog\n\napi log err a third\n\n');
+  console.say('nolog\n\napi log err a third\n\n');
   await until(/no longer logging[\s\S]*\+OK\n$/);
-  t.notMatch(heard, /another|a third/);
+  t.notMatch(console.heard, /another|a third/);
+});
+
+t.test('a call’s events from its INVITE until it waits come in FreeSWITCH’s order', async (t) => {
+  await using bench = await mediaBench();
+  const { port } = bench.server.eventSocket;
+  const names = 'CREATE CALLSTATE EXECUTE EXECUTE_COMPLETE PROGRESS_MEDIA ANSWER PARK'
+    .split(' ')
+    .map((each) => `CHANNEL_${each}`);
+  const console = consoleAt(t, port);
+  console.say(`auth ${SECRET}\n\nevent json ${names.join(' ')}\n\n`);
+  await console.until(/listener enabled json/);
+  await bench.call();
+  await console.until(/"Event-Name":"CHANNEL_PARK".*\}/);
+  const events = (console.heard.match(/\{"Event-Name".*?\}/g) ?? []).map(
+    (text): Record<string, string> => JSON.parse(text),
+  );
+  const told = events.map((event) => {
+    const what = [event['Event-Name'], event.Application, event['Channel-Call-State'], event['Answer-State']];
+    return what
+      .filter((word) => word !== undefined)
+      .join(' ')
+      .replace('CHANNEL_', '');
+  });
+  const set = ['EXECUTE set ACTIVE answered', 'EXECUTE_COMPLETE set ACTIVE answered'];
+  t.same(told, [
+    ...['CREATE DOWN ringing', 'CALLSTATE RINGING ringing', 'EXECUTE answer RINGING ringing'],
+    ...['PROGRESS_MEDIA RINGING early', 'CALLSTATE EARLY early', 'ANSWER EARLY answered', 'CALLSTATE ACTIVE answered'],
+    ...['EXECUTE_COMPLETE answer ACTIVE answered', ...set, ...set, ...set, ...set],
+    ...['EXECUTE socket ACTIVE answered', 'PARK ACTIVE answered'],
+  ]);
 });
 
 t.test('sofia status is laid out as FreeSWITCH lays it out; HEARTBEAT has its fields', async (t) => {

@@ -6,8 +6,8 @@ import { usageOf } from './api-command.ts';
 import { Bridge } from './bridge.ts';
 import type { Channel } from './channel.ts';
 import { parseInline } from './extension.ts';
-import { newUuid } from './host.ts';
 import { mediaStatistics } from './media-statistics.ts';
+import { broadcastTo, transferChannel } from './transfer.ts';
 
 const DEFAULT_DIGIT_MS = 250;
 const TICKS_A_MS = 8;
@@ -27,6 +27,9 @@ interface OnChannel {
 
 const RECORD_USAGE = '<uuid> [start|stop|mask|unmask] <path> [<limit>] [<recording_vars>]';
 const DIGITS_USAGE = '<uuid> <dtmf_data>';
+const TRANSFER_LATER = '[+]<time> <uuid> <extension> [<dialplan>] [<context>]';
+const BROADCAST_LATER = '[[+]<time>|@time] <uuid> <path> [aleg|bleg|both]';
+const HANGUP_LATER = '[+]<time> <uuid> [<cause>]';
 
 const ON_CHANNEL: readonly OnChannel[] = [
   { name: 'uuid_kill', usage: '<uuid> [cause]', about: 'Ends a call', act: kill },
@@ -133,20 +136,20 @@ export const CHANNEL_COMMANDS: readonly ApiCommand[] = [
   { name: 'uuid_bridge', usage: '<uuid> <other_uuid>', about: 'Connects two calls', run: bridge },
   {
     name: 'sched_transfer',
-    usage: '[+]<time> <uuid> <extension> [<dialplan>] [<context>]',
+    usage: TRANSFER_LATER,
     about: 'Has a call run an inline extension later',
-    run: (line, context) => later(line, context, (channel, args) => void transfer(channel, args)),
+    run: (line, context) => later(line, context, TRANSFER_LATER, (channel, args) => void transfer(channel, args)),
   },
   {
     name: 'sched_broadcast',
-    usage: '[[+]<time>|@time] <uuid> <path> [aleg|bleg|both]',
+    usage: BROADCAST_LATER,
     about: 'Plays a file to a call later',
     run: (line, context) => {
-      const answer = later(line, context, (channel, args) => void broadcast(channel, args));
+      const answer = later(line, context, BROADCAST_LATER, (channel, args) => void broadcast(channel, args));
       return answer === '+OK\n' ? '+OK Message scheduled\n' : answer;
     },
   },
-  { name: 'sched_hangup', usage: '[+]<time> <uuid> [<cause>]', about: 'Ends a call later', run: hangUpLater },
+  { name: 'sched_hangup', usage: HANGUP_LATER, about: 'Ends a call later', run: hangUpLater },
 ];
 
 /** What does not make sense here answers as FreeSWITCH does when it fails. */
@@ -191,7 +194,7 @@ function dump(channel: Channel, [format]: readonly string[]): string {
 }
 
 function getVariable(channel: Channel, [name = '']: readonly string[]): string {
-  return channel.variables.get(name) ?? '_undef_';
+  return channel.valueOf(name) ?? '_undef_';
 }
 
 function setVariable(channel: Channel, _args: readonly string[], rest: string): string {
@@ -249,16 +252,8 @@ function bridge(line: string, { registry }: Parameters<ApiCommand['run']>[1]): s
   return `+OK ${second.uuid}\n`;
 }
 
-/** Only `[-both|-bleg] app:args,… inline`: this server has no other dialplan. */
 function transfer(channel: Channel, args: readonly string[]): string {
-  const flag = args[0]?.startsWith('-') ? args[0] : '';
-  const [destination, dialplan] = flag === '' ? args : args.slice(1);
-  const steps = dialplan === 'inline' ? parseInline(destination ?? '') : [];
-  if (steps.length === 0) return '-ERR Cannot transfer there\n';
-  const { bridge: joined } = channel;
-  if (joined === undefined) channel.transfer(steps);
-  else joined.transfer(flag === '-bleg' ? joined.otherOf(channel) : channel, flag === '-both', steps);
-  return '+OK\n';
+  return transferChannel(channel, args) ? '+OK\n' : '-ERR Cannot transfer there\n';
 }
 
 /** `<dest>/inline` each. */
@@ -273,29 +268,26 @@ function transferBoth(channel: Channel, args: readonly string[]): string {
   return '+OK\n';
 }
 
-/** Whoever is bridged hears it instead of the other. */
 function broadcast(channel: Channel, [path = '', legs = 'aleg']: readonly string[]): string {
-  const other = channel.bridge?.otherOf(channel);
-  for (const to of [legs === 'bleg' ? undefined : channel, legs === 'aleg' ? undefined : other]) {
-    to?.execute('playback', path, newUuid(channel.host.random));
-  }
+  broadcastTo(channel, path, legs);
   return '+OK Message sent\n';
 }
 
 const LATEST_SECONDS = 7 * 24 * 3600;
 
 function hangUpLater(line: string, context: Parameters<ApiCommand['run']>[1]): string {
-  return later(line, context, (channel, [cause = 'ALLOTTED_TIMEOUT']) => channel.hangup(cause));
+  return later(line, context, HANGUP_LATER, (channel, [cause = 'ALLOTTED_TIMEOUT']) => channel.hangup(cause));
 }
 
 /** `<time> <uuid> …`. `+60`: in a minute; without a sign: a time of day in UTC seconds. */
 function later(
   line: string,
   { registry, host }: Parameters<ApiCommand['run']>[1],
+  usage: string,
   act: (channel: Channel, args: readonly string[]) => void,
 ): string {
   const [when = '', uuid = '', ...args] = splitWords(line);
-  if (!/^[+@]?\d{1,12}$/.test(when) || uuid === '') return usageOf('[+]<time> <uuid> [<arguments>]');
+  if (!/^[+@]?\d{1,12}$/.test(when) || uuid === '') return usageOf(usage);
   const channel = registry.find(uuid);
   if (channel === undefined) return NO_CHANNEL;
   const seconds = when.startsWith('+')

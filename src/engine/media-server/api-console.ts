@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { expand } from '../../protocol/event-socket/arguments.ts';
 import { type ApiCommand, type ApiContext, usageOf } from './api-command.ts';
-import { LOG_LEVELS } from './consoles.ts';
+import { levelOf } from './consoles.ts';
 import { globalVariable, setGlobalVariable } from './global-variables.ts';
 
 const LATEST_SECONDS = 7 * 24 * 3600;
@@ -76,7 +76,7 @@ export function consoleCommands(runApi: RunApi): readonly ApiCommand[] {
 function evaluate(line: string, { registry, host }: ApiContext): string {
   const [, uuid = '', rest = ''] = /^(?:uuid:(\S+)\s+)?(.*)$/s.exec(line.trim()) ?? [];
   const channel = registry.find(uuid);
-  return expand(rest, (name) => channel?.variables.get(name) ?? globalVariable(name, host));
+  return expand(rest, (name) => channel?.valueOf(name) ?? globalVariable(name, host));
 }
 
 function setGlobal(line: string, { host }: ApiContext): string {
@@ -89,8 +89,7 @@ function setGlobal(line: string, { host }: ApiContext): string {
 /** To consoles alone: what a person writes is not known to tell of nobody. */
 function writeLog(line: string, { host }: ApiContext): string {
   const [, given = '', message = line] = /^\s*(\S+)\s+(.*)$/s.exec(line) ?? [];
-  const level = LOG_LEVELS.indexOf(given.toUpperCase());
-  host.consoles.tell(level < 0 ? LOG_LEVELS.indexOf('DEBUG') : level, message.replaceAll(/[\r\n]+/g, ' '));
+  host.consoles.tell(levelOf(given), message.replaceAll(/[\r\n]+/g, ' '));
   return '+OK\n';
 }
 

@@ -3,7 +3,7 @@ import { expand } from '../../protocol/event-socket/arguments.ts';
 import type { RunningApplication, StartApplication } from './application.ts';
 import type { Channel } from './channel.ts';
 import type { Fields } from './event-hub.ts';
-import { globalVariable } from './global-variables.ts';
+import { newUuid } from './host.ts';
 
 /** Applications nested in one another; a further one ends the call. */
 const MAX_NESTED = 64;
@@ -53,7 +53,8 @@ export class ApplicationStack {
   }
 
   /** Runs one inside whatever runs now. Unknown ones end the call, as on FreeSWITCH. */
-  execute(application: string, data: string, uuid: string, style: RunStyle = ONCE): void {
+  execute(name: string, data: string, uuid: string, style: RunStyle = ONCE): void {
+    const application = name.toLowerCase();
     if (this.#deferred.length + this.#frames.length >= MAX_NESTED || !this.#applications.has(application)) {
       this.#channel.hangup('DESTINATION_OUT_OF_ORDER');
     } else if (this.#frames.some((frame) => frame.style.isLocked)) {
@@ -63,7 +64,7 @@ export class ApplicationStack {
 
   #run(application: string, rawData: string, uuid: string, style: RunStyle): void {
     const channel = this.#channel;
-    const data = expand(rawData, (name) => channel.variables.get(name) ?? globalVariable(name, channel.host));
+    const data = expand(rawData, (name) => channel.valueOf(name));
     const frame: Frame = { application, data, uuid, style, running: undefined };
     channel.variables.setAll({ current_application_data: data, current_application: application });
     channel.publish('CHANNEL_EXECUTE', executeFields(frame));
@@ -72,6 +73,14 @@ export class ApplicationStack {
     const running = this.#applications.get(application)?.({ channel, argument: data, complete });
     if (running === undefined) complete();
     else frame.running = running;
+  }
+
+  /** A step of the dialplan that is done elsewhere, told as every application is. */
+  tell(application: string, data: string, act: () => void): void {
+    const run = { application, data, uuid: newUuid(this.#channel.host.random) };
+    this.#channel.publish('CHANNEL_EXECUTE', executeFields(run));
+    act();
+    publishComplete(this.#channel, run);
   }
 
   /** `uuid_break`: the innermost one, or with `all` each. */

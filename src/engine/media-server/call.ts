@@ -70,9 +70,12 @@ export class Call {
       this.dialog.end();
       return false;
     }
-    this.channel.publish('CHANNEL_CREATE');
-    this.channel.answer();
-    this.channel.publish('CHANNEL_ANSWER');
+    const { channel } = this;
+    channel.arrive();
+    channel.applications.tell('answer', '', () => {
+      channel.progress('EARLY');
+      channel.answer();
+    });
     return true;
   }
 
@@ -104,7 +107,11 @@ export class Call {
   /** What the mrf image's dialplan does with every call: it ends in `socket <controller> async full`. */
   #runDialplan(): void {
     this.#isAnswered = true;
-    this.channel.variables.setAll(DIALPLAN_SETS);
+    const { variables, applications } = this.channel;
+    variables.set('endpoint_disposition', 'ANSWER');
+    for (const [name, value] of DIALPLAN_SETS) {
+      applications.tell('set', `${name}=${value}`, () => variables.set(name, value));
+    }
     this.#connect(this.#options.controller);
   }
 

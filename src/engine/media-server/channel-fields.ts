@@ -6,7 +6,7 @@ import type { Variables } from './variables.ts';
 
 export type CallState = 'DOWN' | 'RINGING' | 'EARLY' | 'ACTIVE' | 'HELD' | 'UNHELD' | 'HANGUP';
 export type CallDirection = 'inbound' | 'outbound';
-export type ChannelState = 'CS_ROUTING' | 'CS_SOFT_EXECUTE' | 'CS_EXECUTE' | 'CS_PARK' | 'CS_HANGUP';
+export type ChannelState = 'CS_INIT' | 'CS_ROUTING' | 'CS_SOFT_EXECUTE' | 'CS_EXECUTE' | 'CS_PARK' | 'CS_HANGUP';
 
 export const CALL_STATE_NUMBERS: Readonly<Record<CallState, number>> = {
   DOWN: 0,
@@ -19,6 +19,7 @@ export const CALL_STATE_NUMBERS: Readonly<Record<CallState, number>> = {
 };
 
 const CHANNEL_STATE_NUMBERS: Readonly<Record<ChannelState, number>> = {
+  CS_INIT: 2,
   CS_ROUTING: 2,
   CS_SOFT_EXECUTE: 3,
   CS_EXECUTE: 4,
@@ -150,4 +151,27 @@ function otherLegFields(facts: ChannelFacts): Fields {
 
 function micros(utcMs: number): string {
   return String(utcMs * 1000);
+}
+
+/** Fields of the caller profile that can be asked for as variables (`switch_caller_get_field_by_name`). */
+const PROFILE_VALUES: Readonly<Record<string, (facts: ChannelFacts) => string>> = {
+  caller_id_name: () => 'unknown',
+  orig_caller_id_name: () => 'unknown',
+  dialplan: () => 'XML',
+  context: () => 'mrf',
+  source: () => 'mod_sofia',
+  network_addr: ({ callerAddress }) => callerAddress,
+  destination_number: ({ destination }) => destination,
+  chan_name: ({ name }) => name,
+  uuid: ({ uuid }) => uuid,
+  direction: ({ direction }) => direction,
+  created_time: ({ createdAt }) => micros(createdAt),
+  profile_created: ({ createdAt }) => micros(createdAt),
+  answered_time: ({ answeredAt }) => micros(answeredAt),
+  hungup_time: ({ hungUpAt }) => micros(hungUpAt),
+  bridged_time: ({ bridgedAt }) => micros(bridgedAt),
+};
+
+export function profileValue(name: string, facts: ChannelFacts): string | undefined {
+  return Object.hasOwn(PROFILE_VALUES, name) ? PROFILE_VALUES[name]?.(facts) : undefined;
 }

@@ -14,13 +14,12 @@ const COPIED = /^(x-|p-|user-to-user$)/i;
 const MAX_COPIED = 64;
 
 /** What the dialplan of the mrf image sets before it connects out. */
-export const DIALPLAN_SETS: Values = {
-  endpoint_disposition: 'ANSWER',
-  send_silence_when_idle: '-1',
-  hangup_after_bridge: 'false',
-  park_after_bridge: 'true',
-  playback_terminators: 'none',
-};
+export const DIALPLAN_SETS: ReadonlyArray<readonly [name: string, value: string]> = [
+  ['send_silence_when_idle', '-1'],
+  ['hangup_after_bridge', 'false'],
+  ['park_after_bridge', 'true'],
+  ['playback_terminators', 'none'],
+];
 
 export function inviteVariables(request: SipRequest, arrival: Arrival, sipAddress: string, now: number): Values {
   const { headers } = request;

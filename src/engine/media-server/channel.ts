@@ -17,12 +17,15 @@ import {
   CALL_STATE_NUMBERS,
   dataFields,
   dumpFields,
+  profileValue,
   timesFrom,
   variableFields,
 } from './channel-fields.ts';
 import { ChannelRecordings } from './channel-recordings.ts';
+import { ChannelTasks } from './channel-tasks.ts';
 import type { EventHub, Fields } from './event-hub.ts';
 import { ExtensionWalk, type Step } from './extension.ts';
+import { globalVariable } from './global-variables.ts';
 import type { MediaHost } from './host.ts';
 import { newUuid } from './host.ts';
 import { mediaStatistics } from './media-statistics.ts';
@@ -63,6 +66,7 @@ export class Channel {
   readonly recordings: ChannelRecordings;
   readonly digits: ChannelDigits;
   readonly audio: ChannelAudio;
+  readonly tasks: ChannelTasks;
   readonly applications: ApplicationStack;
   codec: AudioCodec;
   bridge: Bridge | undefined;
@@ -70,7 +74,7 @@ export class Channel {
   readonly #walk: ExtensionWalk;
   readonly #times: { -readonly [Name in keyof ChannelTimes]: number };
   #state: ChannelState = 'CS_EXECUTE';
-  #callState: CallState;
+  #callState: CallState = 'DOWN';
   #hangupCause: string | undefined;
   #wait: Wait | undefined;
   #isControlled = true;
@@ -83,12 +87,12 @@ export class Channel {
     this.codec = options.codec;
     this.uuid = options.uuid ?? newUuid(options.host.random);
     this.#times = timesFrom(options.host.clock.now());
-    this.#callState = options.direction === 'outbound' ? 'DOWN' : 'RINGING';
     this.recordings = new ChannelRecordings(this);
     this.digits = new ChannelDigits(this, options.hub);
     this.applications = new ApplicationStack(this, options.applications, () => this.#idle());
     this.#walk = new ExtensionWalk({ run: (step) => this.#step(step), finish: () => this.hangup('NORMAL_CLEARING') });
     this.audio = new ChannelAudio(this);
+    this.tasks = new ChannelTasks(options.host.clock);
     this.leg.onDigit = (digit, ticks) => this.digits.receive(digit, ticks, 'RTP');
     this.leg.onLost = () => this.hangup('NETWORK_OUT_OF_ORDER');
   }
@@ -116,6 +120,11 @@ export class Channel {
 
   get callState(): CallState {
     return this.#callState;
+  }
+
+  /** What `${name}` means: a variable of its own, what its caller profile says, a variable of the server. */
+  valueOf(name: string): string | undefined {
+    return this.variables.get(name) ?? profileValue(name, this.facts(false)) ?? globalVariable(name, this.host);
   }
 
   facts(withOther = true): ChannelFacts {
@@ -165,12 +174,22 @@ export class Channel {
     ]);
   }
 
+  /** Told as FreeSWITCH tells it (contract §5.7): there is a call, and the dialplan is looked for. */
+  arrive(): void {
+    this.#state = 'CS_INIT';
+    this.publish('CHANNEL_CREATE');
+    this.#state = 'CS_ROUTING';
+    this.setCallState('RINGING');
+    this.#state = 'CS_EXECUTE';
+  }
+
   answer(): void {
     this.#times.answeredAt = this.host.clock.now();
+    this.publish('CHANNEL_ANSWER');
     this.setCallState('ACTIVE');
   }
 
-  /** Of a party that was called: it rings (180), or is heard before it answers (183 with SDP); each is told once. */
+  /** It rings (180), or is heard before it answers (183 with SDP, or what `answer` begins with); each is told once. */
   progress(next: 'RINGING' | 'EARLY'): void {
     const { progressAt, progressMediaAt, answeredAt } = this.#times;
     const isHeard = next === 'EARLY';
@@ -184,7 +203,9 @@ export class Channel {
   /** The dialplan has come to `socket`: the channel waits for commands. */
   waitForCommands(target: string): void {
     this.variables.setAll({ current_application_data: `${target} async full`, current_application: 'socket' });
-    this.#wait = { application: 'socket', data: `${target} async full`, uuid: newUuid(this.host.random) };
+    const wait = { application: 'socket', data: `${target} async full`, uuid: newUuid(this.host.random) } as const;
+    this.#wait = wait;
+    this.publish('CHANNEL_EXECUTE', executeFields(wait));
   }
 
   /** Ends the wait, for a bridge or a transfer: the completion of `socket` or `park` is told. */
@@ -322,6 +343,7 @@ export class Channel {
     this.publish('CHANNEL_DESTROY');
     this.leg.onDigit = undefined;
     this.audio[Symbol.dispose]();
+    this.tasks[Symbol.dispose]();
     this.leg[Symbol.dispose]();
     this.#options.onEnd(this);
   }

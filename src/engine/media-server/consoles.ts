@@ -6,6 +6,12 @@ import { encodeLogLine } from '../../protocol/event-socket/frame.ts';
 
 /** FreeSWITCH's names, by number. */
 export const LOG_LEVELS: readonly string[] = ['CONSOLE', 'ALERT', 'CRIT', 'ERR', 'WARNING', 'NOTICE', 'INFO', 'DEBUG'];
+/** By its name; DEBUG when it is none. */
+export function levelOf(name: string): number {
+  const level = LOG_LEVELS.indexOf(name.toUpperCase());
+  return level < 0 ? DEBUG : level;
+}
+
 const OURS: Readonly<Record<LogLevel, number>> = { fatal: 2, error: 3, warn: 4, info: 6, debug: 7 };
 const [NOTICE, DEBUG] = [5, 7];
 

@@ -109,7 +109,7 @@ function followChannel(socket: EventSocket, args: string): void {
 
 function getVariable(socket: EventSocket, name: string): void {
   const { channel } = socket.options;
-  socket.reply(channel === undefined ? NO_COMMAND : (channel.variables.get(name) ?? ''));
+  socket.reply(channel === undefined ? NO_COMMAND : (channel.valueOf(name) ?? ''));
 }
 
 function linger(socket: EventSocket, args: string): void {

@@ -21,6 +21,8 @@ interface DigitsRequest {
   readonly variable: string;
   readonly pattern: string;
   readonly digitTimeoutMs: number;
+  /** `read`: one try, and what was pressed is kept also when it is too little. */
+  readonly keepsAll?: boolean;
 }
 
 export function playAndGetDigits({ channel, argument, complete }: Execution): RunningApplication | undefined {
@@ -49,6 +51,29 @@ function parseRequest(argument: string): DigitsRequest | undefined {
     pattern: pattern ?? '',
     digitTimeoutMs: Number(digitTimeout) > 0 ? Number(digitTimeout) : timeoutMs,
   };
+}
+
+/** `read <min> <max> <prompt> <variable> <timeout> <terminators> [<digit-timeout>]`. */
+export function read({ channel, argument, complete }: Execution): RunningApplication | undefined {
+  const [min, max, prompt, variable, timeout, terminators, digitTimeout] = splitWords(argument);
+  if (variable === undefined) return undefined;
+  const timeoutMs = Math.max(MIN_TIMEOUT_MS, Number(timeout) || 0);
+  const request: DigitsRequest = {
+    min: bounded(min, 0, MAX_DIGITS),
+    max: bounded(max, 1, MAX_DIGITS),
+    tries: 1,
+    timeoutMs,
+    terminators: terminators === 'none' ? '' : (terminators ?? '#'),
+    prompt: prompt ?? '',
+    invalidPrompt: '',
+    variable,
+    pattern: '',
+    digitTimeoutMs: Number(digitTimeout) > 0 ? Number(digitTimeout) : timeoutMs,
+    keepsAll: true,
+  };
+  const collection = new Collection(channel, request, complete);
+  collection.start();
+  return collection;
 }
 
 function bounded(text: string | undefined, least: number, most: number): number {
@@ -138,6 +163,12 @@ class Collection implements RunningApplication {
     const { min, variable } = this.#request;
     const { variables } = this.#channel;
     const digits = this.#digits;
+    if (this.#request.keepsAll === true) {
+      variables.set('read_result', digits !== '' && digits.length >= min ? 'success' : 'failure');
+      variables.set(variable, digits);
+      this.#finish();
+      return;
+    }
     variables.set('read_result', result);
     variables.set(variable, '');
     if (min === 0 && digits === '') this.#finish();

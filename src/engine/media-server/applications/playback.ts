@@ -5,12 +5,23 @@ import type { PlayResult } from '../player.ts';
 import { Player } from '../player.ts';
 import { speakerOf } from '../sources/speech.ts';
 
-export function playback({ channel, argument, complete }: Execution): RunningApplication {
+export function playback({ channel, argument, complete }: Execution): RunningApplication | undefined {
+  if (argument.trim() === '') {
+    complete('PLAYBACK ERROR');
+    return undefined;
+  }
   return playing(channel, new Player(channel, argument, complete));
 }
 
 export function endlessPlayback({ channel, argument, complete }: Execution): RunningApplication {
-  return playing(channel, new Player(channel, argument, () => complete(), { isEndless: true }));
+  return playing(channel, new Player(channel, argument, complete, { isEndless: true }));
+}
+
+/** `<tones>[|<loops>]`: a tone stream without its scheme; tells nothing of how it ended. */
+export function gentones({ channel, argument, complete }: Execution): RunningApplication {
+  const [tones = '', loops] = argument.split('|');
+  const times = /^-?\d{1,6}$/.test(loops ?? '') ? `;loops=${loops}` : '';
+  return playing(channel, new Player(channel, `tone_stream://${tones}${times}`, () => complete()));
 }
 
 /** `[engine|[voice|]]text`; what is not told is what `tts_engine` and `tts_voice` say. */

@@ -10,6 +10,7 @@ const DEFAULT_SILENCE_SECONDS = 3;
 /** `<path> [seconds] [threshold] [seconds of silence]`. A path that cannot be written ends the call, as on FreeSWITCH. */
 export function record({ channel, argument, complete }: Execution): RunningApplication | undefined {
   const [path = '', limit, threshold, hits] = splitWords(argument);
+  if (path === '') return undefined;
   channel.variables.setAll({ playback_terminator_used: '', silence_hits_exhausted: 'false' });
   const recording = Recording.start(channel.host, {
     path,

@@ -1,17 +1,20 @@
 // Applications that set something or only wait: variables, mute, sleep, park, hangup, digits to the party.
-import { expand, splitAssignment, splitAssignments } from '../../../protocol/event-socket/arguments.ts';
+import { expand, splitAssignment, splitAssignments, splitWords } from '../../../protocol/event-socket/arguments.ts';
 import type { Execution, RunningApplication } from '../application.ts';
-import { globalVariable } from '../global-variables.ts';
+import { levelOf } from '../consoles.ts';
+import { setGlobalVariable } from '../global-variables.ts';
+import { transferChannel } from '../transfer.ts';
 
 const TICK_MS = 20;
 const DEFAULT_DIGIT_MS = 250;
+const TICKS_A_MS = 8;
 
 /** Arguments of `set` are expanded twice on FreeSWITCH. */
 export function set({ channel, argument }: Execution): undefined {
   const { name, value } = splitAssignment(argument);
   channel.variables.set(
     name,
-    expand(value, (other) => channel.variables.get(other) ?? globalVariable(other, channel.host)),
+    expand(value, (other) => channel.valueOf(other)),
   );
 }
 
@@ -23,8 +26,8 @@ export function unset({ channel, argument }: Execution): undefined {
   channel.variables.set(argument.trim(), '');
 }
 
-/** The mrf dialplan has answered already. */
-export function answer(): undefined {}
+/** Nothing is left to do: the call is answered already, no digit waits, variables are put in before. */
+export function nothing(): undefined {}
 
 export function hangup({ channel, argument }: Execution): undefined {
   channel.hangup(argument.trim() === '' ? 'NORMAL_CLEARING' : argument.trim());
@@ -61,7 +64,55 @@ export function sleep({ argument, complete }: Execution): RunningApplication {
   };
 }
 
-/** Waits until it is broken, moved or hung up. */
-export function park({ complete }: Execution): RunningApplication {
-  return { onBreak: () => complete() };
+/** A channel that waits for commands is parked already. */
+export function park(): undefined {}
+
+/** `<destination> [<dialplan>]`: an inline extension, which begins when this has ended. */
+export function transfer({ channel, argument, complete }: Execution): undefined {
+  const args = splitWords(argument);
+  if (args.at(-1) !== 'inline') {
+    complete('-ERR Cannot transfer there');
+    return;
+  }
+  complete();
+  transferChannel(channel, args);
+}
+
+/** Ends what plays or records. */
+export function breakOff({ channel, complete }: Execution): undefined {
+  complete();
+  channel.applications.break(false);
+}
+
+/** Digits as if the party had pressed them. */
+export function queueDtmf({ channel, argument, complete }: Execution): undefined {
+  const [digits = '', duration] = argument.trim().split('@');
+  complete();
+  const ticks = (Number(duration) || DEFAULT_DIGIT_MS) * TICKS_A_MS;
+  for (const digit of digits) if (/[0-9*#A-D]/i.test(digit)) channel.digits.receive(digit.toUpperCase(), ticks, 'APP');
+}
+
+/** `name=value`, for every call. */
+export function setGlobal({ channel, argument }: Execution): undefined {
+  const { name, value } = splitAssignment(argument);
+  if (name !== '') setGlobalVariable(name, value, channel.host);
+}
+
+/** `[nolocal:]name=value`: what a call made by `bridge` is given as well is told in `export_vars`. */
+export function exportVariable({ channel, argument }: Execution): undefined {
+  const { name, value } = splitAssignment(argument);
+  const own = name.replace(/^nolocal:/, '');
+  if (own === '') return;
+  const exported = new Set((channel.variables.get('export_vars') ?? '').split(',').filter((each) => each !== ''));
+  channel.variables.set('export_vars', [...exported.add(name)].join(','));
+  channel.variables.set(
+    name,
+    expand(value, (other) => channel.valueOf(other)),
+  );
+}
+
+/** `<level> <text>`: to those who watch the log. */
+export function log({ channel, argument }: Execution): undefined {
+  const [, level = 'DEBUG', text = argument] = /^\s*(\S+)\s+(.*)$/s.exec(argument) ?? [];
+  channel.host.consoles.tell(levelOf(level), text.replaceAll(/[\r\n]+/g, ' '), channel.uuid);
 }

@@ -9,6 +9,7 @@ const INHERITED = ['ignore_early_media', 'bridge_early_media', 'return_ring_read
 
 export function bridgeApplication(dialer: Dialing): StartApplication {
   return ({ channel, argument, complete }) => {
+    if (argument.trim() === '') return undefined;
     const { variables, host } = channel;
     const giveUp = new AbortController();
     let bridge: Bridge | undefined;
@@ -50,11 +51,13 @@ export function bridgeApplication(dialer: Dialing): StartApplication {
   };
 }
 
+/** Those, and what `export` has named. */
 function inherited(variables: Variables): Map<string, string> {
+  const exported = (variables.get('export_vars') ?? '').split(',');
   return new Map(
-    INHERITED.flatMap((name) => {
+    [...INHERITED, ...exported].flatMap((name) => {
       const value = variables.get(name);
-      return value === undefined ? [] : [[name, value] as const];
+      return value === undefined ? [] : [[name.replace(/^nolocal:/, ''), value] as const];
     }),
   );
 }

@@ -236,7 +236,6 @@ export class Dialer implements Dialing {
     for (const channel of [a, b]) {
       channel.publish('CHANNEL_CREATE');
       channel.answer();
-      channel.publish('CHANNEL_ANSWER');
     }
     line.onProgress(a, 'answered');
     b.run(steps);

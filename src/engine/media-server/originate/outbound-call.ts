@@ -148,7 +148,6 @@ export class OutboundCall {
     this.#established.agreed(answered);
     this.channel.variables.set('endpoint_disposition', 'ANSWER');
     this.channel.answer();
-    this.channel.publish('CHANNEL_ANSWER');
     this.#options.onAnswered();
   }
 
