@@ -8,21 +8,21 @@ import { codeOf, WardlineError } from '../kernel/errors.ts';
 import { decodeWave, encodeWave, finishPrompt } from './wave.ts';
 
 export interface SpeechOptions {
-  /** `flite`, `text2wave` (festival), or a path to one of them; the first of them that is installed when absent. */
+  /** `flite`, `text2wave` (festival), `espeak-ng`, or a path to one of them; the first of them that is installed when absent. */
   readonly program?: string;
-  /** A voice of flite's own; `slt` when absent. */
+  /** A voice of flite's own, `slt` when absent; or of espeak-ng's, `en` when absent. */
   readonly voice?: string;
   /** A folder on RAM for the text and the sound while they pass through; `/dev/shm` when absent. */
   readonly ramFolder?: string;
 }
 
-const PROGRAMS = ['flite', 'text2wave'] as const;
+const PROGRAMS = ['flite', 'text2wave', 'espeak-ng'] as const;
 const LONGEST_TEXT = 2_000;
 const LONGEST_SECONDS = 300;
 const MOST_WAVE_BYTES = 64 * 1024 * 1024;
 const PATIENCE_MS = 60_000;
 const EDGE_MS = 100;
-const INSTALL = 'install one with "apt-get install flite" (or festival), or record the prompt as a file.';
+const INSTALL = 'install one with "apt-get install flite" (or festival, or espeak-ng), or record the prompt as a file.';
 
 /** `text` as 16 kHz mono PCM16 WAV, at the level of the standard prompts. */
 export async function speak(text: string, options: SpeechOptions = {}): Promise<Uint8Array> {
@@ -41,9 +41,16 @@ export async function speak(text: string, options: SpeechOptions = {}): Promise<
 }
 
 /** Programs by FreeSWITCH's names for text-to-speech engines. */
-const ENGINES: Readonly<Record<string, (typeof PROGRAMS)[number]>> = { flite: 'flite', festival: 'text2wave' };
+const ENGINES: Readonly<Record<string, (typeof PROGRAMS)[number]>> = {
+  flite: 'flite',
+  festival: 'text2wave',
+  espeak: 'espeak-ng',
+  'espeak-ng': 'espeak-ng',
+};
 /** flite's voices: a name that it lacks, or a path, it would try to load. */
 const VOICES: readonly string[] = ['slt', 'kal', 'kal16', 'awb', 'rms'];
+/** espeak-ng's are languages: `en`, `en-us`, `en+f3`. */
+const ESPEAK_VOICE = /^[a-z]{2,3}(?:-[a-z0-9]{2,8}){0,3}(?:\+[a-z][a-z0-9]{1,7})?$/;
 
 /** What the media server's `speak` asks for; undefined when there is no such engine or the text cannot be said. */
 export async function speakFor(asked: {
@@ -52,8 +59,9 @@ export async function speakFor(asked: {
   readonly text: string;
 }): Promise<Uint8Array | undefined> {
   const program = ENGINES[asked.engine];
-  const voice = VOICES.includes(asked.voice) ? asked.voice : 'slt';
-  return program === undefined ? undefined : await speak(asked.text, { program, voice }).catch(() => undefined);
+  const isKnown = program === 'espeak-ng' ? ESPEAK_VOICE.test(asked.voice) : VOICES.includes(asked.voice);
+  const voice = isKnown ? { voice: asked.voice } : {};
+  return program === undefined ? undefined : await speak(asked.text, { program, ...voice }).catch(() => undefined);
 }
 
 /** The name under which the spoken form of `text` is kept: the same text, the same key. */
@@ -106,11 +114,12 @@ async function runFirst(
   );
 }
 
-/** Both programs read and write files by name; neither opens the sockets that Node gives a child as its standard input. */
-function argumentsFor(program: string, textFile: string, waveFile: string, voice = 'slt'): string[] {
-  return basename(program) === 'text2wave'
-    ? [textFile, '-o', waveFile]
-    : ['-voice', voice, '-f', textFile, '-o', waveFile];
+/** All read and write files by name; not each opens the sockets that Node gives a child as its standard input. */
+function argumentsFor(program: string, textFile: string, waveFile: string, voice?: string): string[] {
+  const name = basename(program);
+  if (name === 'text2wave') return [textFile, '-o', waveFile];
+  if (name === 'espeak-ng') return ['-v', voice ?? 'en', '-f', textFile, '-w', waveFile];
+  return ['-voice', voice ?? 'slt', '-f', textFile, '-o', waveFile];
 }
 
 /** Resolves when the program ended well; its own words are not repeated, for they may hold the text. */

@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { dominantFrequency } from '../support/listen.ts';
+import { dominantFrequency, totalLevel } from '../support/listen.ts';
 import { FarPhone, Mrf } from '../support/media-bench.ts';
 import { FacadeSrf } from '../support/media-facade.ts';
 import { wav } from '../support/wav.ts';
@@ -47,6 +47,9 @@ t.test('fsmrf connects, a prompt is heard, and a recording is the file that was 
   phone.accept(endpoint.local.sdp);
   const [heard] = await Promise.all([phone.listen(600), endpoint.play('hello.wav')]);
   t.equal(dominantFrequency(heard.subarray(1600), 8000), 850);
+  const [words, spoken] = await Promise.all([phone.listen(900), endpoint.execute('say', 'en number pronounced 42')]);
+  t.equal(spoken.getHeader('Application-Response'), '_none_', 'words that the folder lacks are our own');
+  t.ok(totalLevel(words) > -40, `${totalLevel(words).toFixed(0)} dBFS`);
   phone.say(620);
   await phone.wait(200);
   const path = join(folder, 'message.wav');
@@ -71,6 +74,10 @@ t.test('what it cannot do it says in one sentence', async (t) => {
   t.match(said, new RegExp(`^wardline: Something else listens at 127\\.0\\.0\\.1:${port} or .*; stop it`));
   t.same(await exited, [1, null]);
   t.match((await run(t, ...ANY, '--rtp-address', '198.51.100.7')).said, '198.51.100.7 is no address of this machine');
+  t.match(
+    (await run(t, ...ANY, '--sounds', '/nonexistent')).said,
+    '/nonexistent is no folder; name one with --sounds.',
+  );
   t.match((await run(t, ...ANY, '--codecs', 'MP3')).said, 'Choose among PCMU, PCMA, G722, ');
   t.match((await run(t, ...ANY, '--rtp', '21000-20000')).said, 'Write the first and the last port');
   t.match((await run(t, ...ANY, '--workers', '99')).said, 'Write a number from 0 to 32.');

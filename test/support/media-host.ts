@@ -13,6 +13,7 @@ export function mediaHost(clock: Clock, parts: Partial<MediaHost> = {}): MediaHo
     logger: createLogger({ role: 'media', level: 'silent' }),
     consoles: new Consoles(clock),
     soundsFolder: '/nowhere',
+    wordsFolder: undefined,
     spoolFolder: undefined,
     intake: undefined,
     supervise: (work) => void work,

@@ -8,6 +8,8 @@ import { decodeWave, encodeWave, finishPrompt, speechLevel } from '../../src/ops
 
 const hasFlite = spawnSync('flite', ['--version'], { stdio: 'ignore', timeout: 10_000 }).error === undefined;
 const needsFlite = { skip: hasFlite ? false : 'flite is not installed: apt-get install flite' };
+const hasEspeak = spawnSync('espeak-ng', ['--version'], { stdio: 'ignore', timeout: 10_000 }).error === undefined;
+const needsEspeak = { skip: hasEspeak ? false : 'espeak-ng is not installed: apt-get install espeak-ng' };
 const ram = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : '/tmp', 'wardline-test-'));
 t.teardown(() => rmSync(ram, { recursive: true, force: true }));
 
@@ -44,6 +46,16 @@ t.test(
     t.equal(await speakFor({ engine: 'flite', voice: 'slt', text: '…' }), undefined, 'nothing to say');
   },
 );
+
+t.test('espeak-ng speaks under both of its names, in languages that look like languages', needsEspeak, async (t) => {
+  for (const [engine, voice] of [
+    ['espeak', 'en-us'],
+    ['espeak-ng', '../../etc/passwd'],
+  ] as const) {
+    const sound = decodeWave((await speakFor({ engine, voice, text: '-v Good morning.' })) ?? new Uint8Array(0));
+    t.ok(sound && sound.samples.length > 8_000 && Math.abs(speechLevel(sound) + 20) < 3, `${engine}, ${voice}`);
+  }
+});
 
 t.test('the text is in no argument and no environment of the program', async (t) => {
   const program = fakeProgram(

@@ -1,7 +1,8 @@
 // `wardline media-server`: the media server alone, in the place of FreeSWITCH, for applications on drachtio-fsmrf and their test suites.
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { resolve } from 'node:path';
+import { statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { createMediaServer, type MediaServer } from '../../engine/media-server/media-server.ts';
 import { defaultWorkerCount, MAX_WORKERS, startLegWorkers } from '../../engine/media-server/workers/leg-workers.ts';
@@ -27,10 +28,20 @@ interface Options {
   readonly log: 'silent' | 'error' | 'warn' | 'info' | 'debug';
 }
 
+/** The standard prompts: `say` has its words there. */
+const PROMPTS = join(import.meta.dirname, '../../../config/prompts/en');
+
 const HELP = `
 Applications connect with \`mrf.connect({ address: '127.0.0.1', port: 8021, secret: 'S' })\`, as to FreeSWITCH;
 the SIP profile that they find is drachtio_mrf. Only calls whose controller is on this machine are taken.
 Recordings go to the file that the application names, as FreeSWITCH writes them.
+
+Sounds: play('hello.wav') is <folder>/hello.wav, or <folder>/8000/hello.wav or 16000; WAV of any rate, mono or stereo, .ul, .al, .raw.
+local_stream://moh is music on hold: the files in <folder>/music/moh, one after the other.
+\`say\` takes FreeSWITCH's sound files (<folder>/digits/1.wav, time/…, ascii/…); words that are not there are Wardline's own, in English.
+\`speak\` and tts:// run flite, festival or espeak-ng, where that is installed.
+
+Phones on the network send their audio to --rtp-address: give this machine's address there when --sip is on loopback.
 
 It says what it listens at, one line each, and runs until Ctrl-C or SIGTERM.`;
 
@@ -81,6 +92,10 @@ export function addMediaServerCommand(program: Command): void {
 async function run(options: Options): Promise<void> {
   const { rtp: rtpPorts, workers: count } = options;
   const rtpHost = options.rtpAddress ?? options.sip.host;
+  const soundsFolder = resolve(options.sounds);
+  if (statSync(soundsFolder, { throwIfNoEntry: false })?.isDirectory() !== true) {
+    throw new WardlineError('no-sounds-folder', `${soundsFolder} is no folder; name one with --sounds.`);
+  }
   const parts = { clock: systemClock, logger: createLogger({ role: 'media', level: options.log }) };
   const server = await createMediaServer({
     eventSocket: options.eventSocket,
@@ -89,7 +104,8 @@ async function run(options: Options): Promise<void> {
     rtpHost,
     rtpPorts,
     ...(count === 0 ? {} : { legs: await startLegWorkers({ count, rtpHost, rtpPorts, ...parts }) }),
-    soundsFolder: resolve(options.sounds),
+    soundsFolder,
+    wordsFolder: PROMPTS,
     speech: speakFor,
     codecs: options.codecs,
     allowsUnicast: options.unicast,

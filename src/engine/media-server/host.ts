@@ -16,6 +16,8 @@ export interface MediaHost {
   /** Who watches the log over the event socket. */
   readonly consoles: Consoles;
   readonly soundsFolder: string;
+  /** Where `say` finds the words that the sounds folder lacks. */
+  readonly wordsFolder: string | undefined;
   /** Paths `<spoolFolder>/<artifactId>.ul` are sealed by `intake` and never become files. */
   readonly spoolFolder: string | undefined;
   readonly intake: Intake | undefined;

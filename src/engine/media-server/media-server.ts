@@ -34,6 +34,8 @@ export interface MediaServerOptions {
   readonly rtpHost: string;
   readonly rtpPorts: { readonly first: number; readonly last: number };
   readonly soundsFolder: string;
+  /** Where `say` finds the words that the sounds folder lacks; nowhere when absent. */
+  readonly wordsFolder?: string;
   /** With it, `<spoolFolder>/<artifactId>.ul` means an artifact; it is sealed by `intake` and never becomes a file. */
   readonly spoolFolder?: string;
   readonly intake?: Intake;
@@ -118,22 +120,34 @@ function hostOf(options: MediaServerOptions, { supervise }: WorkInHand, consoles
   const identity = { coreUuid: newUuid(random), address: options.rtpHost };
   if (options.legs === undefined && codecs.includes('opus')) supervise(loadOpus());
   const dtlsIdentity = createDtlsIdentity(clock.now(), random(8));
+  const { speech, wordsFolder } = options;
   return {
     clock,
     random,
     logger,
     consoles,
     soundsFolder,
+    wordsFolder,
     spoolFolder,
     intake,
     codecs,
-    speech: options.speech,
+    speech: speech && toldSpeech(speech, logger),
     allowsUnicast: options.allowsUnicast === true,
     dtlsIdentity,
     globals: new Map(),
     quirks,
     supervise,
     ...identity,
+  };
+}
+
+/** The application that asked is told nothing of it, as on FreeSWITCH: whoever reads the log is. */
+function toldSpeech(speech: Speech, logger: Logger): Speech {
+  return async (spoken) => {
+    const wave = await speech(spoken);
+    if (wave === undefined)
+      logger.warn('a text was not spoken: its engine is not known or not installed, or it failed');
+    return wave;
   };
 }
 

@@ -1,4 +1,5 @@
 // `say`: numbers, dates, times and spellings put together from sound files, by FreeSWITCH's names for them or by those of our prompts.
+import { join } from 'node:path';
 import { splitWords } from '../../../protocol/event-socket/arguments.ts';
 import type { Execution, RunningApplication } from '../application.ts';
 import type { Channel } from '../channel.ts';
@@ -44,9 +45,14 @@ function soundsOf(channel: Channel, type: string, method: string, text: string):
     nowMs: host.clock.now(),
     ...(timeZone === undefined ? {} : { timeZone }),
   };
-  return sayEnglish(saying).map((name) => {
-    if (name.includes('://')) return name;
-    const ours = ourName(name);
-    return ours === undefined || isPlayable(`${name}.wav`, soundsFolder) ? `${name}.wav` : `${ours}.wav`;
-  });
+  return sayEnglish(saying).map((name) => (name.includes('://') ? name : fileOf(name, soundsFolder, host.wordsFolder)));
+}
+
+/** By FreeSWITCH's name or by ours, among the sounds, else among the spare words. */
+function fileOf(name: string, soundsFolder: string, wordsFolder: string | undefined): string {
+  const names = [name, ourName(name) ?? name].map((each) => `${each}.wav`);
+  const findIn = (folder: string) => names.find((each) => isPlayable(each, folder));
+  const spare = wordsFolder === undefined ? undefined : findIn(wordsFolder);
+  const found = findIn(soundsFolder) ?? (wordsFolder && spare && join(wordsFolder, spare));
+  return found ?? names[1] ?? '';
 }

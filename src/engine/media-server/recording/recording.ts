@@ -96,7 +96,11 @@ export class Recording {
     const wanted = { ...request, path, rate, ...(isNative ? { layout: 'stereo' as const } : {}) };
     const isFile = artifactOf(path, host.spoolFolder) === undefined;
     const sink = openSink(host, wanted, isNative);
-    return sink === undefined ? undefined : new Recording({ ...wanted, path: request.path }, sink, isFile);
+    if (sink !== undefined) return new Recording({ ...wanted, path: request.path }, sink, isFile);
+    host.logger.warn(
+      'a recording was not begun: its folder is not there or not ours to write, or its ending is unknown',
+    );
+    return undefined;
   }
 
   /** Samples per channel. */
