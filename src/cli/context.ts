@@ -14,8 +14,6 @@ import { systemClock } from '../kernel/clock.ts';
 import { WardlineError } from '../kernel/errors.ts';
 import { connectVault } from '../vault/client.ts';
 import type { Vault } from '../vault/contract.ts';
-import { hasVault } from '../vault/create.ts';
-import { openLocalVault } from '../vault/local.ts';
 import type { Caller } from '../vault/shapes.ts';
 
 export interface CliContext {
@@ -29,7 +27,8 @@ export interface CliContext {
 
 export type OpenVault = Vault & AsyncDisposable & { readonly isRunning: boolean };
 
-const RUNNING_PROBE_MS = 1_000;
+/** A vault that is just being started again has this long. */
+const CONNECT_MS = 1_000;
 
 /** `whenMissing` is what a folder without a bootstrap file means: a mistyped name, or, for what makes appliances, a new one. */
 export function openContext(whenMissing: 'write' | 'refuse' = 'refuse'): CliContext {
@@ -49,6 +48,11 @@ export async function openVault(context: CliContext): Promise<OpenVault> {
   const running = await connectRunning(context);
   if (running !== undefined) return running;
   const { bootstrap, clock, runtimeFolder } = context;
+  // The whole vault: most commands ask the running one and never need it.
+  const [{ hasVault }, { openLocalVault }] = await Promise.all([
+    import('../vault/create.ts'),
+    import('../vault/local.ts'),
+  ]);
   if (!hasVault(bootstrap.dataFolder)) {
     throw new WardlineError(
       'vault-missing',
@@ -70,19 +74,17 @@ export async function openVault(context: CliContext): Promise<OpenVault> {
 async function connectRunning({ runtimeFolder, clock }: CliContext): Promise<OpenVault | undefined> {
   const socket = join(runtimeFolder, 'vault.sock');
   const token = readToken(runtimeFolder);
-  if (!existsSync(socket) || token === undefined || !(await answers(socket, token, clock))) return undefined;
+  if (!existsSync(socket) || token === undefined || !(await isThere(socket, token, clock))) return undefined;
   const vault = connectVault({ socket, token, role: 'cli', clock });
   return Object.assign(vault, { isRunning: true, [Symbol.asyncDispose]: async () => vault[Symbol.dispose]() });
 }
 
-async function answers(path: string, token: string, clock: Clock): Promise<boolean> {
-  using link = new LinkClient({ path, role: 'cli', token, clock });
-  try {
-    await link.request('status', {}, undefined, RUNNING_PROBE_MS);
-    return true;
-  } catch {
-    return false;
-  }
+/** Whoever takes the connection is the running appliance, however busy it is; the socket of one that is gone takes none. */
+async function isThere(path: string, token: string, clock: Clock): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  using _link = new LinkClient({ path, role: 'cli', token, clock, onUp: () => resolve(true) });
+  using _limit = clock.after(CONNECT_MS, () => resolve(false));
+  return await promise;
 }
 
 /** What the command line presents to the running appliance; undefined when none runs. */

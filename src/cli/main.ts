@@ -2,24 +2,6 @@
 import { Command } from 'commander';
 import { sentenceOf } from '../kernel/errors.ts';
 import { closeQuestions } from './ask.ts';
-import { addAuditCommands } from './commands/audit.ts';
-import { addBackupCommands } from './commands/backup.ts';
-import { addCallCommands } from './commands/call.ts';
-import { addDoctorCommand } from './commands/doctor.ts';
-import { addEdgeCommand } from './commands/edge.ts';
-import { addExtensionCommands } from './commands/extension.ts';
-import { addImportCommands } from './commands/import.ts';
-import { addInitCommand } from './commands/init.ts';
-import { addMediaCommands } from './commands/media.ts';
-import { addMediaServerCommand } from './commands/media-server.ts';
-import { addPathsCommand } from './commands/paths.ts';
-import { addRecordingCommands } from './commands/recording.ts';
-import { addSearchCommand } from './commands/search.ts';
-import { addSipCommands } from './commands/sip.ts';
-import { addStartCommand } from './commands/start.ts';
-import { addUserCommands } from './commands/user.ts';
-import { addVaultCommands } from './commands/vault.ts';
-import { addVoicemailCommands } from './commands/voicemail.ts';
 
 const program = new Command('wardline')
   .description('Wardline, a telephone system that a clinic owns.')
@@ -39,28 +21,34 @@ A clinic's first day:
 The appliance's folder is ./var of the checkout, or the one that WARDLINE_VAR names.`,
   );
 
-for (const add of [
-  addInitCommand,
-  addStartCommand,
-  addImportCommands,
-  addUserCommands,
-  addExtensionCommands,
-  addCallCommands,
-  addVoicemailCommands,
-  addRecordingCommands,
-  addSearchCommand,
-  addAuditCommands,
-  addVaultCommands,
-  addBackupCommands,
-  addSipCommands,
-  addMediaCommands,
-  addEdgeCommand,
-  addMediaServerCommand,
-  addPathsCommand,
-  addDoctorCommand,
-]) {
-  add(program);
-}
+/** A command loads what it needs and nothing of the others, which keeps it quick; `--help` loads them all. */
+const COMMANDS: readonly { readonly names: readonly string[]; readonly load: () => Promise<(to: Command) => void> }[] =
+  [
+    { names: ['init'], load: async () => (await import('./commands/init.ts')).addInitCommand },
+    { names: ['start'], load: async () => (await import('./commands/start.ts')).addStartCommand },
+    { names: ['import', 'export'], load: async () => (await import('./commands/import.ts')).addImportCommands },
+    { names: ['user'], load: async () => (await import('./commands/user.ts')).addUserCommands },
+    { names: ['extension'], load: async () => (await import('./commands/extension.ts')).addExtensionCommands },
+    { names: ['call'], load: async () => (await import('./commands/call.ts')).addCallCommands },
+    { names: ['voicemail'], load: async () => (await import('./commands/voicemail.ts')).addVoicemailCommands },
+    { names: ['recording'], load: async () => (await import('./commands/recording.ts')).addRecordingCommands },
+    { names: ['search'], load: async () => (await import('./commands/search.ts')).addSearchCommand },
+    { names: ['audit'], load: async () => (await import('./commands/audit.ts')).addAuditCommands },
+    { names: ['vault'], load: async () => (await import('./commands/vault.ts')).addVaultCommands },
+    {
+      names: ['backup', 'restore', 'drill'],
+      load: async () => (await import('./commands/backup.ts')).addBackupCommands,
+    },
+    { names: ['sip'], load: async () => (await import('./commands/sip.ts')).addSipCommands },
+    { names: ['media'], load: async () => (await import('./commands/media.ts')).addMediaCommands },
+    { names: ['edge'], load: async () => (await import('./commands/edge.ts')).addEdgeCommand },
+    { names: ['media-server'], load: async () => (await import('./commands/media-server.ts')).addMediaServerCommand },
+    { names: ['paths'], load: async () => (await import('./commands/paths.ts')).addPathsCommand },
+    { names: ['doctor'], load: async () => (await import('./commands/doctor.ts')).addDoctorCommand },
+  ];
+
+const asked = COMMANDS.filter(({ names }) => names.includes(process.argv[2] ?? ''));
+for (const { load } of asked.length > 0 ? asked : COMMANDS) (await load())(program);
 
 try {
   await program.parseAsync();

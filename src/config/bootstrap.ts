@@ -137,6 +137,11 @@ export function certificateNames({ hostName, address, console }: Bootstrap): { h
   };
 }
 
+/** The console's address as a person types it. */
+export function consoleUrl({ hostName, console }: Pick<Bootstrap, 'hostName' | 'console'>): string {
+  return `https://${hostName}:${console.port}`;
+}
+
 /** One by one, each made with its mode: the runtime's own `recursive` never comes back from a place like /proc. */
 function makeFolder(folder: string): void {
   if (existsSync(folder)) return;

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Bootstrap } from '../config/bootstrap.ts';
-import { certificateNames } from '../config/bootstrap.ts';
+import { certificateNames, consoleUrl } from '../config/bootstrap.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { WardlineError } from '../kernel/errors.ts';
 import type { Clinic } from '../model/clinic.ts';
@@ -49,11 +49,6 @@ export async function firstStart(options: FirstStartOptions): Promise<FirstStart
     mailboxes: [],
   });
   return { recoveryCode, enrolmentLink: `${consoleUrl(bootstrap)}/enrol#${token}` };
-}
-
-/** The console's address as a person types it. */
-export function consoleUrl({ hostName, console }: Pick<Bootstrap, 'hostName' | 'console'>): string {
-  return `https://${hostName}:${console.port}`;
 }
 
 function readSampleClinic(configFolder: string): Clinic {

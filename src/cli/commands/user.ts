@@ -1,8 +1,8 @@
 // `wardline user`: invites a person by a one-time link, lists people, locks, unlocks and removes one, gives one a new link.
 import type { Command } from 'commander';
 import type { Bootstrap } from '../../config/bootstrap.ts';
+import { consoleUrl } from '../../config/bootstrap.ts';
 import { WardlineError } from '../../kernel/errors.ts';
-import { consoleUrl } from '../../ops/first-start.ts';
 import type { Vault } from '../../vault/contract.ts';
 import type { Role, UserAccount } from '../../vault/shapes.ts';
 import { confirm } from '../ask.ts';
