@@ -8,7 +8,6 @@ import type { Media } from '../../src/pbx/leg/media.ts';
 import { MediaLink } from '../../src/pbx/leg/media-link.ts';
 import { audioFlaw } from '../../src/pbx/leg/sdp-guard.ts';
 import type { SrfConnection } from '../../src/pbx/leg/srf-types.ts';
-import { dominantFrequency } from '../support/listen.ts';
 import { type FarPhone, type MediaBench, mediaBench, SECRET } from '../support/media-bench.ts';
 
 t.jobs = 4;
@@ -46,7 +45,7 @@ async function within(quirks: Quirks, play: (stage: Stage) => Promise<void>): Pr
 
 async function hears(t: Test, phone: FarPhone, hz: number): Promise<void> {
   await phone.wait(200);
-  t.equal(dominantFrequency(await phone.listen(300), 8000), hz);
+  t.equal(await phone.hearing(hz), hz);
 }
 
 async function codeFrom(work: Promise<unknown>): Promise<string> {

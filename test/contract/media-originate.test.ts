@@ -4,7 +4,6 @@ import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import t, { type Test } from 'tap';
 import { CalledParty } from '../support/called-party.ts';
-import { dominantFrequency } from '../support/listen.ts';
 import { type MediaBench, mediaBench, ON_FREESWITCH, SECRET } from '../support/media-bench.ts';
 
 const UUID = /^\+OK ([0-9a-f-]{36})\n$/;
@@ -53,7 +52,7 @@ t.test('originate calls by SIP with its settings, and runs an application on who
   t.equal(await bench.ms.api(`uuid_getvar ${uuid} colour`), 'green');
   t.match(await bench.ms.api('show channels'), new RegExp(`\\n${uuid},outbound,`));
   await phone.wait(300);
-  t.equal(dominantFrequency(await phone.listen(300), 8000), 500, 'it hears itself');
+  t.equal(await phone.hearing(500), 500, 'it hears itself');
   await party.until('ACK');
   await bench.ms.api(`uuid_kill ${uuid}`);
   await party.until('BYE');
@@ -67,7 +66,7 @@ t.test('&playback sounds, and the call ends after it; &park waits for who bridge
   await using two = await CalledParty.open(second);
   const played = await originate(bench, `${one.url} &playback(tone_stream://%(600,0,900))`);
   await first.wait(100);
-  t.equal(dominantFrequency(await first.listen(300), 8000), 900);
+  t.equal(await first.hearing(900), 900);
   await one.until('BYE');
   await gone(bench, played);
   const a = await originate(bench, `{park_after_bridge=true}${one.url} &park`);
@@ -75,13 +74,13 @@ t.test('&playback sounds, and the call ends after it; &park waits for who bridge
   t.match(await bench.ms.api(`uuid_bridge ${a} ${b}`), /^\+OK/);
   second.say(700);
   await first.wait(200);
-  t.equal(dominantFrequency(await first.listen(300), 8000), 700);
+  t.equal(await first.hearing(700), 700);
   await two.hangUp();
   await gone(bench, b);
   t.equal(await bench.ms.api(`uuid_exists ${a}`), 'true', 'waits, for park_after_bridge says so');
   await bench.ms.api(`uuid_transfer ${a} m:^:playback:tone_stream://%(800,0,400)^hangup:USER_BUSY inline`);
   await first.wait(200);
-  t.equal(dominantFrequency(await first.listen(300), 8000), 400);
+  t.equal(await first.hearing(400), 400);
   await gone(bench, a);
 });
 
@@ -98,15 +97,15 @@ t.test(
     const bridged = endpoint.execute('bridge', `${busy.url}|${party.url}`);
     await party.until('ACK');
     await phone.wait(200);
-    t.equal(dominantFrequency(await phone.listen(300), 8000), 700);
-    t.equal(dominantFrequency(await far.listen(300), 8000), 500);
+    t.equal(await phone.hearing(700), 700);
+    t.equal(await far.hearing(500), 500);
     t.same(busy.seen, ['INVITE'], 'the first was busy');
     t.match(await bench.ms.api('show calls count'), /\n1 total/);
     await party.hangUp();
     t.equal((await bridged).getHeader('variable_originate_disposition'), 'SUCCESS');
     const playing = endpoint.play('tone_stream://%(600,0,900)');
     await phone.wait(100);
-    t.equal(dominantFrequency(await phone.listen(200), 8000), 900, 'the call goes on');
+    t.equal(await phone.hearing(900), 900, 'the call goes on');
     await playing;
     await endpoint.set('continue_on_fail', 'true');
     const failed = await endpoint.execute('bridge', `[leg_timeout=1]${busy.url}`);
@@ -159,14 +158,14 @@ t.test('early media: who is heard before it answers has the call, and answers it
   const a = await originate(bench, `${caller.url} &park`);
   await bench.ms.api(`uuid_bridge ${a} ${uuid}`);
   await phone.wait(200);
-  t.equal(dominantFrequency(await phone.listen(300), 8000), 700, 'what is announced is heard');
+  t.equal(await phone.hearing(700), 700, 'what is announced is heard');
   party.respond(180);
   party.respond(200);
   await party.until('ACK');
   phone.say(500);
   await phone.wait(200);
-  t.equal(dominantFrequency(await announcer.listen(300), 8000), 500);
-  t.equal(dominantFrequency(await phone.listen(300), 8000), 700, 'the answer changes nothing');
+  t.equal(await announcer.hearing(500), 500);
+  t.equal(await phone.hearing(700), 700, 'the answer changes nothing');
   t.match(await bench.ms.api(`uuid_dump ${uuid}`), /Answer-State: answered\n[\s\S]*endpoint_disposition: ANSWER\n/);
   await party.hangUp();
   await gone(bench, uuid);
@@ -203,7 +202,7 @@ t.test('early media is ignored where that is asked for; a ring alone goes on whe
   other.say(600);
   const bridged = endpoint.execute('bridge', later.url);
   await phone.wait(300);
-  t.equal(dominantFrequency(await phone.listen(300), 8000), 600, 'the caller hears why, before an answer');
+  t.equal(await phone.hearing(600), 600, 'the caller hears why, before an answer');
   later.respond(486);
   t.equal((await bridged).getHeader('variable_last_bridge_hangup_cause'), 'USER_BUSY');
   t.equal(await bench.ms.api(`uuid_exists ${endpoint.uuid}`), 'true', 'the caller goes on');
@@ -227,7 +226,7 @@ t.test('loopback: a call without a network, whose other end runs an application'
   t.match(await bench.ms.api(`uuid_bridge ${endpoint.uuid} ${uuid}`), /^\+OK/);
   phone.say(800);
   await phone.wait(300);
-  t.equal(dominantFrequency(await phone.listen(300), 8000), 800, 'through both channels and back');
+  t.equal(await phone.hearing(800), 800, 'through both channels and back');
   await bench.ms.api(`uuid_kill ${uuid}`);
   await gone(bench, uuid);
   t.equal(await bench.ms.api('show channels count'), '\n1 total.\n', 'both ends of it are gone');
@@ -276,7 +275,7 @@ t.test('xferext runs the applications that a message names, one after the other'
       'application: playback tone_stream://%(600,0,900)\napplication: hangup USER_BUSY\n\n',
   );
   await phone.wait(100);
-  t.equal(dominantFrequency(await phone.listen(300), 8000), 900);
+  t.equal(await phone.hearing(900), 900);
   t.match(await ended, [{ reason: 'USER_BUSY' }]);
 });
 
@@ -298,7 +297,7 @@ t.test('unicast relays raw samples to a port of this machine, and back', async (
   const [bytes] = await once(relay, 'message');
   t.equal(bytes.length, 320, '20 ms of 16-bit samples');
   await phone.wait(300);
-  t.equal(dominantFrequency(await phone.listen(300), 8000), 600);
+  t.equal(await phone.hearing(600), 600);
 });
 
 t.test(

@@ -23,6 +23,7 @@ import { createLogger } from '../../src/kernel/logger.ts';
 import { steadyTone, ToneGenerator } from '../../src/protocol/rtp/tone.ts';
 import type { AudioCodec, SecurePolicy } from '../../src/protocol/sdp/audio.ts';
 import { createAudioNegotiation } from '../../src/protocol/sdp/negotiation.ts';
+import { dominantFrequency } from './listen.ts';
 import { FacadeSrf } from './media-facade.ts';
 import { namedMediaServer } from './named-media.ts';
 import { namedServer } from './named-server.ts';
@@ -282,6 +283,13 @@ export class FarPhone implements Disposable {
     const all = new Int16Array(heard.length * size);
     for (const [i, frame] of heard.entries()) all.set(frame, i * size);
     return all;
+  }
+
+  /** The loudest frequency once it is `hz`; what it is after ten seconds when it never is. A busy machine may be late with audio. */
+  async hearing(hz: number): Promise<number | undefined> {
+    let heard: number | undefined;
+    for (let tries = 0; tries < 50 && heard !== hz; tries++) heard = dominantFrequency(await this.listen(200), 8000);
+    return heard;
   }
 
   /** Waits `ms` of media time. */
