@@ -117,6 +117,35 @@ t.test('RFC 4733 §2.5.1.3: a press of 20 s in three segments is one digit', (t)
   t.end();
 });
 
+t.test('a long press with 300 ms lost in it is one digit, at 8 and at 48 kHz, wherever they were lost', (t) => {
+  for (const clockRate of [8000, 48_000]) {
+    for (let lostAt = 10; lostAt < 380; lostAt += 7) {
+      const sender = new DigitSender();
+      const told: string[] = [];
+      const receiver = new DigitReceiver((digit) => told.push(digit));
+      sender.clockRate = clockRate;
+      receiver.clockRate = clockRate;
+      sender.enqueue('5', 8_000);
+      let step = 0;
+      for (; !sender.isIdle; step++) {
+        const payload = new Uint8Array(4);
+        const isSaid = sender.step(payload, 0, (step * clockRate) / 50);
+        if (isSaid && (step < lostAt || step >= lostAt + 15)) receiver.handle(payload, 0, 4, sender.timestamp);
+        receiver.step();
+      }
+      sender.enqueue('5', 100);
+      for (let more = 0; more < 30; more++, step++) {
+        const payload = new Uint8Array(4);
+        if (sender.step(payload, 0, (step * clockRate) / 50)) receiver.handle(payload, 0, 4, sender.timestamp);
+        receiver.step();
+      }
+      if (told.join('') !== '55') t.fail(`${told.join('')} at ${clockRate} Hz with a loss from step ${lostAt} on`);
+    }
+  }
+  t.pass('once, and the next press of the same key is another one');
+  t.end();
+});
+
 t.test('the queue is bounded, and what is no digit is not sent', (t) => {
   const sender = new DigitSender();
   t.notOk(sender.enqueue('', 100));

@@ -136,7 +136,7 @@ export class JitterBuffer {
 
   /** How long the newest sample waits to be heard, in milliseconds. */
   get delayMs(): number {
-    return this.#isRunning ? (this.#waiting * 1000) / this.#rate : 0;
+    return this.#isRunning ? Math.max(0, (this.#waiting * 1000) / this.#rate) : 0;
   }
 
   /** Forgets the stream: the next packet starts a new timeline. */

@@ -23,6 +23,8 @@ export class DigitReceiver {
   /** Ticks a second of the events. */
   clockRate = TOLD_RATE;
   #pressed = false;
+  /** The press was told, but its end never came: it may go on behind a loss. */
+  #isCut = false;
   #event = 0;
   /** Timestamp of the current or last segment. */
   #timestamp = 0;
@@ -45,8 +47,9 @@ export class DigitReceiver {
     const ahead = (timestamp - this.#timestamp) | 0;
     // Repeated ends and late packets of a press that was reported.
     if (this.#hasHeard && ahead < 0 && ahead > -LATE_SECONDS * this.clockRate) return true;
-    if (this.#hasHeard && ahead === 0 && !this.#pressed && event === this.#event) return true;
-    if (!this.#pressed || ahead !== 0 || event !== this.#event) this.#begin(event, timestamp, ahead);
+    const isSame = this.#hasHeard && ahead === 0 && event === this.#event;
+    if (!isSame) this.#begin(event, timestamp, ahead);
+    if (!this.#pressed && !this.#isCut) return true;
     this.#segmentTicks = Math.max(this.#segmentTicks, ticks);
     this.#silentSteps = 0;
     if (isEnd) this.#finish();
@@ -57,29 +60,35 @@ export class DigitReceiver {
   step(): void {
     if (!this.#pressed) return;
     this.#silentSteps++;
-    if (this.#silentSteps > LOST_END_STEPS) this.#finish();
+    if (this.#silentSteps <= LOST_END_STEPS) return;
+    this.#finish();
+    this.#isCut = true;
   }
 
   /** The peer's stream started anew: timestamps before mean nothing, a press going on is over. */
   restart(): void {
-    if (this.#pressed) this.#finish();
+    this.#finish();
     this.#hasHeard = false;
   }
 
   #begin(event: number, timestamp: number, ahead: number): void {
     // RFC 4733 §2.5.1.3: the next segment starts where the full one before it ended.
-    const isFull = this.#segmentTicks >= MAX_SEGMENT_TICKS - SEGMENT_SLACK_SECONDS * this.clockRate;
-    const goesOn = this.#pressed && event === this.#event && isFull && ahead <= MAX_SEGMENT_TICKS;
-    if (this.#pressed && !goesOn) this.#finish();
+    const full = MAX_SEGMENT_TICKS - SEGMENT_SLACK_SECONDS * this.clockRate;
+    const isNext = ahead > 0 && ahead <= MAX_SEGMENT_TICKS && (this.#segmentTicks >= full || ahead >= full);
+    const goesOn = (this.#pressed || this.#isCut) && event === this.#event && isNext;
+    if (!goesOn) this.#finish();
     this.#earlierTicks = goesOn ? this.#earlierTicks + this.#segmentTicks : 0;
     this.#segmentTicks = 0;
-    this.#pressed = true;
+    this.#pressed ||= !goesOn;
     this.#hasHeard = true;
     this.#event = event;
     this.#timestamp = timestamp;
   }
 
+  /** Tells the press, unless it has been. */
   #finish(): void {
+    this.#isCut = false;
+    if (!this.#pressed) return;
     this.#pressed = false;
     const ticks = this.#earlierTicks + this.#segmentTicks;
     this.#report(DIGITS[this.#event] ?? '', Math.round((ticks * TOLD_RATE) / this.clockRate));
