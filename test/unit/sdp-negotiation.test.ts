@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Test } from 'tap';
 import t from 'tap';
+import { createDtlsIdentity } from '../../src/protocol/dtls/identity.ts';
 import type { NegotiatedAudio, SecurePolicy } from '../../src/protocol/sdp/audio.ts';
 import type { AudioNegotiation, Negotiated, NegotiationOptions } from '../../src/protocol/sdp/negotiation.ts';
 import { createAudioNegotiation } from '../../src/protocol/sdp/negotiation.ts';
@@ -122,6 +123,43 @@ t.test(
     t.end();
   },
 );
+
+t.test('RFC 4568 §6.3.7: a session parameter with a minus before it may be left out, any other may not', (t) => {
+  for (const [parameters, isUsable] of [
+    ['-FUTURE=1', true],
+    ['WSH=128 -FUTURE', true],
+    ['FUTURE=1', false],
+    ['-FUTURE UNAUTHENTICATED_SRTP', false],
+  ] as const) {
+    const result = mrf('required').answerOffer(savp(`1 AES_CM_128_HMAC_SHA1_80 inline:${KEY_30} ${parameters}`));
+    t.equal(refused(result), isUsable ? undefined : 'no-usable-crypto', parameters);
+  }
+  t.end();
+});
+
+t.test('keys of both kinds in one media: SDES where it can be used, else DTLS, never none', (t) => {
+  const identity = createDtlsIdentity(0, new Uint8Array(8));
+  const dtls = [
+    `a=fingerprint:sha-256 ${Array(32).fill('AB').join(':')}`,
+    'a=ice-ufrag:abcd',
+    `a=ice-pwd:${'p'.repeat(24)}`,
+    'a=rtcp-mux',
+    'a=setup:actpass',
+  ];
+  const both = (profile: string, suite: string) =>
+    offer(`m=audio 4000 ${profile} 0`, `a=crypto:1 ${suite} inline:${KEY_30}`, ...dtls);
+  const kind = (text: string, secure: SecurePolicy = 'required') => {
+    const result = mrf(secure, { identity }).answerOffer(text);
+    if ('refused' in result) return result.refused;
+    return result.audio.dtls === undefined ? (result.audio.srtp?.suite ?? 'plain') : 'dtls';
+  };
+  t.equal(kind(both('RTP/SAVP', 'AES_CM_128_HMAC_SHA1_80')), 'AES_CM_128_HMAC_SHA1_80');
+  t.equal(kind(both('RTP/SAVPF', 'F8_128_HMAC_SHA1_80')), 'dtls');
+  t.equal(kind(both('RTP/SAVPF', 'F8_128_HMAC_SHA1_80'), 'forbidden'), 'secure-forbidden');
+  t.equal(kind(both('UDP/TLS/RTP/SAVPF', 'AES_CM_128_HMAC_SHA1_80')), 'dtls');
+  t.equal(refused(mrf('required').answerOffer(both('RTP/SAVPF', 'F8_128_HMAC_SHA1_80'))), 'no-usable-crypto');
+  t.end();
+});
 
 t.test('refusals', (t) => {
   const avpWithCrypto = offer('m=audio 4000 RTP/AVP 0', `a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:${KEY_30}`);

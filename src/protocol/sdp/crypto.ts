@@ -13,8 +13,8 @@ export interface CryptoLine {
 }
 
 const MAX_MKI_BYTES = 128;
-/** Session parameters that we need not act on: they narrow what the peer itself does. */
-const HARMLESS_PARAMETERS = /^WSH=\d+$/;
+/** Session parameters that we need not act on: they narrow what the peer itself does, or may be left out (RFC 4568 §6.3.7: a minus before them). */
+const HARMLESS_PARAMETERS = /^(?:WSH=\d+|-.+)$/;
 
 /** The line, or undefined when it is malformed, of an unknown suite, or asks for what we do not do. Never throws. */
 export function parseCrypto(value: string): CryptoLine | undefined {

@@ -63,9 +63,12 @@ function chooseFirst(session: SdpSession, taste: Taste): ChosenMedia | SdpRefusa
 }
 
 function judge(session: SdpSession, media: SdpMedia, index: number, taste: Taste): ChosenMedia | SdpRefusal {
-  const kind = kindOf(session, media);
+  const told = kindOf(session, media);
+  const crypto = told === 'sdes' ? chooseCrypto(media, taste) : undefined;
+  // Keys of both kinds, and of SDES none that can be used.
+  const isRatherDtls = told === 'sdes' && crypto === undefined && taste.hasDtls && hasFingerprint(session, media);
+  const kind = isRatherDtls ? 'dtls' : told;
   if (kind === undefined || (kind === 'dtls' && !taste.hasDtls)) return 'profile';
-  const crypto = kind === 'sdes' ? chooseCrypto(media, taste) : undefined;
   const dtls = kind === 'dtls' ? parseDtls(session, media) : undefined;
   const refusal = refuseSecurity(media, kind, taste.secure);
   if (refusal !== undefined) return refusal;
