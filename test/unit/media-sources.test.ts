@@ -199,6 +199,13 @@ t.test('WAV of 8, 16, 24 and 32 bits, of µ-law and A-law, and Sun audio sound a
       1,
       tone(8000, 4, (data, sample, at) => data.writeFloatLE(sample / 32_768, at)),
     ),
+    'double.wav': wave(
+      3,
+      64,
+      8000,
+      1,
+      tone(8000, 8, (data, sample, at) => data.writeDoubleLE(sample / 32_768, at)),
+    ),
     'mu.wav': wave(7, 8, 8000, 1, law(pcmu)),
     'a.wav': wave(6, 8, 8000, 1, law(pcma)),
     'mu.au': sun(1, law(pcmu)),

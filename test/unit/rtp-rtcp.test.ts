@@ -127,6 +127,8 @@ t.test('ITU-T G.107: the score falls with loss and with delay, as its annex B ha
   const mos = (loss: number, delayMs: number) => Number(opinionScore(rating({ loss, delayMs })).toFixed(2));
   t.ok(mos(0, 0) > 4.4, 'a perfect call');
   t.same([opinionScore(0), opinionScore(100), opinionScore(50)], [1, 4.5, 2.575], 'annex B at three places');
+  const scores = Array.from({ length: 1001 }, (_, tenth) => opinionScore(tenth / 10));
+  t.ok(Math.min(...scores) >= 1 && Math.max(...scores) <= 4.5, 'never out of its scale');
   t.ok(mos(0.05, 60) < 4 && mos(0.05, 60) > 3.5, `5 % loss: ${mos(0.05, 60)}`);
   t.ok(mos(0.3, 60) < 2.5, `30 % loss: ${mos(0.3, 60)}`);
   t.ok(mos(0, 400) < mos(0, 150) - 0.5, 'people talk over one another');

@@ -24,5 +24,5 @@ export function rating({ loss, delayMs }: Impairments): number {
 /** G.107 annex B: the mean opinion score that a rating stands for. */
 export function opinionScore(r: number): number {
   if (r <= 6.5) return 1;
-  return Math.min(4.5, 1 + 0.035 * r + r * (r - 60) * (100 - r) * 7e-6);
+  return Math.max(1, Math.min(4.5, 1 + 0.035 * r + r * (r - 60) * (100 - r) * 7e-6));
 }

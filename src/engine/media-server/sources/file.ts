@@ -80,8 +80,13 @@ const DECODERS: Readonly<Record<Extract<Layout['encoding'], string>, Decode>> = 
   b16: (bytes, at) => bytes.readInt16BE(at),
   l24: (bytes, at) => bytes.readInt16LE(at + 1),
   l32: (bytes, at) => bytes.readInt16LE(at + 2),
-  f32: (bytes, at) => Math.max(-32_768, Math.min(32_767, Math.round(bytes.readFloatLE(at) * 32_767))),
+  f32: (bytes, at) => fromFloat(bytes.readFloatLE(at)),
+  f64: (bytes, at) => fromFloat(bytes.readDoubleLE(at)),
 };
+
+function fromFloat(value: number): number {
+  return Math.max(-32_768, Math.min(32_767, Math.round(value * 32_767)));
+}
 
 function decodeSamples(bytes: Buffer, { encoding }: Layout, start: number, count: number, into: Int16Array): void {
   if (typeof encoding !== 'string') {

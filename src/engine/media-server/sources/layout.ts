@@ -2,8 +2,8 @@
 import type { G711 } from '../../../protocol/rtp/g711.ts';
 import { pcma, pcmu } from '../../../protocol/rtp/g711.ts';
 
-/** Of one sample: G.711, whole numbers of so many bytes in either order of bytes (8 bits of WAV count from 128), or 32-bit floats. */
-export type Encoding = G711 | 'u8' | 's8' | 'l16' | 'b16' | 'l24' | 'l32' | 'f32';
+/** Of one sample: G.711, whole numbers of so many bytes in either order of bytes (8 bits of WAV count from 128), or floats of 32 or 64 bits. */
+export type Encoding = G711 | 'u8' | 's8' | 'l16' | 'b16' | 'l24' | 'l32' | 'f32' | 'f64';
 
 export interface Layout {
   readonly encoding: Encoding;
@@ -21,6 +21,7 @@ const BYTES: Readonly<Record<Extract<Encoding, string>, number>> = {
   l24: 3,
   l32: 4,
   f32: 4,
+  f64: 8,
 };
 
 export function bytesOf(encoding: Encoding): number {
@@ -99,6 +100,7 @@ const WAV_ENCODINGS: Readonly<Record<string, Encoding>> = {
   '1/24': 'l24',
   '1/32': 'l32',
   '3/32': 'f32',
+  '3/64': 'f64',
   '6/8': pcma,
   '7/8': pcmu,
 };
