@@ -8,6 +8,7 @@ import type { ArtifactRow, AudioSum, Closing } from './artifact-rows.ts';
 import { noteDisposal } from './backup/targets.ts';
 import { type InnerCore, VAULT_ACTOR } from './engine.ts';
 import { Intake } from './intake.ts';
+import { heldRows } from './keeping.ts';
 import type { Handlers } from './operations.ts';
 import { getClinic } from './settings.ts';
 import type { ArtifactHeader, ArtifactState, Caller } from './shapes.ts';
@@ -142,8 +143,19 @@ export class Artifacts extends ArtifactReader implements Disposable {
     const closing = this.#writeClosing(artifact, sum, state, failure);
     this.intake.forget(artifactId);
     if (keep) this.mailboxChanged(artifact);
-    else this.#dispose(this.#entry('artifact-disposed', artifactId, 'not kept'), artifact);
+    else this.#throwAway(artifact);
     return { state, durationMs: closing.duration_ms };
+  }
+
+  /** What its caller does not want to leave after all, unless it is held. */
+  #throwAway(artifact: ArtifactRow): void {
+    const entry = this.#entry('artifact-disposed', artifact.row, 'not kept');
+    if (!heldRows(this.#core)(artifact.row)) {
+      this.#dispose(entry, artifact);
+      return;
+    }
+    this.#core.record({ ...entry, outcome: 'refused', detail: 'on hold' });
+    this.mailboxChanged(artifact);
   }
 
   #writeClosing(artifact: ArtifactRow, sum: AudioSum, state: Closing['state'], failure = ''): Omit<Closing, 'entry'> {

@@ -16,6 +16,12 @@ export function retentionRules({ records }: InnerCore): RetentionRules {
   return records.get<RetentionRules>(SETTINGS, 'retention')?.value ?? {};
 }
 
+/** Which rows a legal hold keeps, as it is now. @throws WardlineError `record-damaged` when a hold does not open */
+export function heldRows({ records }: InnerCore): (row: string) => boolean {
+  const held = new Set(records.listWhole<HoldRecord>(HOLDS).flatMap(({ value }) => value.subjects));
+  return (row) => held.has(EVERYTHING) || held.has(row);
+}
+
 /** Of a row that the trail's entry `entry` wrote: its age counts from there. `place` is its mailbox or queue. */
 export function keepingOf(
   core: InnerCore,

@@ -11,7 +11,7 @@ import { ClockWatch, writtenAt } from './clock-watch.ts';
 import { fence, type InnerCore, VAULT_ACTOR } from './engine.ts';
 import type { RetentionClass } from './epochs.ts';
 import { isGenuine } from './genuine.ts';
-import { EVERYTHING, HOLDS, type HoldRecord, retentionRules } from './keeping.ts';
+import { EVERYTHING, HOLDS, type HoldRecord, heldRows, retentionRules } from './keeping.ts';
 import { disposeNotes } from './note-disposal.ts';
 import type { Handlers } from './operations.ts';
 import { SETTINGS } from './settings.ts';
@@ -86,7 +86,7 @@ export class Retention implements Disposable {
 
   /** @throws WardlineError `on-hold` */
   mustBeFree(row: string): void {
-    if (!this.#isHeld()(row)) return;
+    if (!heldRows(this.#core)(row)) return;
     throw new WardlineError('on-hold', 'A legal hold keeps this; release the hold first (`wardline vault hold list`).');
   }
 
@@ -212,7 +212,7 @@ export class Retention implements Disposable {
     isWritten: (row: CapturedRow) => boolean,
   ): Expired[] {
     const next = this.#core.db.prepare<unknown[]>(sql);
-    const isHeld = this.#isHeld();
+    const isHeld = heldRows(this.#core);
     if (isHeld(EVERYTHING)) return [];
     const found: Expired[] = [];
     let ahead = 0;
@@ -261,11 +261,6 @@ export class Retention implements Disposable {
 
   #rules(): RetentionRules {
     return retentionRules(this.#core);
-  }
-
-  #isHeld(): (row: string) => boolean {
-    const held = new Set(this.#core.records.listWhole<HoldRecord>(HOLDS).flatMap(({ value }) => value.subjects));
-    return (row) => held.has(EVERYTHING) || held.has(row);
   }
 
   /** A call is held with its recordings and messages, which its sealed record names. */

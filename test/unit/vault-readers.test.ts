@@ -1,8 +1,12 @@
 // Reads on threads of their own: others are answered while they run, they end when the records are locked, and what they find is known.
+
+import { once } from 'node:events';
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import SqliteDatabase from 'better-sqlite3';
 import t from 'tap';
+import { backgroundTurn, giveWayTo } from '../../src/vault/reading/turn.ts';
 import { CALLER, captureAll, LOCAL, makeVault, newFolders, openVault, sampleCdr, tone, voicemailHeader } from '../support/vault-bench.ts'; // biome-ignore format: one import
 
 const page = { limit: 100 };
@@ -41,6 +45,28 @@ t.test('while the trail is verified and a list is read, captures and questions g
   t.equal(durationMs, 1_000);
   t.ok(readFileSync(path).equals(Buffer.from(tone(1_000, 3))));
 });
+
+t.test(
+  'the background rests while somebody waits, wakes when he is answered, and comes to its end when he never is',
+  async (t) => {
+    const waiting = new Int32Array(new SharedArrayBuffer(4));
+    giveWayTo(waiting);
+    Atomics.store(waiting, 0, 1);
+    const answerer = new Worker(
+      `const { workerData: count } = require('node:worker_threads');
+     while (Atomics.notify(count, 0) === 0 && Atomics.load(count, 0) === 1);
+     Atomics.store(count, 0, 0);`,
+      { eval: true, workerData: waiting },
+    );
+    while (Atomics.load(waiting, 0) === 1) await backgroundTurn();
+    await once(answerer, 'exit');
+    t.equal(Atomics.load(waiting, 0), 0, 'it did rest: somebody woke it');
+    Atomics.store(waiting, 0, 1);
+    for (let slice = 0; slice < 3; slice++) await backgroundTurn();
+    t.pass('nobody was answered, and it went on');
+    Atomics.store(waiting, 0, 0);
+  },
+);
 
 t.test('a lock ends the readers; an unlock begins new ones; a new root is read with its keys', async (t) => {
   using folders = newFolders('/dev/shm');

@@ -94,6 +94,26 @@ t.test('what is past its rule goes, what is younger or held stays, and the empti
   t.same([left, keys], [1, 2], 'only the key of today and of the newest message are left');
 });
 
+t.test('a hold on a message that is being left keeps it, also when its caller throws it away', async (t) => {
+  using folders = newFolders('/dev/shm');
+  const clock = new ManualClock();
+  await makeVault(folders, clock);
+  await using vault = await openVault(folders, { clock });
+  const begin = async () => {
+    const { artifactId } = await vault.ask('artifact.open', { header: voicemailHeader() });
+    await captureAll(vault, artifactId, tone(500), clock);
+    return artifactId;
+  };
+  const [held, free] = [await begin(), await begin()];
+  await vault.ask('hold.place', { caller: CALLER, subject: held, reason: 'litigation' });
+  for (const artifactId of [held, free]) await vault.ask('artifact.close', { artifactId, keep: false });
+  const { rows } = await vault.ask('artifacts.page', { caller: CALLER, kind: 'voicemail', page });
+  t.same(rows.map(({ id }) => id), [held]); // biome-ignore format: short
+  const search = { caller: CALLER, filter: { subject: held }, page };
+  const trail = (await vault.ask('audit.search', search)).rows;
+  t.ok(trail.some(({ action, outcome, detail }) => action === 'artifact-disposed' && outcome === 'refused' && detail === 'on hold'), 'the trail says so'); // biome-ignore format: one look
+});
+
 t.test('a hold on everything stops all of it', async (t) => {
   using folders = newFolders();
   const clock = new ManualClock();

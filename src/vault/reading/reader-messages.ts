@@ -7,8 +7,8 @@ export interface ReaderStart {
   /** The database. */
   readonly path: string;
   readonly keys: ReaderKeys;
-  /** Calls, and what people wait for, come first. */
-  readonly givesWay: boolean;
+  /** Calls, and what people wait for, come first: how many they are, in memory that the threads share. */
+  readonly givesWayTo: Int32Array | undefined;
 }
 
 export type ToReader =

@@ -11,14 +11,15 @@ import { Keyring } from '../keyring.ts';
 import { takeKeys } from './reader-keys.ts';
 import type { FromReader, ReaderStart, ToReader } from './reader-messages.ts';
 import { Reads, refusalOf } from './reads.ts';
+import { giveWayTo } from './turn.ts';
 
 /** How nice: where calls take all of the machine, a third of what they get. */
 const GIVING_WAY = 5;
 
 if (process.report) process.report.reportOnFatalError = false;
 
-const { path, keys, givesWay } = workerData as ReaderStart;
-if (givesWay) giveWay();
+const { path, keys, givesWayTo } = workerData as ReaderStart;
+if (givesWayTo !== undefined) giveWay(givesWayTo);
 const db = openReadOnly(path);
 const { service, records } = takeKeys(keys);
 const log = createLogger({ role: 'vault', level: 'silent' });
@@ -31,7 +32,8 @@ const artifacts = new ArtifactReader(core);
 const reads = new Reads(core, artifacts);
 
 /** Lowers this thread alone: where Linux asks for a process it takes a thread, too. Elsewhere all threads stay equal. */
-function giveWay(): void {
+function giveWay(waiting: Int32Array): void {
+  giveWayTo(waiting);
   try {
     const thread = Number(readlinkSync('/proc/thread-self').split('/').at(-1));
     setPriority(thread, Math.max(getPriority(), GIVING_WAY));

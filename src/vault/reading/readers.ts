@@ -65,10 +65,11 @@ export class WorkerReaders implements Readers {
   readonly #keyless: Lane;
 
   constructor(core: InnerCore, artifacts: ArtifactReader) {
-    this.#quick = new Lane(core, artifacts, {});
-    this.#search = new Lane(core, artifacts, { givesWay: true });
-    this.#long = new Lane(core, artifacts, { givesWay: true });
-    this.#keyless = new Lane(core, artifacts, { givesWay: true, isKeyless: true });
+    const waiting = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+    this.#quick = new Lane(core, artifacts, { waiting });
+    this.#search = new Lane(core, artifacts, { givesWayTo: waiting });
+    this.#long = new Lane(core, artifacts, { givesWayTo: waiting });
+    this.#keyless = new Lane(core, artifacts, { givesWayTo: waiting, isKeyless: true });
   }
 
   run<Name extends ReadName>(name: Name, ask: ReadAsk<Name>, progress: Progress = () => undefined) {
@@ -114,15 +115,16 @@ const END_MS = 120_000;
 
 interface LaneOptions {
   readonly isKeyless?: boolean;
-  readonly givesWay?: boolean;
+  /** Shared with threads that give way: how many wait for this one. */
+  readonly waiting?: Int32Array;
+  readonly givesWayTo?: Int32Array;
 }
 
 /** One reader's thread, started when it is needed. */
 class Lane {
   readonly #core: InnerCore;
   readonly #artifacts: ArtifactReader;
-  readonly #isKeyless: boolean;
-  readonly #givesWay: boolean;
+  readonly #options: LaneOptions;
   readonly #pending = new Map<number, Pending>();
   readonly #ending = new Set<Promise<void>>();
   #worker: Worker | undefined;
@@ -132,11 +134,10 @@ class Lane {
   #isClosed = false;
   #mustEnd = false;
 
-  constructor(core: InnerCore, artifacts: ArtifactReader, { isKeyless = false, givesWay = false }: LaneOptions) {
+  constructor(core: InnerCore, artifacts: ArtifactReader, options: LaneOptions) {
     this.#core = core;
     this.#artifacts = artifacts;
-    this.#isKeyless = isKeyless;
-    this.#givesWay = givesWay;
+    this.#options = options;
   }
 
   run<Name extends ReadName>(
@@ -152,6 +153,7 @@ class Lane {
     const id = this.#nextId++;
     const { promise, resolve, reject } = Promise.withResolvers<ReadResult<unknown>>();
     this.#pending.set(id, { resolve, reject, progress });
+    this.#count();
     worker.postMessage({ id, name, ask } satisfies ToReader);
     return promise as Promise<ReadResult<ReadAnswer<Name>>>;
   }
@@ -188,6 +190,7 @@ class Lane {
     if (worker !== undefined) this.#letEnd(worker);
     const waiting = [...this.#pending.values()];
     this.#pending.clear();
+    this.#count();
     for (const { reject } of waiting) reject(why);
   }
 
@@ -208,9 +211,9 @@ class Lane {
   #started(): Worker {
     if (this.#worker !== undefined) return this.#worker;
     const { keyring, db, log } = this.#core;
-    const mayOpen = keyring.isUnlocked && !this.#isKeyless;
+    const mayOpen = keyring.isUnlocked && this.#options.isKeyless !== true;
     this.#keys = shareKeys(keyring.service, mayOpen ? keyring.records : undefined);
-    const start: ReaderStart = { path: db.name, keys: this.#keys, givesWay: this.#givesWay };
+    const start: ReaderStart = { path: db.name, keys: this.#keys, givesWayTo: this.#options.givesWayTo };
     const worker = new Worker(new URL('./reader-worker.ts', import.meta.url), {
       workerData: start,
       resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
@@ -234,11 +237,20 @@ class Lane {
       return;
     }
     this.#pending.delete(message.id);
+    this.#count();
     for (const sentence of message.fenced) this.#core.fenced.add(sentence);
     for (const artifactId of message.tampered) this.#artifacts.tampered.add(artifactId);
     if ('result' in message) pending.resolve(message.result);
     else pending.reject(new WardlineError(message.error.code, message.error.sentence));
     if (this.#mustEnd) this.endIdle();
+  }
+
+  /** Tells the threads that give way how many wait for this one. */
+  #count(): void {
+    const { waiting } = this.#options;
+    if (waiting === undefined) return;
+    Atomics.store(waiting, 0, this.#pending.size);
+    if (this.#pending.size === 0) Atomics.notify(waiting, 0);
   }
 
   /** What was found changed on this thread or another since. */

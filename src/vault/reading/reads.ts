@@ -17,7 +17,7 @@ import { checkTrail, SLICE_ENTRIES } from '../verify.ts';
 import { ArtifactReads } from './artifact-reads.ts';
 import { CallReads } from './call-reads.ts';
 import { SearchReads } from './search-reads.ts';
-import { turn } from './turn.ts';
+import { backgroundTurn, turn } from './turn.ts';
 
 /** What may be asked of a reader, beside operations of the contract. */
 export interface ReaderTasks {
@@ -120,7 +120,7 @@ export class Reads {
         return { answer: await checkDeeply(core, artifacts, rest, progress) };
       },
       'trail.check': async ({ heads }) => {
-        const pause = () => turn().then(() => !this.#isEnded);
+        const pause = () => backgroundTurn().then(() => !this.#isEnded);
         return { answer: { problems: await checkTrail(core, artifacts, heads, pause) } };
       },
       'keys.rewrap': ({ limit }) => ({ answer: { keys: core.keyring.isUnlocked ? core.keys.rewrap(limit) : [] } }),
@@ -163,7 +163,7 @@ export class Reads {
         told = done;
         progress(done, 0);
       }
-      await turn();
+      await backgroundTurn();
       if (this.#isEnded)
         throw new WardlineError('vault-closing', 'The vault is closing; what ran through its files was not finished.');
     };

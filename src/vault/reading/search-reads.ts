@@ -15,7 +15,7 @@ import type { Note, SearchFilter, SearchHit } from '../shapes.ts';
 import { type ArtifactReads, mayKnow } from './artifact-reads.ts';
 import type { CallReads } from './call-reads.ts';
 import type { ReadAsk, ReadResult } from './reads.ts';
-import { turn } from './turn.ts';
+import { backgroundTurn, turn } from './turn.ts';
 
 const MAX_HITS = 100;
 /** Candidates that are opened for one answer: some are another's, or gone. */
@@ -48,7 +48,7 @@ export class SearchReads {
 
   /** A slice at a time; ends when all is read or the records are locked, and the index with them. */
   async buildAll(): Promise<void> {
-    while (this.#core.keyring.isUnlocked && this.#open().slice()) await turn();
+    while (this.#core.keyring.isUnlocked && this.#open().slice()) await backgroundTurn();
   }
 
   async search({ query, limit, within, filter = {} }: ReadAsk<'search'>): Promise<ReadResult<AnswerTo<'search'>>> {
