@@ -12,6 +12,7 @@ export function mediaHost(clock: Clock, parts: Partial<MediaHost> = {}): MediaHo
     random: seeded(7).bytes,
     logger: createLogger({ role: 'media', level: 'silent' }),
     consoles: new Consoles(clock),
+    warnSeldom: () => undefined,
     soundsFolder: '/nowhere',
     wordsFolder: undefined,
     spoolFolder: undefined,

@@ -4,6 +4,7 @@ import t from 'tap';
 import { noCounts } from '../../src/engine/media-server/audio/counters.ts';
 import { InboundAudio } from '../../src/engine/media-server/audio/inbound.ts';
 import { controllerAt } from '../../src/engine/media-server/own-places.ts';
+import { warnSeldom } from '../../src/engine/media-server/seldom.ts';
 import { pcmu } from '../../src/protocol/rtp/g711.ts';
 import { writeRtpHeader } from '../../src/protocol/rtp/packet.ts';
 import { SrtpSender } from '../../src/protocol/rtp/srtp.ts';
@@ -321,6 +322,23 @@ t.test('no bytes from the right place throw, whatever the keys; the good packet 
     };
     hearsTone(t, hear(50, noise), suite ?? 'plain');
   }
+  t.end();
+});
+
+t.test('what an application can do as often as it likes is logged once a minute, each thing for itself', (t) => {
+  const clock = new ManualClock();
+  const told: string[] = [];
+  const nothing = () => undefined;
+  const warn = (sentence: string) => told.push(sentence);
+  const seldom = warnSeldom(clock, { debug: nothing, info: nothing, warn, error: nothing, fatal: nothing });
+  for (let knock = 0; knock < 240; knock++) {
+    seldom('refused');
+    if (knock === 100) seldom('not spoken');
+    clock.advance(250);
+  }
+  t.same(told, ['refused', 'not spoken']);
+  seldom('refused');
+  t.same(told, ['refused', 'not spoken', 'refused']);
   t.end();
 });
 

@@ -112,7 +112,7 @@ export class EventSocket implements EventListener {
       this.reply('+OK accepted');
       return;
     }
-    this.options.host.logger.warn('an application was refused: the secret that it gave is another one');
+    this.options.host.warnSeldom('an application was refused: the secret that it gave is another one');
     this.reply('-ERR invalid');
     this.send(encodeDisconnectNotice());
     this.#isClosing = true;

@@ -13,6 +13,8 @@ export interface MediaHost {
   /** `count` random bytes. */
   readonly random: (count: number) => Uint8Array;
   readonly logger: Logger;
+  /** A sentence of ours about what an application did, once a minute. */
+  readonly warnSeldom: (sentence: string) => void;
   /** Who watches the log over the event socket. */
   readonly consoles: Consoles;
   readonly soundsFolder: string;

@@ -20,6 +20,7 @@ import { MediaClock } from './media-clock.ts';
 import type { Quirks } from './quirks.ts';
 import type { Intake } from './recording/sink.ts';
 import { DEFAULT_MAX_CHANNELS, Registry } from './registry.ts';
+import { warnSeldom } from './seldom.ts';
 import { SipServer } from './sip-server.ts';
 import type { Speech } from './sources/speech.ts';
 import { WorkInHand } from './work-in-hand.ts';
@@ -121,17 +122,19 @@ function hostOf(options: MediaServerOptions, { supervise }: WorkInHand, consoles
   if (options.legs === undefined && codecs.includes('opus')) supervise(loadOpus());
   const dtlsIdentity = createDtlsIdentity(clock.now(), random(8));
   const { speech, wordsFolder } = options;
+  const warn = warnSeldom(clock, logger);
   return {
     clock,
     random,
     logger,
     consoles,
+    warnSeldom: warn,
     soundsFolder,
     wordsFolder,
     spoolFolder,
     intake,
     codecs,
-    speech: speech && toldSpeech(speech, logger),
+    speech: speech && toldSpeech(speech, warn),
     allowsUnicast: options.allowsUnicast === true,
     dtlsIdentity,
     globals: new Map(),
@@ -142,11 +145,10 @@ function hostOf(options: MediaServerOptions, { supervise }: WorkInHand, consoles
 }
 
 /** The application that asked is told nothing of it, as on FreeSWITCH: whoever reads the log is. */
-function toldSpeech(speech: Speech, logger: Logger): Speech {
+function toldSpeech(speech: Speech, warn: (sentence: string) => void): Speech {
   return async (spoken) => {
     const wave = await speech(spoken);
-    if (wave === undefined)
-      logger.warn('a text was not spoken: its engine is not known or not installed, or it failed');
+    if (wave === undefined) warn('a text was not spoken: its engine is not known or not installed, or it failed');
     return wave;
   };
 }

@@ -97,7 +97,7 @@ export class Recording {
     const isFile = artifactOf(path, host.spoolFolder) === undefined;
     const sink = openSink(host, wanted, isNative);
     if (sink !== undefined) return new Recording({ ...wanted, path: request.path }, sink, isFile);
-    host.logger.warn(
+    host.warnSeldom(
       'a recording was not begun: its folder is not there or not ours to write, or its ending is unknown',
     );
     return undefined;
