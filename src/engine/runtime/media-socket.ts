@@ -11,6 +11,7 @@ export interface MediaSocket extends Disposable {
   readonly local: HostPort;
   /** Sends `length` bytes of `packet`, which must stay untouched for some ticks. Never throws; failures are counted. */
   send(packet: Uint8Array, length: number, host: string, port: number): void;
+  /** The packet is the listener's own. */
   onPacket: ((packet: Uint8Array, host: string, port: number) => void) | undefined;
   /** Sends from the port above, where RTCP belongs without rtcp-mux; nothing when that port is another's. */
   sendControl(packet: Uint8Array, host: string, port: number): void;

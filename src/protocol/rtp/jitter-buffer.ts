@@ -86,7 +86,10 @@ export class JitterBuffer {
     this.#concealer = new Concealer(rate);
   }
 
-  /** Takes the payload that `header` points at. False: broken, too late to be heard, or too far off to be believed yet. */
+  /**
+   * Takes the payload that `header` points at; the packet's bytes must stay as they are until they are heard.
+   * False: broken, too late to be heard, or too far off to be believed yet.
+   */
   push(header: RtpHeader, packet: Uint8Array, decoder: PayloadDecoder): boolean {
     const samples = decoder.samplesIn(packet, header.payloadStart, header.payloadEnd);
     if (samples <= 0 || samples > this.#samplesOf(MAX_PACKET_MS)) return false;
@@ -275,7 +278,7 @@ export class JitterBuffer {
   #decode(packet: HeldPacket): void {
     const at = this.#start + this.#have;
     const ahead = this.#ahead(packet.timestamp);
-    let made = packet.decoder.decode(packet.bytes, 0, packet.length, this.#pcm, at);
+    let made = packet.decoder.decode(packet.bytes, packet.start, packet.end, this.#pcm, at);
     this.#decoder = packet.decoder;
     this.#queue.dropFirst();
     if (ahead < 0) {
@@ -299,7 +302,7 @@ export class JitterBuffer {
     const isLost = ((packet.sequence - this.#lastSequence) & 0xffff) > 1;
     if (decoder.recover === undefined || !isLost || missing > packet.samples) return false;
     const at = this.#start + this.#have;
-    const made = decoder.recover(packet.bytes, 0, packet.length, this.#pcm, at, missing);
+    const made = decoder.recover(packet.bytes, packet.start, packet.end, this.#pcm, at, missing);
     if (made <= 0) return false;
     this.recovered++;
     this.#have += made;

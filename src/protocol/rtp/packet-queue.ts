@@ -1,4 +1,4 @@
-// Packets that wait to be decoded, in the order of their timestamps; their bytes are copied, for the network's own are used again.
+// Packets that wait to be decoded, in the order of their timestamps; their bytes stay where they are until then.
 import type { RtpHeader } from './packet.ts';
 import type { PayloadDecoder } from './payload-decoder.ts';
 
@@ -6,10 +6,15 @@ export interface HeldPacket {
   sequence: number;
   timestamp: number;
   samples: number;
+  /** The payload is `bytes[start..end)`. */
   bytes: Uint8Array;
-  length: number;
+  start: number;
+  end: number;
   decoder: PayloadDecoder;
 }
+
+/** What a spare one holds: no packet is kept that was heard. */
+const NOTHING = new Uint8Array(0);
 
 /** 640 ms of packets of 10 ms. */
 export const MAX_HELD = 64;
@@ -31,13 +36,12 @@ export class PacketQueue {
     return this.#held.length;
   }
 
-  /** Takes the payload that `header` points at. The queue must not be full. */
+  /** Takes the payload that `header` points at; the packet must stay as it is. The queue must not be full. */
   add(header: RtpHeader, packet: Uint8Array, samples: number, decoder: PayloadDecoder): void {
-    const length = header.payloadEnd - header.payloadStart;
-    const slot = this.#spare.pop() ?? emptySlot(length, decoder);
-    if (slot.bytes.length < length) slot.bytes = new Uint8Array(length);
-    for (let i = 0; i < length; i++) slot.bytes[i] = packet[header.payloadStart + i] ?? 0;
-    slot.length = length;
+    const slot = this.#spare.pop() ?? emptySlot(decoder);
+    slot.bytes = packet;
+    slot.start = header.payloadStart;
+    slot.end = header.payloadEnd;
     slot.sequence = header.sequence;
     slot.timestamp = header.timestamp;
     slot.samples = samples;
@@ -50,7 +54,9 @@ export class PacketQueue {
 
   dropFirst(): void {
     const slot = this.#held.shift();
-    if (slot !== undefined) this.#spare.push(slot);
+    if (slot === undefined) return;
+    slot.bytes = NOTHING;
+    this.#spare.push(slot);
   }
 
   clear(): void {
@@ -58,6 +64,6 @@ export class PacketQueue {
   }
 }
 
-function emptySlot(length: number, decoder: PayloadDecoder): HeldPacket {
-  return { sequence: 0, timestamp: 0, samples: 0, bytes: new Uint8Array(length), length: 0, decoder };
+function emptySlot(decoder: PayloadDecoder): HeldPacket {
+  return { sequence: 0, timestamp: 0, samples: 0, bytes: NOTHING, start: 0, end: 0, decoder };
 }

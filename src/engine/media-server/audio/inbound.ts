@@ -107,7 +107,8 @@ export class InboundAudio {
   accept(packet: Uint8Array, host: string, port: number): void {
     const session = this.#session;
     if (session?.remote === undefined || !receivesIn(session.direction) || isRtcp(packet)) return;
-    if (!this.#mayHear(session, session.remote, host, port)) {
+    const isKnown = this.source !== undefined && this.source.port === port && this.source.host === host;
+    if (!isKnown && !this.#mayHear(session, session.remote, host, port)) {
       this.#counters.wrongSource++;
       return;
     }
@@ -122,7 +123,7 @@ export class InboundAudio {
       this.#counters.malformed++;
       return;
     }
-    if (this.source?.port !== port || this.source.host !== host) this.source = { host, port };
+    if (!isKnown) this.source = { host, port };
     this.#counters.packetsReceived++;
     this.#counters.bytesReceived += packet.length;
     this.silentTicks = 0;
@@ -165,7 +166,7 @@ export class InboundAudio {
   }
 
   /**
-   * With `latch`, the first packet that proves good settles the source: by its key from anywhere, without one only from the SDP's host.
+   * An address that is not the source. With `latch`, the first packet that proves good settles the source: by its key from anywhere, without one only from the SDP's host.
    * Later a source that fell silent may come back from elsewhere, as behind a NAT that has forgotten it; only its key proves that. Without
    * one, the very address of the SDP takes the place of another port that was quicker: what an earlier call left behind, perhaps.
    */
@@ -174,10 +175,7 @@ export class InboundAudio {
     const mayLatch = this.#mayLatch && !isAddressFixed;
     const mayMove = mayLatch && this.#srtp !== undefined;
     const isTold = remote.port === port && remote.host === host;
-    if (source !== undefined) {
-      const isSource = source.port === port && source.host === host;
-      return isSource || (this.#srtp === undefined ? isTold : mayMove && this.silentTicks >= MOVED_TICKS);
-    }
+    if (source !== undefined) return this.#srtp === undefined ? isTold : mayMove && this.silentTicks >= MOVED_TICKS;
     return isTold || mayMove || (mayLatch && remote.host === host);
   }
 
