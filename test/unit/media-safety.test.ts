@@ -164,6 +164,27 @@ t.test('a flood from elsewhere takes nothing from the party that is heard', (t) 
   t.end();
 });
 
+t.test('a flood of strangers, before the first packet or in a pause of the party, takes nothing from it', (t) => {
+  const suite = 'AEAD_AES_256_GCM';
+  const { counters, accept, hear } = ear(suite);
+  const [talker, noise] = [new Talker(suite), new Talker(suite, 9).next()];
+  const flood = () => {
+    for (let i = 0; i < 300; i++) accept(noise, MOVED);
+  };
+  const both = () => {
+    flood();
+    accept(talker.next(), PEER);
+  };
+  hear(40, flood);
+  hear(20, both);
+  t.equal(counters.packetsReceived, 20, 'from the first packet on');
+  hear(40, flood);
+  hear(20, both);
+  t.equal(counters.packetsReceived, 40, 'and from the first one after a pause');
+  t.ok(counters.authFailures < 50 + 120 * 5 + 10, `${counters.authFailures} of 36,000 were looked at`);
+  t.end();
+});
+
 t.test('a party that a NAT moves is heard from its new place once the old one is silent, if its key proves it', (t) => {
   const suite = 'AES_CM_128_HMAC_SHA1_80';
   const { inbound, counters, accept, hear } = ear(suite);

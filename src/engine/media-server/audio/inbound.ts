@@ -24,6 +24,9 @@ const COMFORT_NOISE_TYPE = 13;
 /** Packets taken in a tick, five times what packets of 10 ms need, and saved up for what the network held back: more is cut before it costs a decryption. */
 const ALLOWANCE_A_TICK = 10;
 const MAX_ALLOWANCE = 200;
+/** Of these, from places that are not the party's but may prove to be: they never use up what it has itself. */
+const STRANGE_A_TICK = 5;
+const MAX_STRANGE = 50;
 /** 200 ms without a packet: then the source may have moved. */
 const MOVED_TICKS = 10;
 /** Two seconds in which packets that were on their way when the keys changed are heard. */
@@ -58,6 +61,7 @@ export class InboundAudio {
   source: HostPort | undefined;
   silentTicks = 0;
   #allowance = MAX_ALLOWANCE;
+  #strange = MAX_STRANGE;
 
   constructor(clock: Clock, counters: Counters, mayLatch: boolean, report: (digit: string, ticks: number) => void) {
     this.#clock = clock;
@@ -112,11 +116,12 @@ export class InboundAudio {
       this.#counters.wrongSource++;
       return;
     }
-    if (this.#allowance <= 0) {
+    const place = this.source ?? session.remote;
+    const isStrange = place.port !== port || place.host !== host;
+    if (isStrange ? this.#strange-- <= 0 : this.#allowance-- <= 0) {
       this.#counters.flooded++;
       return;
     }
-    this.#allowance--;
     const length = this.#unprotect(packet);
     if (length === 0) return;
     if (!parseRtp(packet, length, this.#header)) {
@@ -133,7 +138,8 @@ export class InboundAudio {
   /** The next 20 ms; the array is used again. */
   read(): Int16Array {
     this.silentTicks++;
-    this.#allowance = Math.min(MAX_ALLOWANCE, this.#allowance + ALLOWANCE_A_TICK);
+    this.#allowance = Math.min(MAX_ALLOWANCE, Math.max(0, this.#allowance) + ALLOWANCE_A_TICK);
+    this.#strange = Math.min(MAX_STRANGE, Math.max(0, this.#strange) + STRANGE_A_TICK);
     this.#digits.step();
     if (this.#oldSrtp !== undefined && --this.#oldKeyTicks <= 0) this.#oldSrtp = undefined;
     if (this.#session === undefined || !receivesIn(this.#session.direction)) return this.#silence.fill(0);
