@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { dominantFrequency, toneLevel } from '../support/listen.ts';
 import { mediaBench, startWorkers } from '../support/media-bench.ts';
+import { until } from '../support/patience.ts';
 
 /** Louder than this a tone was heard. */
 const HEARD_DBFS = -30;
@@ -28,7 +29,7 @@ t.test('calls are spread over the workers, hear each other across them, and are 
   t.equal(await a.phone.hearing(900), 900);
   t.equal(await b.phone.hearing(500), 500);
   a.phone.press('7');
-  await b.phone.wait(600);
+  await until(() => b.phone.digits.length > 0);
   t.same(b.phone.digits, ['7'], 'a digit passes from worker to worker');
   await a.endpoint.bridge(c.endpoint);
   await a.phone.wait(300);

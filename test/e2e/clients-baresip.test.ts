@@ -3,7 +3,7 @@ import t, { type Test } from 'tap';
 import { startAppliance, until } from '../support/appliance.ts';
 import { Baresip } from '../support/baresip.ts';
 import { needs } from '../support/clients.ts';
-import { toneLevel } from '../support/listen.ts';
+import { steadyLevel } from '../support/listen.ts';
 import { PATIENCE_MS } from '../support/patience.ts';
 
 const ALICE_HZ = 440;
@@ -11,7 +11,6 @@ const BOB_HZ = 620;
 /** What each says, and how far from that it may arrive. */
 const SPOKEN_DBFS = -12;
 const TOLERANCE_DB = 2;
-const WINDOW_SAMPLES = 800;
 const TALK_SECONDS = 2;
 /** The mailbox's greeting takes 11 s of it. */
 const MESSAGE_CALL_SECONDS = 15;
@@ -153,20 +152,10 @@ function answersOf(output: string, username: string): string {
 function hears(t: Test, who: string, heard: Int16Array | undefined, frequency: number, own: number): void {
   t.ok(heard !== undefined && heard.length >= 8000, `${who} got a second of audio at least`);
   if (heard === undefined) return;
-  const level = median(windowsOf(heard).map((window) => toneLevel(window, 8000, frequency)));
+  const level = steadyLevel(heard, frequency);
   t.ok(
     Math.abs(level - SPOKEN_DBFS) <= TOLERANCE_DB,
     `${who} hears ${frequency} Hz at ${level.toFixed(1)} dBFS, spoken at ${SPOKEN_DBFS}`,
   );
-  t.ok(median(windowsOf(heard).map((window) => toneLevel(window, 8000, own))) < -40, `${who} does not hear an echo`);
-}
-
-/** Tenths of a second: a packet that a busy machine delivers late breaks the tone's phase in one of them, not in all. */
-function windowsOf(samples: Int16Array): Int16Array[] {
-  const count = Math.floor(samples.length / WINDOW_SAMPLES);
-  return Array.from({ length: count }, (_, at) => samples.subarray(at * WINDOW_SAMPLES, (at + 1) * WINDOW_SAMPLES));
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NEGATIVE_INFINITY;
+  t.ok(steadyLevel(heard, own) < -40, `${who} does not hear an echo`);
 }

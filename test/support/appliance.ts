@@ -18,7 +18,9 @@ import type { ContactBinding } from '../../src/model/binding.ts';
 import type { Cdr } from '../../src/model/cdr.ts';
 import type { Vault } from '../../src/vault/contract.ts';
 import type { Caller } from '../../src/vault/shapes.ts';
-import { PATIENCE_MS } from './patience.ts';
+import { until } from './patience.ts';
+
+export { until } from './patience.ts';
 
 export const checkout = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
@@ -201,14 +203,4 @@ function childrenOf(pid: number): number[] {
     .split('\n')
     .map(Number)
     .filter((each) => each > 0);
-}
-
-/** Polls what a process of another's prints; the one place where a test must wait for real time. */
-export async function until(holds: () => boolean | Promise<boolean>, deadlineMs = PATIENCE_MS): Promise<boolean> {
-  const end = performance.now() + deadlineMs;
-  while (!(await holds())) {
-    if (performance.now() > end) return false;
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-  return true;
 }

@@ -11,6 +11,20 @@ export function isSilent(samples: Int16Array): boolean {
   return totalLevel(samples) < SILENCE_DBFS;
 }
 
+const TENTH = 800;
+
+/**
+ * The level of `hz` in dBFS as most tenths of a second of `samples` (8 kHz) have it: a packet that a busy machine delivers late
+ * breaks a tone's phase in one of them, not in all.
+ */
+export function steadyLevel(samples: Int16Array, hz: number): number {
+  const count = Math.floor(samples.length / TENTH);
+  const levels = Array.from({ length: count }, (_, at) =>
+    toneLevel(samples.subarray(at * TENTH, (at + 1) * TENTH), 8000, hz),
+  );
+  return levels.toSorted((a, b) => a - b)[count >> 1] ?? Number.NEGATIVE_INFINITY;
+}
+
 /** The loudest frequency in Hz, to about 1 Hz, or undefined in silence. Needs 100 ms at least. */
 export function dominantFrequency(samples: Int16Array, rate: number): number | undefined {
   if (isSilent(samples)) return undefined;

@@ -23,7 +23,7 @@ import { createLogger } from '../../src/kernel/logger.ts';
 import { steadyTone, ToneGenerator } from '../../src/protocol/rtp/tone.ts';
 import type { AudioCodec, SecurePolicy } from '../../src/protocol/sdp/audio.ts';
 import { createAudioNegotiation } from '../../src/protocol/sdp/negotiation.ts';
-import { dominantFrequency } from './listen.ts';
+import { dominantFrequency, isSilent } from './listen.ts';
 import { FacadeSrf } from './media-facade.ts';
 import { namedMediaServer } from './named-media.ts';
 import { namedServer } from './named-server.ts';
@@ -290,6 +290,13 @@ export class FarPhone implements Disposable {
     let heard: number | undefined;
     for (let tries = 0; tries < 50 && heard !== hz; tries++) heard = dominantFrequency(await this.listen(200), 8000);
     return heard;
+  }
+
+  /** Whether a tenth of a second comes in which nothing is heard. */
+  async hearsNothing(): Promise<boolean> {
+    let isQuiet = false;
+    for (let tries = 0; tries < 100 && !isQuiet; tries++) isQuiet = isSilent(await this.listen(100));
+    return isQuiet;
   }
 
   /** Waits `ms` of media time. */
