@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 
 /** Clock ticks a second in /proc (CLK_TCK on Linux). */
 const TICKS_A_SECOND = 100;
@@ -48,6 +49,22 @@ export function cpuSeconds(pids: readonly number[]): number {
 export function residentMb(pids: readonly number[]): number {
   const kilobytes = pids.map((pid) => /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
   return kilobytes.reduce((sum, each) => sum + Number(each ?? 0), 0) / 1024;
+}
+
+/** Beyond this whoever measured was late itself, and what it says of the server is void. */
+export const MAX_OWN_P99_MS = 5;
+const LOOK_MS = 1;
+
+/** How late this process is itself from now on, beside `value`, which that may void. */
+export function watchOwnLateness(): (value: string) => string {
+  const delays = monitorEventLoopDelay({ resolution: LOOK_MS });
+  delays.enable();
+  return (value) => {
+    delays.disable();
+    const p99 = Math.max(0, delays.percentile(99) / 1e6 - LOOK_MS);
+    const said = `${value} (own p99 ${p99.toFixed(1)})`;
+    return p99 > MAX_OWN_P99_MS ? `VOID: ${said}` : said;
+  };
 }
 
 export function say(what: string, value: string, aim = ''): void {

@@ -7,7 +7,7 @@ import { writeRtpHeader } from '../../../src/protocol/rtp/packet.ts';
 import { SrtpReceiver, SrtpSender } from '../../../src/protocol/rtp/srtp.ts';
 import type { FsmrfEndpoint } from '../../support/media-bench.ts';
 import type { NamedServer } from '../../support/named-server.ts';
-import { percentile, say } from '../figures.ts';
+import { percentile, say, watchOwnLateness } from '../figures.ts';
 import { HOST, type MediaSubject, negotiationFor, openNamed, openWardline, partyOf } from './subjects.ts';
 
 const PRESSES = 100;
@@ -33,13 +33,14 @@ async function digitsOf(opened: MediaSubject): Promise<void> {
   await using subject = opened;
   await using phone = await Presser.open(subject);
   const times: number[] = [];
+  const withOwn = watchOwnLateness();
   for (let press = 0; press < PRESSES; press++) {
     times.push(await phone.press());
     await delay(150 + Math.random() * TICK_MS); // no press keeps step with the server's beat
   }
   const [p50, p99] = [percentile(times, 0.5), percentile(times, 0.99)];
   const aim = subject.name === 'wardline' ? 'p99 <= 60 ms' : '(comparator)';
-  say(`${subject.name}: digit to first prompt packet`, `p50 ${p50.toFixed(1)}, p99 ${p99.toFixed(1)} ms`, aim);
+  say(`${subject.name}: digit to first prompt packet`, withOwn(`p50 ${p50.toFixed(1)}, p99 ${p99.toFixed(1)} ms`), aim);
 }
 
 class Presser implements AsyncDisposable {

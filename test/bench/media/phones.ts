@@ -4,13 +4,12 @@ import { once } from 'node:events';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { MAX_OWN_P99_MS } from '../figures.ts';
 import type { Order, Party, Report } from './generator.ts';
 import type { From, Subject } from './subjects.ts';
 
 /** Parties that share a socket; the server tells them apart by its own ports. */
 const PARTIES_A_SOCKET = 8;
-/** Beyond this the generator was late itself, and what it says of the server is void. */
-const MAX_OWN_P99_MS = 5;
 /** The last core is the generator's. */
 const CORE = String(cpus().length - 1);
 

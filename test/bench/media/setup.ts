@@ -1,6 +1,6 @@
 // How long drachtio-fsmrf waits for an endpoint, and how many calls are set up in a second.
 import type { NamedServer } from '../../support/named-server.ts';
-import { percentile, say } from '../figures.ts';
+import { percentile, say, watchOwnLateness } from '../figures.ts';
 import { type MediaSubject, negotiationFor, openNamed, openWardline } from './subjects.ts';
 
 const WARM_UP = 20;
@@ -18,6 +18,7 @@ export async function benchSetup(freeswitch: NamedServer | undefined): Promise<v
 async function setupOf(opened: MediaSubject): Promise<void> {
   await using subject = opened;
   const times: number[] = [];
+  const withOwn = watchOwnLateness();
   for (let i = 0; i < WARM_UP + ONE_BY_ONE; i++) {
     const began = performance.now();
     const endpoint = await subject.endpoint(negotiationFor(DISCARD_PORT));
@@ -26,7 +27,7 @@ async function setupOf(opened: MediaSubject): Promise<void> {
   }
   const [p50, p99] = [percentile(times, 0.5), percentile(times, 0.99)];
   const aim = subject.name === 'wardline' ? '<= 5 ms' : '(comparator)';
-  say(`${subject.name}: endpoint set-up, one by one`, `p50 ${p50.toFixed(1)}, p99 ${p99.toFixed(1)} ms`, aim);
+  say(`${subject.name}: endpoint set-up, one by one`, withOwn(`p50 ${p50.toFixed(1)}, p99 ${p99.toFixed(1)} ms`), aim);
   const until = performance.now() + RATE_SECONDS * 1000;
   let made = 0;
   const one = async () => {

@@ -21,6 +21,8 @@ import type { RelayCall } from './relay.ts';
 export const HOST = '127.0.0.1';
 /** What both servers choose from our offer. */
 const SUITE: SrtpSuite = 'AEAD_AES_256_GCM';
+/** Milliseconds that a busy machine may take to start the processes. */
+const START_MS = 60_000;
 const RAM = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 
 /** The generator's socket that a leg speaks from. */
@@ -95,7 +97,7 @@ export async function openWardline({
   child.stdin?.write(`${JSON.stringify(boot)}\n`);
   const socketPath = join(runtimeFolder, 'media.sock');
   const link = new LinkClient({ path: socketPath, role: 'main', token: 'token', clock: systemClock });
-  const { payload } = await link.request('status');
+  const { payload } = await link.request('status', null, undefined, START_MS);
   const { eventSocket } = payload as unknown as { eventSocket: { port: number } };
   const records = vault.connect();
   const subject = await openMedia('wardline', { host: HOST, port: eventSocket.port, secret: 'secret' }, async () =>
