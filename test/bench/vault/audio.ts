@@ -3,7 +3,7 @@ import { ENDS, SegmentSealer } from '../../../src/seal/segment.ts';
 import { sodium } from '../../../src/seal/sodium.ts';
 import { type BenchVault, makeVault, newFolders, openVault, voicemailHeader } from '../../support/vault-bench.ts';
 import { percentile, say } from '../figures.ts';
-import { type Comparator, openComparators } from './comparators.ts';
+import { blobsInto, type Comparator, openComparators } from './comparators.ts';
 
 /** L16 at 16 kHz, 250 ms. */
 const CHUNK_BYTES = 8_000;
@@ -70,11 +70,7 @@ function pushBare(audio: Uint8Array): void {
 }
 
 function prepareInsert({ db }: Comparator): (audio: Uint8Array) => void {
-  db.exec('CREATE TABLE blobs (id INTEGER PRIMARY KEY, body BLOB)');
-  const insert = db.prepare('INSERT INTO blobs (body) VALUES (?)');
-  const commit = db.transaction((audio: Uint8Array) => {
-    for (let index = 0; index < CHUNKS_A_COMMIT; index++) insert.run(audio);
-  });
+  const commit = blobsInto(db, CHUNKS_A_COMMIT);
   return (audio) => {
     for (let at = 0; at < CHUNKS_A_ROUND; at += CHUNKS_A_COMMIT) commit(audio);
   };

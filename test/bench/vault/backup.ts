@@ -6,6 +6,7 @@ import { systemClock } from '../../../src/kernel/clock.ts';
 import { restoreVault } from '../../../src/vault/backup/restore.ts';
 import { type BenchVault, CALLER, captureAll, type Folders, makeVault, newFolders, openVault, tone, voicemailHeader } from '../../support/vault-bench.ts'; // biome-ignore format: one import
 import { say } from '../figures.ts';
+import { blobsInto, openComparators } from './comparators.ts';
 
 /** Ten minutes of one channel. */
 const ARTIFACT_MS = 600_000;
@@ -31,7 +32,26 @@ export async function benchBackup(parent: string, megabytes: number): Promise<vo
     const nothing = await measured(() => vault.ask('backup.create', { caller: CALLER, target }));
     say('the next one, nothing new', `${nothing.seconds.toFixed(2)} s`);
   }
+  await benchComparators(folders.root, day);
   await benchRestore({ parent, source: folders, recoveryCode });
+}
+
+/** They have no backup of what is new alone: a day's audio in a file of its own, copied as a whole. */
+async function benchComparators(folder: string, megabytes: number): Promise<void> {
+  const audio = tone(1_000);
+  for (const { name, db } of openComparators(folder)) {
+    const commit = blobsInto(db, 125); // a megabyte
+    for (let done = 0; done < megabytes; done++) commit(audio);
+    db.pragma('wal_checkpoint(TRUNCATE)');
+    const copy = `${db.name}.copy`;
+    const { seconds } = await measured(async () => {
+      copyFileSync(db.name, copy);
+      syncFile(copy);
+    });
+    rmSync(copy);
+    db.close();
+    say(`  in ${name}: its file copied`, `${seconds.toFixed(2)} s`, '(comparator)');
+  }
 }
 
 async function record(vault: BenchVault, megabytes: number): Promise<void> {

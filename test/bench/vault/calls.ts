@@ -8,7 +8,7 @@ import { DATABASE_NAME } from '../../../src/vault/database.ts';
 import { CALLER, type Folders } from '../../support/vault-bench.ts';
 import { spawnVault, type VaultProcess } from '../../support/vault-process.ts';
 import { cpuSeconds, percentile, say } from '../figures.ts';
-import { type Comparator, openComparators } from './comparators.ts';
+import { COMPARATORS, type Comparator, openComparator, openComparators } from './comparators.ts';
 import { cdrOf, keptCalls, nameOf, numberOf } from './kept-calls.ts';
 
 const ASKS = 300;
@@ -33,6 +33,7 @@ export async function benchCalls(parent: string, count: number, kept: string | u
     say('at rest', '');
     await benchReads(vault, count);
     await benchComparators(folders, count);
+    benchOpening(folders);
   } finally {
     vault[Symbol.dispose]();
     other[Symbol.dispose]();
@@ -119,6 +120,17 @@ async function benchComparators(folders: Folders, count: number): Promise<void> 
   for (const { name, db } of openComparators(folders.root)) {
     say(`  in ${name}: a page`, pair(await times(pageOf(db, count))), '(comparator)');
     say(`  in ${name}: by number`, pair(await times(lookUpIn(db))), '(comparator)');
+    db.close();
+  }
+}
+
+/** Their files are in the page cache, and nothing of them is checked. */
+function benchOpening({ root }: Folders): void {
+  for (const name of COMPARATORS) {
+    const begun = performance.now();
+    const { db } = openComparator(name, root);
+    db.prepare('INSERT INTO calls (number, body) VALUES (?, ?)').run(numberOf(0), JSON.stringify(cdrOf(0)));
+    say(`  in ${name}: opened, and one call more`, seconds(performance.now() - begun), '(comparator)');
     db.close();
   }
 }

@@ -9,6 +9,7 @@ import type { Vault } from '../../../src/vault/contract.ts';
 import { CALLER, makeVault, newFolders, sampleCdr, voicemailHeader } from '../../support/vault-bench.ts';
 import { MEDIA_TOKEN, spawnVault } from '../../support/vault-process.ts';
 import { cpuSeconds, Lateness, percentile, say } from '../figures.ts';
+import { blobsInto, openComparators } from './comparators.ts';
 
 const CALLS = 200;
 const SECONDS = 20;
@@ -17,6 +18,8 @@ const RATE = 8_000;
 const CHANNELS = 2;
 const KEPT_CALLS = 2_000;
 const ASK_EVERY_MS = 100;
+/** As the vault has them: src/seal/capture-sealer.ts and src/vault/intake.ts. */
+const [CHUNK_MS, COMMIT_MS] = [240, 100];
 
 export async function benchLive(parent: string): Promise<void> {
   using folders = newFolders(parent);
@@ -40,6 +43,23 @@ export async function benchLive(parent: string): Promise<void> {
   say(`a page of 20 calls beside ${CALLS} recordings: median, p99`, pair(busy), 'unmoved');
   vault[Symbol.dispose]();
   await process_.kill();
+  benchComparators(folders.root);
+}
+
+/** What a tick of all calls takes when it is only kept: each commit's share of what was heard since the one before. */
+function benchComparators(folder: string): void {
+  const audio = sodium.randombytes_buf((CHUNK_MS * RATE * CHANNELS) / 1000);
+  for (const { name, db } of openComparators(folder)) {
+    const commit = blobsInto(db, Math.round((CALLS * COMMIT_MS) / CHUNK_MS));
+    const times: number[] = [];
+    for (let tick = 0; tick * COMMIT_MS < SECONDS * 1000; tick++) {
+      const begun = performance.now();
+      commit(audio);
+      times.push(performance.now() - begun);
+    }
+    say(`  in ${name}: a commit of what ${CALLS} calls say in ${COMMIT_MS} ms`, pair(times), '(comparator)');
+    db.close();
+  }
 }
 
 function pair(figures: readonly number[]): string {
