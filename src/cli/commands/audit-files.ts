@@ -123,7 +123,9 @@ const MAX_LINE_CHARACTERS = 16 * 1024 * 1024;
 function* linesOf(file: string, bar: Progress): Generator<string> {
   const descriptor = openToRead(file);
   try {
-    const all = fstatSync(descriptor).size;
+    const about = fstatSync(descriptor);
+    if (about.isDirectory()) throw new WardlineError('file-missing', `${file} is a folder; name the copy in it.`);
+    const all = about.size;
     const chunk = Buffer.alloc(READ_BYTES);
     const decoder = new StringDecoder('utf8');
     let rest = '';
