@@ -6,6 +6,7 @@ import { levelOf } from './consoles.ts';
 import { globalVariable, setGlobalVariable } from './global-variables.ts';
 
 const LATEST_SECONDS = 7 * 24 * 3600;
+const LONGEST_SLEEP_MS = 3_000;
 
 const SETVAR_USAGE = '<var>=<value> [=<value2>]';
 const SCHED_API_USAGE = '[+@]<time> <group_name> <command_string>[&]';
@@ -19,6 +20,14 @@ const always = (name: string, usage: string, about: string, answer: string): Api
   usage,
   about,
   run: () => answer,
+});
+
+/** There are none that could come or go. */
+const modules = (name: string, usage: string, why: string): ApiCommand => ({
+  name,
+  usage,
+  about: 'Nothing: there are no modules to load',
+  run: (given) => (given.trim() === '' ? usageOf(usage) : `-ERR [${why}]\n`),
 });
 
 const text = (name: string, about: string, change: (given: string) => string): ApiCommand => ({
@@ -58,14 +67,10 @@ export function consoleCommands(runApi: RunApi): readonly ApiCommand[] {
     text('url_encode', 'As in a URL', (given) => encodeURIComponent(given)),
     text('url_decode', 'Out of a URL', decode),
     always('reloadacl', '', 'Nothing: there are no lists', '+OK acl reloaded\n'),
-    always(
-      'load',
-      '<mod_name>',
-      'Nothing: there are no modules',
-      '-ERR [Module load file routine returned an error]\n',
-    ),
-    always('unload', '[-f] <mod_name>', 'Nothing: there are no modules', '-ERR unloading module [No such module!]\n'),
-    always('reload', '[-f] <mod_name>', 'Nothing: there are no modules', '-ERR unloading module [No such module!]\n'),
+    modules('load', '<mod_name>', 'module load file routine returned an error'),
+    modules('unload', '[-f] <mod_name>', 'No such module!'),
+    modules('reload', '[-f] <mod_name>', 'No such module!'),
+    { name: 'msleep', usage: '<milliseconds>', about: 'Waits, and keeps what follows waiting', run: sleep },
     always('user_exists', '<key> <user> <domain>', 'There is no directory', 'false'),
     always('domain_exists', '<domain>', 'There is no directory', 'false'),
     always('group_call', '<group>[@<domain>]', 'There is no directory', 'error/NO_ROUTE_DESTINATION'),
@@ -134,13 +139,18 @@ function schedule(line: string, context: ApiContext, runApi: RunApi): string {
 }
 
 function forget(line: string, { registry }: ApiContext): string {
-  return line.trim() === '' ? '-ERR Invalid syntax\n' : `+OK Deleted: ${registry.unschedule(line.trim())}\n`;
+  return `+OK Deleted: ${line.trim() === '' ? 0 : registry.unschedule(line.trim())}\n`;
 }
 
 function forgetOne(line: string, { registry }: ApiContext): string {
   const id = line.trim();
   if (!/^\d+$/.test(id)) return '-ERR Invalid syntax. USAGE: <task_id>\n';
   return registry.unschedule(id) > 0 ? '+OK\n' : '-ERR No such id\n';
+}
+
+function sleep(given: string, { host }: ApiContext): Promise<string> {
+  const ms = Math.max(0, Math.min(LONGEST_SLEEP_MS, Number.parseInt(given, 10) || 0));
+  return new Promise((resolve) => host.clock.after(ms, () => resolve('+OK')));
 }
 
 function decode(given: string): string {

@@ -33,7 +33,7 @@ const SERVER_COMMANDS: readonly ApiCommand[] = [
   { name: 'echo', usage: '<data>', about: 'Says it back', run: (args) => args },
   {
     name: 'fsctl',
-    usage: '[hupall|pause|resume|sps|max_sessions]',
+    usage: '[hupall|pause|resume|pause_check|ready_check|shutdown_check|sps|last_sps|max_sessions]',
     about: 'Takes no new calls, takes them again; ends all; limits',
     run: control,
   },
@@ -55,15 +55,15 @@ const SERVER_COMMANDS: readonly ApiCommand[] = [
     name: 'module_exists',
     usage: '<module>',
     about: 'Whether what a module of FreeSWITCH does is done here',
-    run: (args) => String(MODULES.includes(args.trim())),
+    run: (args) => (args.trim() === '' ? '' : String(MODULES.includes(args.trim()))),
   },
   ORIGINATE,
   { name: 'reloadxml', usage: '', about: 'Nothing: there is no XML', run: () => '+OK [Success]\n' },
   {
     name: 'show',
-    usage: 'channels|calls|bridged_calls [count|like <text>] [as json|xml]',
-    about: 'Calls',
-    run: showApi,
+    usage: 'channels|calls|bridged_calls|modules|codec|application|api|status [count|like <text>] [as json|xml]',
+    about: 'Calls, and what this server can do',
+    run: (args, context) => showApi(args, COMMANDS, context),
   },
   { name: 'sofia', usage: 'status [profile <name>|gateway]', about: 'The SIP side', run: sofia },
   { name: 'status', usage: '', about: 'Uptime and load', run: (_args, { registry }) => statusText(registry) },
@@ -101,8 +101,9 @@ function sofia(args: string, context: ApiContext): string {
   const [act = '', what, name] = args.trim().split(/\s+/);
   if (act === '') return usageOf('sofia status [profile <name>|gateway]');
   if (act !== 'status') return `Unknown Command [${act}]\n`;
-  if (what === 'gateway') return sofiaGateways();
+  if (what === 'gateway') return name === undefined ? sofiaGateways() : 'Invalid Gateway!\n';
   if (what !== 'profile') return sofiaStatus(context);
+  if (name === undefined) return sofiaGateways();
   return name === PROFILE ? profileStatus(context) : 'Invalid Profile!\n';
 }
 
@@ -121,6 +122,10 @@ function hupAll(args: string, { registry }: ApiContext): string {
   return `+OK hangup all channels matching [${first[0]}]=[${first[1]}]${more} with cause: ${cause}\n`;
 }
 
+const FSCTL_USAGE =
+  '[hupall|pause [inbound|outbound]|resume [inbound|outbound]|pause_check|ready_check|shutdown_check|sps|last_sps|max_sessions]';
+const INVALID = `-ERR Invalid command\nUSAGE: fsctl ${FSCTL_USAGE}\n`;
+
 function control(args: string, context: ApiContext): string {
   const { registry } = context;
   const [act = '', ...rest] = args.trim().split(/\s+/);
@@ -131,11 +136,19 @@ function control(args: string, context: ApiContext): string {
     case 'resume':
       registry.isDraining = act === 'pause';
       return '+OK\n';
+    case 'pause_check':
+      return String(registry.isDraining);
+    case 'ready_check':
+      return String(!registry.isDraining);
+    case 'shutdown_check':
+      return 'false';
     case 'sps':
       return `+OK sessions per second: ${registry.maxPerSecond}\n`;
+    case 'last_sps':
+      return `+OK last sessions per second: ${registry.perSecond}\n`;
     case 'max_sessions':
       return `+OK max sessions: ${registry.maxChannels}\n`;
     default:
-      return act === '' ? usageOf('[hupall|pause|resume|sps|max_sessions]') : '-ERR Invalid command\n';
+      return act === '' ? usageOf(FSCTL_USAGE) : INVALID;
   }
 }

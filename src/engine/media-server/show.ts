@@ -1,38 +1,56 @@
-// `show channels`, `show calls`, `show bridged_calls`: FreeSWITCH's columns as a list, JSON or XML.
+// `show channels`, `show calls`, `show modules` and their like: FreeSWITCH's columns as a list, JSON or XML.
 import { splitWords } from '../../protocol/event-socket/arguments.ts';
-import type { ApiContext } from './api-command.ts';
+import type { ApiCommand, ApiContext } from './api-command.ts';
 import { usageOf } from './api-command.ts';
 import type { Channel } from './channel.ts';
+import { interfaceRows } from './show-interfaces.ts';
+import { statusText } from './status-text.ts';
 import { toldCodec } from './told-codec.ts';
 
 type Row = Readonly<Record<string, string>>;
 
-const USAGE = 'channels|calls|bridged_calls [count|like <match string>] [as json|xml|csv]';
+const USAGE =
+  'codec|endpoint|application|api|dialplan|file|timer|calls [count]|channels [count|like <match string>]|calls|' +
+  'detailed_calls|bridged_calls|detailed_bridged_calls|aliases|complete|chat|management|modules|nat_map|say|' +
+  'interfaces|interface_types|tasks|limits|status';
 /** Calls that are not listed more than once: the second party is told beside the first. */
 const TABLES: ReadonlyMap<string, (channels: readonly Channel[]) => Row[]> = new Map([
   ['channels', (channels) => channels.map(channelRow)],
   ['calls', (channels) => channels.filter(isFirst).map(callRow)],
-  ['bridged_calls', (channels) => channels.filter((channel) => channel.bridge?.first === channel).map(callRow)],
+  ['detailed_calls', (channels) => channels.filter(isFirst).map(detailedRow)],
+  ['bridged_calls', (channels) => channels.filter(isBridgedFirst).map(callRow)],
+  ['detailed_bridged_calls', (channels) => channels.filter(isBridgedFirst).map(detailedRow)],
 ]);
 /** What other tables of FreeSWITCH's hold is not here. */
-const EMPTY = new Set(['registrations', 'tasks', 'aliases', 'limits', 'nat_map']);
+const EMPTY = new Set(
+  ['registrations', 'tasks', 'aliases', 'limits', 'limit', 'nat_map', 'complete', 'chat', 'management'].concat(
+    'chatplan',
+  ),
+);
 
-export function showApi(args: string, { registry }: ApiContext): string {
+export function showApi(args: string, commands: ReadonlyMap<string, ApiCommand>, context: ApiContext): string {
   const [what = '', ...rest] = splitWords(args);
-  const table = TABLES.get(what) ?? (EMPTY.has(what) ? () => [] : undefined);
-  if (table === undefined) return usageOf(USAGE);
-  const rows = matching(table(registry.list), rest[0] === 'like' ? rest[1] : undefined);
+  const { registry } = context;
+  if (what === 'status') return statusText(registry);
+  const rows = TABLES.get(what)?.(registry.list) ?? (EMPTY.has(what) ? [] : undefined);
+  const found = rows ?? interfaceRows(what, rest[0], commands, context);
+  if (found === undefined) return usageOf(USAGE);
+  return printed(matching(found, rest[0] === 'like' ? rest[1] : undefined), rest);
+}
+
+function printed(rows: readonly Row[], rest: readonly string[]): string {
   const at = rest.indexOf('as');
-  const format = at < 0 ? 'csv' : (rest[at + 1] ?? '');
+  const format = at < 0 ? 'csv' : (rest[at + 1] ?? 'csv');
   const isCount = rest[0] === 'count';
   switch (format) {
     case 'json':
       return asJson(rows, isCount);
     case 'xml':
-      return asXml(rows);
+      return asXml(rows, isCount);
     case 'csv':
+      return asList(rows, isCount, ',');
     case 'delim':
-      return asList(rows, isCount);
+      return asList(rows, isCount, rest[at + 2]?.charAt(0) ?? ',');
     default:
       return `-ERR Cannot find format ${format}\n`;
   }
@@ -44,11 +62,12 @@ function matching(rows: Row[], text: string | undefined): Row[] {
   return rows.filter((row) => [row.uuid, row.name].some((value) => value?.toLowerCase().includes(wanted)));
 }
 
-function asList(rows: readonly Row[], isCount: boolean): string {
+function asList(rows: readonly Row[], isCount: boolean, separator: string): string {
   const first = rows[0];
   const total = `\n${rows.length} total.\n`;
   if (first === undefined || isCount) return total;
-  return `${Object.keys(first).join(',')}\n${rows.map((row) => `${Object.values(row).join(',')}\n`).join('')}${total}`;
+  const lines = rows.map((row) => `${Object.values(row).join(separator)}\n`);
+  return `${Object.keys(first).join(separator)}\n${lines.join('')}${total}`;
 }
 
 function asJson(rows: readonly Row[], isCount: boolean): string {
@@ -56,7 +75,8 @@ function asJson(rows: readonly Row[], isCount: boolean): string {
   return JSON.stringify({ row_count: rows.length, rows: isCount ? [] : rows });
 }
 
-function asXml(rows: readonly Row[]): string {
+function asXml(rows: readonly Row[], isCount: boolean): string {
+  if (isCount) return `<result row_count="${rows.length}"></result>\n`;
   if (rows.length === 0) return '<result row_count="0"/>\n';
   const cell = ([name, value]: [string, string]) => `    <${name}>${escapeXml(value)}</${name}>\n`;
   const lines = rows.map((row, i) => `  <row row_id="${i + 1}">\n${Object.entries(row).map(cell).join('')}  </row>\n`);
@@ -69,6 +89,10 @@ function escapeXml(text: string): string {
 
 function isFirst({ bridge, uuid }: Channel): boolean {
   return bridge === undefined || bridge.first.uuid === uuid;
+}
+
+function isBridgedFirst(channel: Channel): boolean {
+  return channel.bridge?.first === channel;
 }
 
 function identityRow(channel: Channel): Row {
@@ -143,6 +167,14 @@ function callRow(channel: Channel): Row {
     b_sent_callee_num: '',
     call_created_epoch: other === undefined ? '' : (identityRow(channel).created_epoch ?? ''),
   };
+}
+
+/** The same with all that is known of both. */
+function detailedRow(channel: Channel): Row {
+  const own = channelRow(channel);
+  const other = channel.bridge?.otherOf(channel);
+  const since = other === undefined ? '' : (own.created_epoch ?? '');
+  return { ...own, ...prefixed(other === undefined ? blank(own) : channelRow(other)), call_created_epoch: since };
 }
 
 function partyRow({ callState }: Channel): Row {
