@@ -247,12 +247,16 @@ t.test('commands that FreeSWITCH’s console has answer as it does, and nonsense
   t.match(await api('ward-8 mute 99'), /^-ERR Non-Existant ID 99/);
   t.match(await api('ward-8 dance'), /^-ERR Conference command 'dance' not found\./);
   t.match(await api(`ward-8 energy ${id} 300`), `Energy ${id} = 300`);
-  t.match(await api(`ward-8 volume_in ${id} 9`), `Volume IN ${id} = 4`);
+  t.equal(await api(`ward-8 volume_in ${id} 9`), `+OK Volume IN ${id} = 4\n`);
   t.match(await api(`ward-8 tmute ${id}`), `+OK mute ${id}`);
   t.equal(await api('ward-8 mute non_moderator'), `Skipping moderator (member id ${id}).\n`);
   t.match(await api('ward-8 stop all'), /^\+OK Stopped 0 files/);
   // FreeSWITCH takes `start` for the file.
-  if (!ON_FREESWITCH) t.match(await api('ward-8 recording start'), /^-USAGE/);
+  if (!ON_FREESWITCH) t.match(await api('ward-8 recording start'), /^recording \[start\|/);
+  t.match(await api('ward-8 list delim |'), new RegExp(`^${id}\\|[^;]*\\|unknown\\|\\|hear`));
+  t.equal(await api(`ward-8 dtmf ${id} 12`), `+OK sent 12 to ${id}\n`);
+  for (const what of ['mute', 'dtmf', 'get nothing', 'play'])
+    t.match(await api(`ward-8 ${what}`), new RegExp(`^${what.split(' ')[0]} <`));
   t.match(await api('ward-8 recording stop x.wav'), /^-ERR non-existant recording/);
   // A patch of the drachtio image's, which FreeSWITCH itself does not have.
   const tagged = await api('ward-8 gettag green nomatch');

@@ -11,7 +11,7 @@ type Command = (conference: Conference, args: readonly string[], conferences: Co
 
 /** Commands on the conference; undefined asks for its usage. */
 const COMMANDS: ReadonlyMap<string, readonly [usage: string, Command]> = new Map([
-  ['list', ['list [delim <string>]|[count]', (conference, [what]) => list(conference, what)]],
+  ['list', ['list [delim <string>]|[count]', list]],
   ['json_list', ['json_list', (conference) => JSON.stringify([describeConference(conference)])]],
   ['lock', ['lock', (conference) => lock(conference, true)]],
   ['unlock', ['unlock', (conference) => lock(conference, false)]],
@@ -43,11 +43,12 @@ export function runConferenceApi(line: string, conferences: Conferences): string
   if (name === 'json_list') return JSON.stringify(conferences.list.map(describeConference));
   const conference = conferences.find(name);
   if (conference === undefined) return `-ERR Conference ${name} not found\n`;
+  if (command === '') return "Conference command, not specified.\nTry 'help'\n";
   const known = COMMANDS.get(command);
-  if (known !== undefined) return known[1](conference, args, conferences) || `-USAGE: ${known[0]}\n`;
+  if (known !== undefined) return known[1](conference, args, conferences) || known[0];
   const onMember = MEMBER_COMMANDS.get(command);
   if (onMember === undefined) return `-ERR Conference command '${spelt}' not found.\n`;
-  return forMembers(conference, command, onMember, args);
+  return forMembers(conference, onMember, args) ?? `${command} <${TARGETS}> [<value>]`;
 }
 
 /** What `conference` alone prints. */
@@ -66,23 +67,26 @@ function listAll(conferences: Conferences): string {
   return conferences.list.map((conference) => headOf(conference) + listMembers(conference)).join('');
 }
 
-function forMembers(conference: Conference, command: string, act: MemberCommand, args: readonly string[]): string {
+/** Undefined asks for the command's usage. */
+function forMembers(conference: Conference, act: MemberCommand, args: readonly string[]): string | undefined {
   const [target = '', value] = args;
   const all = conference.members;
-  if (target === 'all') return all.map((member) => act(member, value)).join('');
+  const acted = (members: readonly Member[]) => members.map((member) => act(member, value) ?? '').join('') || undefined;
+  if (target === 'all') return acted(all);
   if (target === 'non_moderator') {
     const skipped = ({ id }: Member) => `Skipping moderator (member id ${id}).\n`;
-    return all.map((member) => (member.flags.isModerator ? skipped(member) : act(member, value))).join('');
+    return all.map((member) => (member.flags.isModerator ? skipped(member) : (act(member, value) ?? ''))).join('');
   }
   const id = target === 'last' ? all.at(-1)?.id : Number.parseInt(target, 10);
-  if (id === undefined || Number.isNaN(id) || id === 0) return `-USAGE: ${command} <${TARGETS}>\n`;
+  if (id === undefined || Number.isNaN(id) || id === 0) return undefined;
   const member = conference.find(id);
   return member === undefined ? `-ERR Non-Existant ID ${id}\n` : act(member, value);
 }
 
-function list(conference: Conference, what: string | undefined): string {
+function list(conference: Conference, [what, separator]: readonly string[]): string {
   // FreeSWITCH prints the bare number.
-  return what === 'count' ? String(conference.size) : listMembers(conference);
+  if (what === 'count') return String(conference.size);
+  return listMembers(conference, what === 'delim' ? separator : undefined);
 }
 
 function lock(conference: Conference, isLocked: boolean): string {
@@ -141,8 +145,7 @@ function play(conference: Conference, [file, target]: readonly string[]): string
   return `+OK (play) Playing file ${file} to member ${member.id}\n`;
 }
 
-function stop(conference: Conference, [what, target]: readonly string[]): string | undefined {
-  if (what === undefined) return undefined;
+function stop(conference: Conference, [what = 'all', target]: readonly string[]): string | undefined {
   const files = target === undefined ? conference.files : conference.find(Number(target))?.files;
   if (files === undefined) return `-ERR Member: ${target} not found.\n`;
   return `+OK Stopped ${files.stop(what === 'all', conference.rate)} files.\n`;

@@ -2,14 +2,14 @@
 import type { Conference } from './conference.ts';
 import type { Member } from './member.ts';
 
-export function listMembers(conference: Conference): string {
-  return conference.members.map(lineOf).join('');
+export function listMembers(conference: Conference, separator = ';'): string {
+  return conference.members.map((member) => lineOf(member, separator)).join('');
 }
 
 /** id;channel;uuid;caller name;caller number;flags;volume in;volume out;energy */
-function lineOf(member: Member): string {
+function lineOf(member: Member, separator: string): string {
   const { channel, id, volumeIn, volumeOut, energyLevel } = member;
-  return `${[id, channel.facts().name, channel.uuid, 'unknown', 'unknown', flagsOf(member), volumeIn, volumeOut, energyLevel].join(';')}\n`;
+  return `${[id, channel.facts().name, channel.uuid, 'unknown', '', flagsOf(member), volumeIn, volumeOut, energyLevel].join(separator)}\n`;
 }
 
 /** One line for `conference list`. */

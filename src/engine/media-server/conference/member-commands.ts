@@ -2,7 +2,8 @@
 import type { Member } from './member.ts';
 import { boundedVolume } from './member.ts';
 
-export type MemberCommand = (member: Member, value: string | undefined) => string;
+/** Undefined asks for its usage. */
+export type MemberCommand = (member: Member, value: string | undefined) => string | undefined;
 
 export const MEMBER_COMMANDS: ReadonlyMap<string, MemberCommand> = new Map<string, MemberCommand>([
   ['mute', (member) => setMute(member, true)],
@@ -42,10 +43,11 @@ function hangUp(member: Member): string {
   return `+OK hup ${member.id}\n`;
 }
 
-function sendDigits(member: Member, digits: string | undefined): string {
-  for (const digit of digits ?? '') member.channel.leg.sendDigit(digit, 250);
-  member.conference.tell('dtmf-member', member, [['Digits', digits ?? '']]);
-  return '+OK DTMF sent\n';
+function sendDigits(member: Member, digits: string | undefined): string | undefined {
+  if (digits === undefined) return undefined;
+  for (const digit of digits) member.channel.leg.sendDigit(digit, 250);
+  member.conference.tell('dtmf-member', member, [['Digits', digits]]);
+  return `+OK sent ${digits} to ${member.id}\n`;
 }
 
 function energy(member: Member, value: string | undefined): string {
@@ -69,5 +71,5 @@ function volume(member: Member, which: 'volumeIn' | 'volumeOut', value: string |
     member[which] = boundedVolume(Number(value));
     member.conference.tell(action, member);
   }
-  return `Volume ${name} ${member.id} = ${member[which]}\n`;
+  return `+OK Volume ${name} ${member.id} = ${member[which]}\n`;
 }
