@@ -33,6 +33,15 @@ async function eventsOf(t: Test, bench: MediaBench, names: string): Promise<() =
   };
 }
 
+/** FreeSWITCH's tables are told a little later. */
+async function shown(bench: MediaBench, what: string, pattern: RegExp): Promise<string> {
+  for (;;) {
+    const table = await bench.ms.api(`show ${what}`);
+    if (pattern.test(table)) return table;
+    await new Promise(setImmediate);
+  }
+}
+
 async function gone(bench: MediaBench, uuid: string): Promise<void> {
   while ((await bench.ms.api(`uuid_exists ${uuid}`)) === 'true') await new Promise(setImmediate);
 }
@@ -47,10 +56,11 @@ t.test('originate calls by SIP with its settings, and runs an application on who
   const uuid = await originate(bench, `${settings}${party.url} &echo`);
   t.match(uuid, /-/);
   const { headers } = party.invites[0] ?? {};
-  t.match(headers?.get('from'), /^"Front, Desk" <sip:5550100@/);
+  // FreeSWITCH cuts a name at its comma, quoted or not.
+  t.match(headers?.get('from'), ON_FREESWITCH ? /^"Front" <sip:5550100@/ : /^"Front, Desk" <sip:5550100@/);
   t.equal(headers?.get('x-room'), '4');
   t.equal(await bench.ms.api(`uuid_getvar ${uuid} colour`), 'green');
-  t.match(await bench.ms.api('show channels'), new RegExp(`\\n${uuid},outbound,`));
+  t.match(await shown(bench, 'channels', new RegExp(uuid)), new RegExp(`\\n${uuid},outbound,`));
   await phone.wait(300);
   t.equal(await phone.hearing(500), 500, 'it hears itself');
   await party.until('ACK');
@@ -100,7 +110,7 @@ t.test(
     t.equal(await phone.hearing(700), 700);
     t.equal(await far.hearing(500), 500);
     t.same(busy.seen, ['INVITE'], 'the first was busy');
-    t.match(await bench.ms.api('show calls count'), /\n1 total/);
+    await shown(bench, 'calls count', /\n1 total/);
     await party.hangUp();
     t.equal((await bridged).getHeader('variable_originate_disposition'), 'SUCCESS');
     const playing = endpoint.play('tone_stream://%(600,0,900)');
@@ -171,12 +181,11 @@ t.test('early media: who is heard before it answers has the call, and answers it
   await gone(bench, uuid);
   await caller[Symbol.asyncDispose]();
   const told = (await events()).filter((event) => event.includes(`Unique-ID: ${uuid}\n`));
-  t.same(
-    told.map((event) => /Event-Name: (\w+)/.exec(event)?.[1]),
-    ['CHANNEL_PROGRESS_MEDIA', 'CHANNEL_CALLSTATE', 'CHANNEL_ANSWER', 'CHANNEL_CALLSTATE', 'CHANNEL_CALLSTATE'],
-  );
+  const names = told.flatMap((event) => /Event-Name: CHANNEL_(\w+)/.exec(event)?.[1] ?? []);
+  t.same(names.slice(0, 4), ['PROGRESS_MEDIA', 'CALLSTATE', 'ANSWER', 'CALLSTATE']);
   const states = told.flatMap((event) => /\nChannel-Call-State: (\w+)/.exec(event)?.[1] ?? []);
-  t.same(states, ['DOWN', 'EARLY', 'EARLY', 'ACTIVE', 'HANGUP']);
+  // FreeSWITCH tells HANGUP a second time.
+  t.same(ON_FREESWITCH ? states.slice(0, 5) : states, ['DOWN', 'EARLY', 'EARLY', 'ACTIVE', 'HANGUP']);
   t.match(told[0], /Caller-Channel-Progress-Media-Time: [1-9]\d+\nCaller-Channel-Hangup-Time: 0/);
 });
 
@@ -205,7 +214,8 @@ t.test('early media is ignored where that is asked for; a ring alone goes on whe
   t.equal(await phone.hearing(600), 600, 'the caller hears why, before an answer');
   later.respond(486);
   t.equal((await bridged).getHeader('variable_last_bridge_hangup_cause'), 'USER_BUSY');
-  t.equal(await bench.ms.api(`uuid_exists ${endpoint.uuid}`), 'true', 'the caller goes on');
+  // FreeSWITCH lets go of a caller whose bridge was refused after early media, whatever `hangup_after_bridge` says.
+  if (!ON_FREESWITCH) t.equal(await bench.ms.api(`uuid_exists ${endpoint.uuid}`), 'true', 'the caller goes on');
 });
 
 t.test('two at once: who answers has the call, the other is let go', async (t) => {
@@ -215,7 +225,7 @@ t.test('two at once: who answers has the call, the other is let go', async (t) =
   await using party = await CalledParty.open(phone);
   const uuid = await originate(bench, `${ringing.url},${party.url} &park`);
   await ringing.until('CANCEL');
-  t.equal(await bench.ms.api('show channels count'), '\n1 total.\n');
+  t.ok(await shown(bench, 'channels count', /^\n1 total\.\n$/));
   await bench.ms.api(`uuid_kill ${uuid}`);
 });
 
@@ -229,7 +239,8 @@ t.test('loopback: a call without a network, whose other end runs an application'
   t.equal(await phone.hearing(800), 800, 'through both channels and back');
   await bench.ms.api(`uuid_kill ${uuid}`);
   await gone(bench, uuid);
-  t.equal(await bench.ms.api('show channels count'), '\n1 total.\n', 'both ends of it are gone');
+  // Both ends of it; FreeSWITCH's was never answered (`echo` does not), and takes who was bridged to it along.
+  await shown(bench, 'channels count', ON_FREESWITCH ? /^\n0 total/ : /^\n1 total/);
 });
 
 t.test('bgapi originate tells by BACKGROUND_JOB; &socket hands the call to a controller', async (t) => {
@@ -317,12 +328,12 @@ t.test(
       while (!/accepted\n\n[\s\S]*\n\n/.test(heard)) await once(events, 'data');
       return /accepted\n\n[\s\S]*Reply-Text: (.*)/.exec(heard)?.[1];
     };
-    t.match(
-      await tried(bench, 'call-command: unicast\nremote-ip: 192.0.2.1'),
-      /^-ERR unicast goes to addresses of this/,
-    );
-    t.match(await tried(bench, 'call-command: unicast\ntransport: sctp'), /^-ERR invalid transport/);
-    t.match(await tried(bench, 'call-command: nomedia'), /^-ERR nomedia is not done here/);
-    t.match(await tried(closed, 'call-command: unicast'), /^-ERR unicast is not allowed here/);
+    // FreeSWITCH says yes to each, and leaves a line in its log.
+    const refused = (reason: RegExp) => (ON_FREESWITCH ? /^\+OK$/ : reason);
+    const far = await tried(bench, 'call-command: unicast\nremote-ip: 192.0.2.1');
+    t.match(far, refused(/^-ERR unicast goes to addresses of this/));
+    t.match(await tried(bench, 'call-command: unicast\ntransport: sctp'), refused(/^-ERR invalid transport/));
+    t.match(await tried(bench, 'call-command: nomedia'), refused(/^-ERR nomedia is not done here/));
+    t.match(await tried(closed, 'call-command: unicast'), refused(/^-ERR unicast is not allowed here/));
   },
 );
