@@ -80,7 +80,7 @@ function ear(suite?: SrtpSuite, { mayLatch = true, ...more }: Partial<Negotiated
     }
     return dominantFrequency(heard.subarray(heard.length / 2), 8000);
   };
-  return { inbound, counters, accept, hear, agree };
+  return { inbound, counters, accept, hear, agree, clock };
 }
 
 function hearsTone(t: Test, hz: number | undefined, message: string): void {
@@ -215,7 +215,7 @@ t.test('a party that a NAT moves is heard from its new place once the old one is
 t.test(
   'new keys in a call: what is on its way with the old one is heard, until the new one is, and two seconds at most',
   (t) => {
-    for (const suite of ALL) {
+    for (const suite of ['AEAD_AES_256_GCM', 'AES_CM_128_HMAC_SHA1_32'] as const) {
       const { counters, accept, hear, agree } = ear(suite);
       const [old, renewed] = [new Talker(suite, 1, 1), new Talker(suite, 3, 2)];
       hear(40, () => accept(old.next(), PEER));
@@ -243,7 +243,7 @@ t.test(
     const old = new Talker('AEAD_AES_256_GCM');
     silent.hear(20, () => silent.accept(old.next(), PEER));
     silent.agree(3);
-    silent.hear(100);
+    for (let tick = 0; tick < 100; tick++) silent.inbound.read();
     t.equal(
       silent.hear(20, () => silent.accept(old.next(), PEER)),
       undefined,
@@ -269,7 +269,7 @@ t.test('what an earlier call still sends from another port of the host gives way
 });
 
 t.test('the packets of a long press are no jitter', (t) => {
-  const { inbound, accept, hear } = ear();
+  const { inbound, accept, clock } = ear();
   let sent = 0;
   const say = () => {
     const isEvent = sent >= 50 && sent < 150;
@@ -279,7 +279,11 @@ t.test('the packets of a long press are no jitter', (t) => {
     sent++;
     accept(packet, PEER);
   };
-  hear(160, say);
+  for (let tick = 0; tick < 160; tick++) {
+    clock.advance(20);
+    say();
+    inbound.read();
+  }
   t.ok(inbound.jitterMs < 1, `${inbound.jitterMs} ms`);
   t.end();
 });
@@ -362,6 +366,40 @@ t.test('what an application can do as often as it likes is logged once a minute,
   t.same(told, ['refused', 'not spoken', 'refused']);
   t.end();
 });
+
+t.test(
+  'whatever streams do – sequence, time, source, type, codec and length at random – what is heard keeps its shape and scores their scale',
+  (t) => {
+    const random = seeded();
+    t.comment(`seed ${random.seed}`);
+    const pick = <Value>(values: readonly [Value, ...Value[]]): Value =>
+      values[random.below(values.length)] ?? values[0];
+    for (let stream = 0; stream < 40; stream++) {
+      const { inbound, accept, agree, clock } = ear(undefined, {
+        codec: pick(['PCMU', 'PCMA', 'G722', 'L16/8000', 'L16/44100']),
+      });
+      const shape = inbound.read().length;
+      let [sequence, timestamp, ssrc] = [random.below(65_536), random.below(2 ** 31), 1];
+      for (let step = 0; step < 100; step++) {
+        clock.advance(pick([20, 20, 0, 200]));
+        for (let count = random.below(5); count > 0; count--) {
+          const packet = Buffer.from(random.bytes(12 + pick([0, 1, 3, 4, 80, 160, 161, 480, 960, 1440])));
+          sequence = (sequence + pick([1, 1, 1, 2, 0, 65_535, 32_768])) & 0xffff;
+          timestamp = (timestamp + pick([160, 160, 320, 960, 0, 2 ** 32 - 160, 8000, 2 ** 30, 2 ** 31])) >>> 0;
+          if (random.below(50) === 0) ssrc = random.below(4);
+          writeRtpHeader(packet, random.below(9) === 0, pick([0, 0, 0, 8, 9, 13, 101]), sequence, timestamp, ssrc);
+          accept(packet, PEER);
+        }
+        if (random.below(60) === 0) agree();
+        const { lost, late, jitterMs, bufferMs } = inbound;
+        const isSane = [lost, late, jitterMs, bufferMs].every((count) => count >= 0 && count < 1e9);
+        if (inbound.read().length !== shape || !isSane) t.fail(`${lost} ${late} ${jitterMs} ${bufferMs}`);
+      }
+    }
+    t.pass('in 40 streams');
+    t.end();
+  },
+);
 
 t.test('a call is handed to a controller on this machine alone, by whichever of its addresses', (t) => {
   const own = () => ['127.0.0.1', '192.0.2.2'];
