@@ -39,15 +39,16 @@ export function interleave(layout: RecordingLayout, heard: Int16Array, sent: Int
     into.set(layout === 'heard' ? heard : sent);
     return into;
   }
-  const isSwapped = layout === 'swapped';
-  for (let i = 0; i < heard.length; i++) {
-    const left = heard[i] ?? 0;
-    const right = sent[i] ?? 0;
-    if (layout === 'mixed') into[i] = Math.max(-32768, Math.min(32767, left + right));
-    else {
-      into[2 * i] = isSwapped ? right : left;
-      into[2 * i + 1] = isSwapped ? left : right;
+  if (layout === 'mixed') {
+    for (let i = 0; i < heard.length; i++) {
+      into[i] = Math.max(-32768, Math.min(32767, (heard[i] ?? 0) + (sent[i] ?? 0)));
     }
+    return into;
+  }
+  const [left, right] = layout === 'swapped' ? [sent, heard] : [heard, sent];
+  for (let i = 0; i < left.length; i++) {
+    into[2 * i] = left[i] ?? 0;
+    into[2 * i + 1] = right[i] ?? 0;
   }
   return into;
 }
