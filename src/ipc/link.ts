@@ -107,22 +107,14 @@ export class Link implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#release();
     this.#socket.destroy();
     this.#finish();
   }
 
-  /** What is said in one turn leaves in one piece: of many small frames, each call to the system would cost more than the frame. */
   #write(header: FrameHeader, body?: Uint8Array): void {
-    if (this.#socket.writableCorked === 0) {
-      this.#socket.cork();
-      process.nextTick(this.#release);
-    }
     this.#socket.write(encodeFrame(header, body));
     if (this.#socket.writableLength > MAX_WAITING_BYTES) this.#socket.destroy();
   }
-
-  readonly #release = (): void => this.#socket.uncork();
 
   #receive(chunk: Buffer): void {
     const frames = this.#reader.push(chunk);
