@@ -210,6 +210,7 @@ t.test('early media is ignored where that is asked for; a ring alone goes on whe
   await ringing.until('CANCEL');
   other.say(600);
   const bridged = endpoint.execute('bridge', later.url);
+  await later.until('INVITE');
   await phone.wait(300);
   t.equal(await phone.hearing(600), 600, 'the caller hears why, before an answer');
   later.respond(486);
