@@ -16,6 +16,7 @@ export type AuditAction =
   | 'vault-locked'
   | 'slot-added'
   | 'slot-removed'
+  | 'slot-replaced'
   | 'epoch-created'
   | 'settings-imported'
   | 'settings-exported'

@@ -49,9 +49,14 @@ export async function ask(question: string, { isSecret = false } = {}): Promise<
   return line;
 }
 
-/** True when the answer begins with y. `isYes` is the command's `--yes`. */
+/** True when the answer begins with y. `isYes` is the command's `--yes`. @throws WardlineError `not-confirmed` where nobody can be asked */
 export async function confirm(question: string, isYes: boolean | undefined): Promise<boolean> {
-  return isYes === true || /^y/i.test(await ask(`${question} [y/N] `));
+  if (isYes === true) return true;
+  if (process.stdin.isTTY === true) return /^y/i.test(await ask(`${question} [y/N] `));
+  throw new WardlineError(
+    'not-confirmed',
+    'Nothing was changed: this asks first, so run it in a terminal or add --yes.',
+  );
 }
 
 /** Lets the process end: standard input is no longer read. */

@@ -39,6 +39,7 @@ const DEADLINES_MS: Partial<Record<VaultOperation, number>> = {
   'audit.exportEntries': 15_000,
   'root.rotate': 120_000,
   'slot.add': 15_000,
+  'slot.replace': 15_000,
   'backup.create': 6 * 3_600_000,
   'backup.verify': 6 * 3_600_000,
 };

@@ -66,13 +66,28 @@ export interface VaultOperations {
   };
   /** Rejects `last-slot` when nothing would be left to start unattended with, or to open the records with. */
   'slot.remove': { ask: { caller: Caller; slotId: string }; answer: Record<string, never> };
+  /**
+   * A new secret in place of one slot's; at every moment one of the two opens the vault, and a power cut leaves one that opens by
+   * itself. Without `secret` the appliance's own key file is renewed where it lies. With the text of a key file or credential that is
+   * not in its place yet the old slot stays, and `waitsFor` says where the new one is to be put before this is asked again. Rejects
+   * `wrong-secret`, `slot-unknown`, `slot-elsewhere`, `key-place-unwritable`.
+   */
+  'slot.replace': {
+    ask: { caller: Caller; using: { slot: SlotKind; secret: string }; slotId: string; secret?: string };
+    answer: { slotId: string; waitsFor?: string };
+  };
+
+  /** Names of the credentials that this process got from systemd and that open the vault. */
+  'slot.credentials': { ask: { caller: Caller }; answer: { names: readonly string[] } };
 
   /**
    * A new root, recovery code and key file: the old ones open nothing that is written from now on, and today's open no older
-   * backup. Passphrase and credential slots go; add them again. `using` opens both halves. The code is answered once.
+   * backup. Passphrase and credential slots go; add them again. `using` opens both halves. The code is answered once. A vault that
+   * has no key-file slot gets none: `credential` is the text of the one that systemd will hand over from then on, already sealed.
+   * Rejects `credential-needed` when it is absent.
    */
   'root.rotate': {
-    ask: { caller: Caller; using: { slot: SlotKind; secret: string } };
+    ask: { caller: Caller; using: { slot: SlotKind; secret: string }; credential?: string };
     answer: { recoveryCode: string; passphrasesRemoved: number; credentialsRemoved: number };
   };
 

@@ -1,15 +1,13 @@
 // Rotation of the root: new halves, a new recovery code and a new key file; what the old ones opened elsewhere, today's do not. FORMAT.md §3.6.
-import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { codeOf, WardlineError } from '../kernel/errors.ts';
 import { newId } from '../kernel/id.ts';
 import { randomBytes, sodium, wipe } from '../seal/sodium.ts';
 import { describeOpenArtifacts } from './artifact-rows.ts';
-import { syncPath } from './backup/run.ts';
 import type { Ask } from './contract.ts';
 import type { InnerCore } from './engine.ts';
 import { KEY_BYTES } from './format.ts';
 import type { Heads } from './heads.ts';
+import { settleKeyFile, writeNextKeyFile } from './key-file.ts';
 import type { Handlers } from './operations.ts';
 import { newRecoveryCode } from './recovery-code.ts';
 import { describeRoots, writeFormerRoots } from './roots.ts';
@@ -33,7 +31,8 @@ export function rotationHandlers({ core, heads, keyFile, guard }: RotationParts)
       const halves = { service: randomBytes(KEY_BYTES), records: randomBytes(KEY_BYTES) };
       try {
         const { generation } = core.keyring.identity;
-        const made = await newSlots(core, halves);
+        mustSayHowToStart(core, ask);
+        const made = await newSlots(core, halves, ask.credential);
         if (core.keyring.identity.generation !== generation) throw wrongRoot();
         mustBeSound(core); // from here on nothing waits
         return rotate(core, { ask, heads, keyFile, old, halves, made });
@@ -42,11 +41,6 @@ export function rotationHandlers({ core, heads, keyFile, guard }: RotationParts)
       }
     },
   };
-}
-
-/** The key file that a rotation has begun to put in place. */
-export function nextKeyFile(keyFile: string): string {
-  return `${keyFile}.new`;
 }
 
 interface Rotating {
@@ -59,27 +53,41 @@ interface Rotating {
 }
 
 interface NewSlots {
-  readonly keyText: string;
+  /** Of the new key file; undefined when a credential takes its place. */
+  readonly keyText: string | undefined;
   readonly recoveryCode: string;
   readonly slots: readonly Slot[];
 }
 
-/** A key file and a recovery code for the new halves. */
-async function newSlots({ keyring }: InnerCore, halves: Required<RootHalves>): Promise<NewSlots> {
-  const keyText = newKeyFileText();
+/** A key file, or a credential, and a recovery code for the new halves. */
+async function newSlots(
+  { keyring }: InnerCore,
+  halves: Required<RootHalves>,
+  credential: string | undefined,
+): Promise<NewSlots> {
+  const kind = credential === undefined ? 'key-file' : 'systemd-credential';
+  const text = credential ?? newKeyFileText();
   const recoveryCode = newRecoveryCode();
-  const opens = keyring.slots().find(({ kind }) => kind === 'key-file')?.opens ?? 'both';
+  const opens = keyring.slots().find((slot) => slot.kind === kind)?.opens ?? 'both';
   const slot = (kind: SlotKind, opening: Slot['opens'], secret: string) =>
     wrapSlot(keyring.vaultId, { id: newId(), kind, opens: opening, parameters: newParameters(kind) }, secret, halves);
-  const slots = [await slot('key-file', opens, keyText), await slot('recovery', 'both', recoveryCode)];
-  return { keyText, recoveryCode, slots };
+  const slots = [await slot(kind, opens, text), await slot('recovery', 'both', recoveryCode)];
+  return { keyText: credential === undefined ? text : undefined, recoveryCode, slots };
+}
+
+/** A key file that nobody asked for would undo what the machine's TPM2 is for. */
+function mustSayHowToStart({ keyring }: InnerCore, { credential }: Ask<'root.rotate'>): void {
+  if (credential !== undefined || keyring.slots().some(({ kind }) => kind === 'key-file')) return;
+  const sentence =
+    'This vault starts by a systemd credential alone, and the new one must be sealed first: run this as root on a machine with systemd-creds, or add a key-file slot before.';
+  throw new WardlineError('credential-needed', sentence);
 }
 
 function rotate(core: InnerCore, { ask, heads, keyFile, old, halves, made }: Rotating) {
   const { keyText, recoveryCode, slots } = made;
   const signing = sodium.crypto_sign_keypair();
   const before = core.keyring.slots();
-  writeKeyFile(nextKeyFile(keyFile), keyText);
+  if (keyText !== undefined) writeNextKeyFile(keyFile, keyText);
   announce(heads, signing.publicKey, core.keyring.identity.auditPublicKey);
   core.volatile.flush();
   const undo = core.keyring.replaceRoot({ halves, old, untilEntry: core.trail.sequence, auditKey: signing.publicKey });
@@ -99,12 +107,10 @@ function rotate(core: InnerCore, { ask, heads, keyFile, old, halves, made }: Rot
     undo.restore();
     core.transactor.state.rekey(core.keyring.service.state);
     core.transactor.state.set(stateBefore);
-    rmSync(nextKeyFile(keyFile), { force: true });
-    throw thrown;
+    throw thrown; // the new key file stays: a commit that failed may yet be found in the journal, and the next start knows
   }
   undo.forget();
-  renameSync(nextKeyFile(keyFile), keyFile);
-  syncPath(dirname(keyFile));
+  if (keyText !== undefined) settleKeyFile(keyFile, true);
   heads.rekey(signing.privateKey);
   core.journal.scrub(); // the old wraps must not stay readable in the journal
   core.epochs.renew();
@@ -172,23 +178,4 @@ function announce(heads: Heads, next: Uint8Array, publicKey: string): void {
     const sentence = `The file of audit heads cannot be written (${codeOf(cause)}); nothing was changed. Check its folder.`;
     throw new WardlineError('folder-unwritable', sentence, { cause });
   }
-}
-
-function writeKeyFile(path: string, text: string): void {
-  try {
-    rmSync(path, { force: true });
-    writeFileSync(path, text, { mode: 0o400, flag: 'wx', flush: true });
-    syncPath(dirname(path));
-  } catch (cause) {
-    const sentence = `The new key file ${path} cannot be written (${codeOf(cause)}); nothing was changed. Check its folder.`;
-    throw new WardlineError('folder-unwritable', sentence, { cause });
-  }
-}
-
-/** After the vault was opened: a new key file that never came into use goes away, one that is in use gets its name. */
-export function settleKeyFile(keyFile: string, isNewInUse: boolean): void {
-  const next = nextKeyFile(keyFile);
-  if (!existsSync(next)) return;
-  if (isNewInUse) renameSync(next, keyFile);
-  else rmSync(next);
 }

@@ -32,6 +32,7 @@ import { rotationHandlers } from './rotation.ts';
 import { SecretGuard } from './secret-guard.ts';
 import { getClinic, settingsHandlers } from './settings.ts';
 import { slotHandlers } from './slot-operations.ts';
+import { replacementHandlers } from './slot-replacement.ts';
 import { LeafRenewal, renewLeaves, tlsHandlers } from './tls.ts';
 import { openUnattended, type UnattendedSecrets, unattendedSecret } from './unattended.ts';
 
@@ -119,6 +120,7 @@ export class OpenVault implements AsyncDisposable {
     this.#handlers = {
       ...settingsHandlers(core),
       ...slotHandlers(core, guard, options),
+      ...replacementHandlers(core, guard, options),
       ...rotationHandlers({ core, heads: this.#heads, keyFile, guard }),
       ...tlsHandlers(core),
       ...bindingHandlers(core),

@@ -7,10 +7,12 @@ import type { InnerCore } from './engine.ts';
 import type { Handlers } from './operations.ts';
 import { newRecoveryCode } from './recovery-code.ts';
 import type { SecretGuard } from './secret-guard.ts';
-import { newParameters, type RootHalves, type Slot, wrapSlot } from './slots.ts';
+import { newParameters, type RootHalves, type Slot, type SlotKind, wrapSlot } from './slots.ts';
 import { isOpenedUnattended, type UnattendedSecrets } from './unattended.ts';
 
 const MIN_PASSPHRASE_CHARACTERS = 15;
+/** Each passphrase slot costs a quarter of a second at every try of one. */
+const MAX_SLOTS = 32;
 
 export function slotHandlers(
   core: InnerCore,
@@ -19,11 +21,12 @@ export function slotHandlers(
 ): Pick<Handlers, 'slot.add' | 'slot.remove'> {
   return {
     'slot.add': async (ask) => {
+      mustHaveRoom(core.keyring.slots());
       const recoveryCode = ask.kind === 'recovery' ? newRecoveryCode() : undefined;
-      const secret = recoveryCode ?? secretOf(ask);
+      const secret = recoveryCode ?? mustBeStrong(ask.kind, ask.secret);
       const { generation } = core.keyring.identity;
       const halves = await guard.attempt({ action: 'slot-added', caller: ask.caller, slot: ask.using.slot }, () =>
-        openEnough(core, ask),
+        openEnough(core, ask.using, ask.opens),
       );
       const slot = await makeSlot(core, ask, { halves, secret, generation });
       const detail = `${slot.kind}, opens ${slot.opens}`;
@@ -34,9 +37,9 @@ export function slotHandlers(
     'slot.remove': async ({ caller, slotId }) => {
       const left = core.keyring.slots().filter(({ id }) => id !== slotId);
       mustLeaveEnough(left);
-      if (isUnattended(find(core, slotId)) && !(await isOpenedUnattended(core.keyring.vaultId, left, secrets)))
+      if (isUnattended(findSlot(core, slotId)) && !(await isOpenedUnattended(core.keyring.vaultId, left, secrets)))
         throw untried(secrets.keyFile);
-      const slot = find(core, slotId); // from here on nothing waits
+      const slot = findSlot(core, slotId); // from here on nothing waits
       mustLeaveEnough(core.keyring.slots().filter(({ id }) => id !== slotId)); // another may have gone meanwhile
       const entry = { action: 'slot-removed', ...caller, outcome: 'ok', subject: slotId, detail: slot.kind } as const;
       core.transact(entry, (tx) => tx.deleteSlot(slot));
@@ -46,26 +49,32 @@ export function slotHandlers(
   };
 }
 
-function find({ keyring }: InnerCore, slotId: string): Slot {
+export function findSlot({ keyring }: InnerCore, slotId: string): Slot {
   const slot = keyring.slots().find(({ id }) => id === slotId);
   if (slot !== undefined) return slot;
   throw new WardlineError('slot-unknown', 'There is no such slot; `wardline vault status` lists them.');
 }
 
-function isUnattended({ kind }: Slot): boolean {
+export function isUnattended({ kind }: Slot): boolean {
   return kind === 'key-file' || kind === 'systemd-credential';
 }
 
-async function openEnough({ keyring }: InnerCore, { using, opens }: Ask<'slot.add'>): Promise<RootHalves> {
+/** @throws WardlineError `wrong-secret` */
+export async function openEnough(
+  { keyring }: InnerCore,
+  using: Ask<'slot.add'>['using'],
+  opens: Slot['opens'],
+): Promise<RootHalves> {
   const halves = await keyring.halves(using.slot, using.secret);
   if (opens === 'service' || halves.records !== undefined) return halves;
   wipe(halves.service);
   throw new WardlineError('wrong-secret', 'That opens the settings alone; use one that opens the records too.');
 }
 
-async function makeSlot(
+/** Wraps the halves and wipes them. @throws WardlineError `vault-closing` */
+export async function makeSlot(
   { keyring }: InnerCore,
-  { kind, opens }: Ask<'slot.add'>,
+  { kind, opens }: Pick<Slot, 'kind' | 'opens'>,
   { halves, secret, generation }: { halves: RootHalves; secret: string; generation: number },
 ): Promise<Slot> {
   try {
@@ -78,7 +87,8 @@ async function makeSlot(
   }
 }
 
-function secretOf({ kind, secret = '' }: Ask<'slot.add'>): string {
+/** @throws WardlineError `weak-secret` */
+export function mustBeStrong(kind: SlotKind, secret = ''): string {
   if (kind === 'passphrase' && secret.length < MIN_PASSPHRASE_CHARACTERS) {
     throw new WardlineError('weak-secret', `Choose a passphrase of at least ${MIN_PASSPHRASE_CHARACTERS} characters.`);
   }
@@ -91,6 +101,11 @@ function untried(keyFile: string): WardlineError {
     'slot-untried',
     `Nothing on this machine would open the vault any more: first put the new key in its place (${keyFile}, or a credential of the unit, and start once with it), then remove this slot.`,
   );
+}
+
+function mustHaveRoom(slots: readonly Slot[]): void {
+  if (slots.length < MAX_SLOTS) return;
+  throw new WardlineError('too-many-slots', `There are ${MAX_SLOTS} slots; remove one that nobody uses first.`);
 }
 
 function mustLeaveEnough(left: readonly Slot[]): void {

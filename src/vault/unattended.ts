@@ -1,11 +1,11 @@
 // What opens the vault with nobody there: credentials that systemd hands over, else the key file, else one that a rotation has begun.
-import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import type { Database } from 'better-sqlite3';
 import { codeOf, WardlineError } from '../kernel/errors.ts';
 import { wipe } from '../seal/sodium.ts';
+import { nextKeyFile, readKeyFile, settleKeyFile, tryReadSecret } from './key-file.ts';
 import { Keyring } from './keyring.ts';
-import { nextKeyFile, settleKeyFile } from './rotation.ts';
 import { openSlot, type Slot } from './slots.ts';
 
 export interface UnattendedSecrets {
@@ -19,7 +19,6 @@ export interface UnattendedSecrets {
 /** A unit names each of its credentials `wardline-key` or `wardline-key-<something>`; during a change there are two. */
 const CREDENTIAL = /^wardline-key(-[A-Za-z0-9_.-]+)?$/;
 const MAX_CREDENTIALS = 16;
-const MAX_CREDENTIAL_BYTES = 4_096;
 
 /** @throws WardlineError `wrong-secret`, `vault-damaged`, `vault-newer`, `key-file-damaged`, `key-file-missing` */
 export async function openUnattended(
@@ -30,8 +29,11 @@ export async function openUnattended(
   const byCredential = await firstThatOpens(readCredentials(credentialsFolder), (secret) =>
     Keyring.open(db, 'systemd-credential', secret, startLocked),
   );
-  if (byCredential !== undefined) return byCredential;
   const next = nextKeyFile(keyFile);
+  if (byCredential !== undefined) {
+    if (existsSync(next)) await settleBeside(byCredential, keyFile);
+    return byCredential;
+  }
   try {
     const keyring = await Keyring.open(db, 'key-file', readKeyFile(keyFile), startLocked);
     settleKeyFile(keyFile, false);
@@ -42,6 +44,15 @@ export async function openUnattended(
     settleKeyFile(keyFile, true);
     return keyring;
   }
+}
+
+/** A credential opened the vault, so nobody has tried yet which key file is in use. */
+async function settleBeside(keyring: Keyring, keyFile: string): Promise<void> {
+  const slots = keyring.slots().filter(({ kind }) => kind === 'key-file');
+  const isInUse = async (file: string) =>
+    (await slotOpenedBy(keyring.vaultId, slots, tryReadSecret(file))) !== undefined;
+  if (await isInUse(keyFile)) settleKeyFile(keyFile, false);
+  else if (await isInUse(nextKeyFile(keyFile))) settleKeyFile(keyFile, true);
 }
 
 /** Opens the records half by what lies on this machine. @throws WardlineError `wrong-secret`, `key-file-missing` */
@@ -65,19 +76,35 @@ export async function isOpenedUnattended(
   slots: readonly Slot[],
   { keyFile, credentialsFolder }: UnattendedSecrets,
 ): Promise<boolean> {
-  const texts = { 'systemd-credential': readCredentials(credentialsFolder), 'key-file': tryRead(keyFile) };
+  const texts = { 'systemd-credential': readCredentials(credentialsFolder), 'key-file': tryReadSecret(keyFile) };
   for (const slot of slots) {
     const secrets = slot.kind === 'systemd-credential' || slot.kind === 'key-file' ? texts[slot.kind] : [];
-    if ((await firstThatOpens(secrets, (secret) => mustOpen(vaultId, slot, secret))) === true) return true;
+    if ((await slotOpenedBy(vaultId, [slot], secrets)) !== undefined) return true;
   }
   return false;
 }
 
-async function mustOpen(vaultId: string, slot: Slot, secret: string): Promise<true> {
-  const halves = await openSlot(vaultId, slot, secret);
-  wipe(halves?.service, halves?.records);
-  if (halves !== undefined) return true;
-  throw new WardlineError('wrong-secret', 'That does not open this slot.');
+/** The first of these slots that one of the secrets opens. */
+export async function slotOpenedBy(
+  vaultId: string,
+  slots: readonly Slot[],
+  secrets: readonly string[],
+): Promise<Slot | undefined> {
+  for (const slot of slots) {
+    for (const secret of secrets) if (await opens(vaultId, slot, secret)) return slot;
+  }
+  return undefined;
+}
+
+async function opens(vaultId: string, slot: Slot, secret: string): Promise<boolean> {
+  try {
+    const halves = await openSlot(vaultId, slot, secret);
+    wipe(halves?.service, halves?.records);
+    return halves !== undefined;
+  } catch (thrown) {
+    if (codeOf(thrown) === 'key-file-damaged') return false;
+    throw thrown;
+  }
 }
 
 /** Something on this machine that opens its vault, as text; a backup of it opens with the same. */
@@ -101,33 +128,29 @@ async function firstThatOpens<Opened>(
   return undefined;
 }
 
+/** Names of what systemd handed over and what opens one of these slots. */
+export async function credentialsThatOpen(
+  vaultId: string,
+  slots: readonly Slot[],
+  { credentialsFolder }: UnattendedSecrets,
+): Promise<string[]> {
+  const named = slots.filter(({ kind }) => kind === 'systemd-credential');
+  const names: string[] = [];
+  for (const file of credentialFiles(credentialsFolder))
+    if ((await slotOpenedBy(vaultId, named, tryReadSecret(file))) !== undefined) names.push(basename(file));
+  return names;
+}
+
 /** What systemd decrypted for this unit; nothing when it runs without one. */
 function readCredentials(folder: string | undefined): string[] {
+  return credentialFiles(folder).flatMap(tryReadSecret);
+}
+
+function credentialFiles(folder: string | undefined): string[] {
   if (folder === undefined || !existsSync(folder)) return [];
   const names = readdirSync(folder).filter((name) => CREDENTIAL.test(name));
-  const files = names
+  return names
     .sort()
     .slice(0, MAX_CREDENTIALS)
     .map((name) => join(folder, name));
-  return files.filter((file) => lstatSync(file).size <= MAX_CREDENTIAL_BYTES).flatMap(tryRead);
-}
-
-function tryRead(file: string): string[] {
-  try {
-    return [readFileSync(file, 'utf8')];
-  } catch {
-    return []; // another one, or the key file, may open the vault
-  }
-}
-
-/** @throws WardlineError `key-file-missing` */
-function readKeyFile(path: string): string {
-  if (!existsSync(path)) {
-    throw new WardlineError('key-file-missing', `The key file ${path} is missing; put it back, or its disk.`);
-  }
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (cause) {
-    throw new WardlineError('key-file-missing', `The key file ${path} cannot be read; check its owner.`, { cause });
-  }
 }

@@ -1,6 +1,6 @@
 // The systemd-credential slot: a unit's credentials folder opens the vault with nobody there; slots come, go and are replaced while it runs.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { systemClock } from '../../src/kernel/clock.ts';
@@ -8,7 +8,8 @@ import { createLogger } from '../../src/kernel/logger.ts';
 import { OpenVault } from '../../src/vault/service.ts';
 import type { VaultStatus } from '../../src/vault/shapes.ts';
 import { newKeyFileText } from '../../src/vault/slots.ts';
-import { CALLER, type Folders, LOCAL, makeVault, newFolders, openVault } from '../support/vault-bench.ts';
+import { SoftwareTpm } from '../support/software-tpm.ts';
+import { CALLER, type Folders, foldersIn, LOCAL, makeVault, newFolders, openVault } from '../support/vault-bench.ts';
 
 const log = createLogger({ role: 'vault', level: 'silent' });
 
@@ -77,24 +78,31 @@ t.test(
       'the removed credential opens nothing',
     );
     writeFileSync(join(credentials, 'wardline-key-second'), second);
+    const third = newKeyFileText();
     {
       await using vault = await openWith(folders, credentials);
-      const made = await vault.answer('root.rotate', { caller: CALLER, using: using_ }, new Uint8Array(0), {
-        role: 'controller',
-      });
+      const rotate = (more: object) =>
+        vault.answer('root.rotate', { caller: CALLER, using: using_, ...more }, new Uint8Array(0), {
+          role: 'controller',
+        });
+      await t.rejects(rotate({}), { code: 'credential-needed' }, 'no key file is left where nobody wants one');
+      const made = await rotate({ credential: third });
       t.match(made.answer, { credentialsRemoved: 1, passphrasesRemoved: 0 });
+      t.notOk(existsSync(folders.keyFile));
     }
+    writeFileSync(join(credentials, 'wardline-key-third'), third);
     await using vault = await openWith(folders, credentials);
     t.match((await vault.answer('status', {}, new Uint8Array(0), { role: 'main' })).answer, {
       problems: [],
-      slots: [{ kind: 'key-file' }, { kind: 'recovery' }],
+      slots: [{ kind: 'systemd-credential' }, { kind: 'recovery' }],
     });
   },
 );
 
 t.test('the command line makes the slot, keeps its key on RAM alone, and prints the line that seals it', async (t) => {
   using folders = newFolders('/dev/shm');
-  const env = { ...process.env, WARDLINE_VAR: join(folders.root, 'var'), XDG_RUNTIME_DIR: folders.root };
+  // an empty PATH: no systemd-creds can be run
+  const env = { ...process.env, WARDLINE_VAR: join(folders.root, 'var'), XDG_RUNTIME_DIR: folders.root, PATH: '' };
   const run = (...args: string[]) =>
     spawnSync(process.execPath, ['src/cli/main.ts', ...args], { env, encoding: 'utf8', input: '' });
   const init = run('init', '--json');
@@ -103,7 +111,7 @@ t.test('the command line makes the slot, keeps its key on RAM alone, and prints 
   t.equal(added.status, 0, added.stderr);
   const [, name = '', file = '', sealed = ''] =
     /systemd-creds encrypt --with-key=auto --name=(\S+) (\S+) (\S+)/.exec(added.stdout) ?? [];
-  t.match(name, /^wardline-key-[a-z2-7]{8}$/);
+  t.equal(name, 'wardline-key');
   t.equal(sealed, `/etc/credstore.encrypted/${name}`);
   t.match(added.stdout, `LoadCredentialEncrypted=${name}`);
   t.notMatch(added.stdout, /wardline-key-1:/, 'the key itself is not printed');
@@ -120,6 +128,54 @@ t.test('the command line makes the slot, keeps its key on RAM alone, and prints 
     encoding: 'utf8',
   });
   t.match(JSON.parse(opened.stdout), { records: 'unlocked', problems: [] });
+});
+
+t.test('sealed to a TPM2: added, a new root by it alone, and nothing of it opens elsewhere', async (t) => {
+  using tpm = await SoftwareTpm.start();
+  if (tpm === undefined) return void t.comment('no swtpm or systemd-creds here, or not root: not tried');
+  using folders = newFolders('/dev/shm');
+  const [store, credentials] = [join(folders.root, 'store'), join(folders.root, 'credentials')];
+  const base = { WARDLINE_VAR: join(folders.root, 'var'), XDG_RUNTIME_DIR: folders.root };
+  const keys = join(base.WARDLINE_VAR, 'keys');
+  const [keyFile, headsFile] = [join(keys, 'wardline.key'), join(keys, 'audit-heads.jsonl')];
+  const inside = { ...foldersIn(folders.root), dataFolder: join(base.WARDLINE_VAR, 'data'), keyFile, headsFile };
+  let input = '';
+  const run = (...args: string[]) => {
+    const PATH = `${tpm.folder}:${process.env.PATH}`;
+    const env = { ...process.env, ...base, CREDENTIALS_DIRECTORY: credentials, PATH };
+    const done = spawnSync(process.execPath, ['src/cli/main.ts', ...args], { env, encoding: 'utf8', input });
+    t.equal(done.status, 0, `${args.join(' ')}: ${done.stderr}`);
+    return done.stdout;
+  };
+  run('init', '--json');
+  const told = readFileSync(join(keys, 'FIRST-START-SECRETS.txt'), 'utf8');
+  input = `${/Recovery code\s+(\S+)/.exec(told)?.[1]}\n`;
+  const added = run('vault', 'slot', 'add', 'systemd-credential', '--key-file', '--credstore', store, '--yes');
+  t.match(added, 'LoadCredentialEncrypted=wardline-key-next', 'the unit names both, for good');
+  t.same(readdirSync(store), ['wardline-key']);
+  const clear = readdirSync(folders.root).filter((name) => name.startsWith('wardline-key'));
+  t.same(clear, [], 'no key lies in clear');
+  tpm.boot(store, credentials);
+  {
+    await using vault = await openWith(inside, credentials);
+    const context = { role: 'local', persons: new Map<string, string>() };
+    const { slots } = (await vault.answer('status', {}, new Uint8Array(0), context)).answer;
+    const slotId = slots.find(({ kind }) => kind === 'key-file')?.id ?? '';
+    await vault.answer('slot.remove', { caller: LOCAL, slotId }, new Uint8Array(0), context);
+  }
+  rmSync(keyFile);
+  run('vault', 'slot', 'rotate', '--all', '--credstore', store, '--yes');
+  t.same(readdirSync(store), ['wardline-key-next'], 'the old credential is gone, the new one has the other name');
+  t.notOk(existsSync(keyFile), 'no key file was left');
+  tpm.boot(store, credentials);
+  {
+    await using vault = await openWith(inside, credentials);
+    const { answer } = await vault.answer('status', {}, new Uint8Array(0), { role: 'main' });
+    const slots = [{ kind: 'systemd-credential' }, { kind: 'recovery' }];
+    t.match(answer, { records: 'unlocked', problems: [], slots });
+  }
+  using other = await SoftwareTpm.start();
+  t.throws(() => other?.boot(store, credentials), 'another TPM opens none of it');
 });
 
 t.test('a recovery code goes to no pipe: the command line puts it into a file that doctor warns of', async (t) => {

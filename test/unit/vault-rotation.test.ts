@@ -5,6 +5,8 @@ import t from 'tap';
 import { systemClock } from '../../src/kernel/clock.ts';
 import type { ArtifactId } from '../../src/kernel/id.ts';
 import { restoreVault } from '../../src/vault/backup/restore.ts';
+import { newKeyFileText } from '../../src/vault/slots.ts';
+import { rotateLive } from '../support/live-rotation.ts';
 import { type BenchVault, CALLER, CANARY_NUMBER, captureAll, type Folders, LOCAL, makeVault, newFolders, openVault, sampleCdr, tone, voicemailHeader } from '../support/vault-bench.ts'; // biome-ignore format: one import
 
 const page = { limit: 50 };
@@ -133,3 +135,91 @@ t.test('what is captured after a rotation has keys of epochs that the old root n
   const { artifactId } = await vault.ask('artifact.open', { header: voicemailHeader() });
   t.match(vault.inner.intake.begin(artifactId).epoch, /^voicemail-\d{4}-\d\d-2$/);
 });
+
+t.test('twenty calls, lists and playback go on while every slot comes, goes and is replaced', async (t) => {
+  using folders = newFolders('/dev/shm');
+  const found = await rotateLive(folders, { calls: 20, rounds: 1 });
+  t.same(found.faults, [], 'nothing is lost, no recording has a gap, no read fails, the trail holds');
+  t.ok(found.reads > 20, `${found.reads} reads and ticks`);
+  for (const action of ['slot-added', 'slot-replaced', 'slot-removed', 'root-rotated', 'epoch-created'])
+    t.ok(found.actions.includes(`${action} ok`), `the trail says ${action}`);
+  await using vault = await openVault(folders, { startLocked: true });
+  for (const { slot, secret } of found.dead)
+    await t.rejects(vault.ask('unlock', { caller: CALLER, slot, secret }), { code: 'wrong-secret' }, `old ${slot}`);
+  await t.resolves(vault.ask('unlock', { caller: CALLER, slot: 'recovery', secret: found.recoveryCode }));
+});
+
+t.test(
+  'the key file is renewed where it lies; cut off at any step, the vault opens by itself and the next try finishes',
+  async (t) => {
+    using folders = newFolders('/dev/shm');
+    const { recoveryCode } = await makeVault(folders);
+    const [old, next] = [join(folders.root, 'old-key'), `${folders.keyFile}.new`];
+    copyFileSync(folders.keyFile, old);
+    const using_ = { slot: 'recovery', secret: recoveryCode } as const;
+    const slotOf = async (vault: BenchVault) =>
+      (await vault.ask('status', {})).slots.find(({ kind }) => kind === 'key-file')?.id ?? '';
+    const renew = async (vault: BenchVault) =>
+      vault.ask('slot.replace', { caller: LOCAL, using: using_, slotId: await slotOf(vault) });
+    const opens = async () => {
+      await using vault = await openVault(folders);
+      t.match(await vault.ask('status', {}), { problems: [], records: 'unlocked' });
+      t.notOk(existsSync(next), 'one key file is left');
+      return slotOf(vault);
+    };
+    const before = await opens();
+    {
+      await using vault = await openVault(folders);
+      await t.rejects(vault.ask('slot.replace', { caller: LOCAL, using: { ...using_, secret: '' }, slotId: before }));
+      t.ok(readFileSync(old).equals(readFileSync(folders.keyFile)), 'a refused one changes nothing');
+    }
+    writeFileSync(next, 'wardline-key-1:'); // the power went while it was written
+    t.equal(await opens(), before);
+    writeFileSync(next, newKeyFileText()); // it was written, and the commit was not
+    t.equal(await opens(), before);
+    {
+      await using vault = await openVault(folders);
+      await renew(vault);
+    }
+    copyFileSync(folders.keyFile, next); // committed, and it had not got its name
+    rmSync(folders.keyFile);
+    copyFileSync(old, folders.keyFile);
+    t.not(await opens(), before);
+    t.notOk(readFileSync(old).equals(readFileSync(folders.keyFile)));
+    {
+      await using vault = await openVault(folders, { startLocked: true });
+      const secret = readFileSync(old, 'utf8');
+      await t.rejects(vault.ask('unlock', { caller: LOCAL, slot: 'key-file', secret }), { code: 'wrong-secret' });
+    }
+    rmSync(folders.keyFile);
+    await t.rejects(openVault(folders), { code: 'key-file-missing' });
+  },
+);
+
+t.test(
+  'a key file whose place is not ours: both keys open until the new one is there, then the old one goes',
+  async (t) => {
+    using folders = newFolders('/dev/shm');
+    const { recoveryCode } = await makeVault(folders);
+    const using_ = { slot: 'recovery', secret: recoveryCode } as const;
+    const secret = newKeyFileText();
+    await using vault = await openVault(folders);
+    const slots = async () => (await vault.ask('status', {})).slots.filter(({ kind }) => kind === 'key-file');
+    const [old] = await slots();
+    const replace = () => vault.ask('slot.replace', { caller: LOCAL, using: using_, slotId: old?.id ?? '', secret });
+    const { slotId, waitsFor } = await replace();
+    t.equal(waitsFor, folders.keyFile, 'it says what the new key waits for');
+    t.same(await replace(), { slotId, waitsFor }, 'asked again, nothing is added');
+    t.equal((await slots()).length, 2);
+    rmSync(folders.keyFile);
+    writeFileSync(folders.keyFile, secret, { mode: 0o400 });
+    t.same(await replace(), { slotId }, 'now it is done');
+    t.match(await slots(), [{ id: slotId }]);
+    await t.rejects(replace(), { code: 'slot-unknown' });
+    const { rows } = await vault.ask('audit.page', { caller: CALLER, page: { limit: 3 } });
+    t.same(
+      rows.map(({ action }) => action).filter((action) => action.startsWith('slot-')),
+      ['slot-removed', 'slot-added'],
+    );
+  },
+);

@@ -82,7 +82,7 @@ export class WorkerReaders implements Readers {
   }
 
   reset(): void {
-    for (const lane of [this.#quick, this.#search, this.#long]) lane.end(closing());
+    for (const lane of [this.#quick, this.#search, this.#long]) lane.renew();
     this.#keyless.endIdle();
     this.#search.index();
   }
@@ -101,6 +101,8 @@ export class WorkerReaders implements Readers {
 }
 
 interface Pending {
+  readonly name: ReadName;
+  readonly ask: ReadAsk<ReadName>;
   readonly resolve: (result: ReadResult<unknown>) => void;
   readonly reject: (error: Error) => void;
   readonly progress: Progress;
@@ -148,14 +150,18 @@ class Lane {
     if (this.#isClosed) return Promise.reject(closing());
     if (this.#pending.size >= MAX_PENDING)
       return Promise.reject(new WardlineError('vault-busy', 'Too much is read at once; try again in a moment.'));
+    const { promise, resolve, reject } = Promise.withResolvers<ReadResult<unknown>>();
+    this.#ask({ name, ask, resolve, reject, progress });
+    return promise as Promise<ReadResult<ReadAnswer<Name>>>;
+  }
+
+  #ask(pending: Pending): void {
     const worker = this.#started();
     this.#tellTampered(worker);
     const id = this.#nextId++;
-    const { promise, resolve, reject } = Promise.withResolvers<ReadResult<unknown>>();
-    this.#pending.set(id, { resolve, reject, progress });
+    this.#pending.set(id, pending);
     this.#count();
-    worker.postMessage({ id, name, ask } satisfies ToReader);
-    return promise as Promise<ReadResult<ReadAnswer<Name>>>;
+    worker.postMessage({ id, name: pending.name, ask: pending.ask } satisfies ToReader);
   }
 
   warm(): void {
@@ -178,6 +184,14 @@ class Lane {
     this.#isClosed = true;
     this.end(closing());
     await Promise.all(this.#ending);
+  }
+
+  /** Keys came, went or changed: what waits is read again by a thread with those of now, and nobody notices. */
+  renew(): void {
+    const waiting = [...this.#pending.values()];
+    this.#pending.clear();
+    this.end(closing());
+    if (!this.#isClosed) for (const pending of waiting) this.#ask(pending);
   }
 
   /** Ends the thread and wipes what it was lent; what waits for it fails. */
