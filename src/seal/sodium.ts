@@ -27,6 +27,35 @@ export function wipe(...secrets: readonly (Uint8Array | undefined)[]): void {
 }
 
 /**
+ * Moves secret bytes to memory of their own and wipes where they were: small arrays lie on JavaScript's heap, whose collector copies
+ * them about and wipes nothing.
+ */
+export function settled(secret: Uint8Array): Uint8Array {
+  const kept = new Uint8Array(new ArrayBuffer(secret.length));
+  kept.set(secret);
+  wipe(secret);
+  return kept;
+}
+
+/** Wipes secrets and every copy of them in libsodium's own memory, which it frees as it is: one pass, some tens of milliseconds. */
+export function wipeEverywhere(secrets: readonly Uint8Array[]): void {
+  const byStart = new Map<number, Uint8Array[]>();
+  for (const secret of secrets) {
+    const start = Buffer.from(secret.buffer, secret.byteOffset).readUInt32LE(0);
+    if (start !== 0) byStart.set(start, [...(byStart.get(start) ?? []), secret]);
+  }
+  const memory = wasm.HEAPU8;
+  const words = new Uint32Array(memory.buffer);
+  for (let index = 0; index < words.length; index++) {
+    for (const secret of byStart.get(words[index]!) ?? []) {
+      const found = memory.subarray(index * 4, index * 4 + secret.length);
+      if (Buffer.compare(found, secret) === 0) found.fill(0);
+    }
+  }
+  wipe(...secrets);
+}
+
+/**
  * From the platform's generator, as libsodium's own, which asks it for every four bytes through WebAssembly and takes forty times
  * as long.
  */

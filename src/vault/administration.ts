@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { UtcMs } from '../kernel/clock.ts';
 import { codeOf } from '../kernel/errors.ts';
+import { wipeEverywhere } from '../seal/sodium.ts';
 import type { Adoption } from './adoption.ts';
 import type { InnerCore } from './engine.ts';
 import type { Handlers } from './operations.ts';
@@ -93,6 +94,7 @@ function lockHandlers({ core, adoption, secrets, guard }: AdministrationParts): 
     lock: ({ caller }) => {
       core.record({ action: 'vault-locked', ...caller, outcome: 'ok' });
       adoption.stop();
+      if (keyring.isUnlocked) wipeEverywhere([...epochs.held, keyring.records.privateKey]);
       epochs.lock();
       keyring.lock();
       core.notify('records.locked', {});

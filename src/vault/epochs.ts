@@ -4,7 +4,7 @@ import type { RowChange } from '../audit/entry.ts';
 import { canonicalBytes, type Json } from '../kernel/canonical.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { WardlineError } from '../kernel/errors.ts';
-import { blake2b, isEqual, randomBytes, sodium, wipe } from '../seal/sodium.ts';
+import { blake2b, isEqual, randomBytes, settled, sodium, wipe } from '../seal/sodium.ts';
 import { KEY_BYTES, rowHash } from './format.ts';
 import type { Keyring } from './keyring.ts';
 import type { RecordsKeyPair, ServiceKeys } from './purpose-keys.ts';
@@ -147,6 +147,11 @@ export class Epochs {
     for (const [retention, { epoch }] of this.#current) if (epoch.id === id) this.#current.delete(retention);
   }
 
+  /** What opens captured things, as it is held now. */
+  get held(): Uint8Array[] {
+    return [...this.#secrets.values()].flatMap(({ privateKey, wrapKey }) => [privateKey, wrapKey]);
+  }
+
   /** Forgets what opens captured things. */
   lock(): void {
     for (const { privateKey, wrapKey } of this.#secrets.values()) wipe(privateKey, wrapKey);
@@ -252,11 +257,11 @@ export function openSecret(
   if (row.secret === null) return undefined;
   try {
     const plain = sodium.crypto_box_seal_open(row.secret, pair.publicKey, pair.privateKey);
-    const privateKey = plain.slice(0, KEY_BYTES);
+    const privateKey = settled(plain.slice(0, KEY_BYTES));
     const isPair = isEqual(sodium.crypto_scalarmult_base(privateKey), new Uint8Array(row.public));
     const keys = plain.subarray(0, 2 * KEY_BYTES);
     const isOurs = isPair && isEqual(plain.slice(2 * KEY_BYTES), secretMac(keys, binding, epochMac));
-    const wrapKey = plain.slice(KEY_BYTES, 2 * KEY_BYTES);
+    const wrapKey = settled(plain.subarray(KEY_BYTES, 2 * KEY_BYTES));
     wipe(plain);
     return isOurs ? { publicKey: new Uint8Array(row.public), privateKey, wrapKey } : undefined;
   } catch {

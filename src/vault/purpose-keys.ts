@@ -1,5 +1,5 @@
 // The keys of the service half, one for each purpose, and the key pair of the records half: crypto_kdf of the root. FORMAT.md §3.
-import { blake2b, sodium, wipe } from '../seal/sodium.ts';
+import { blake2b, settled, sodium, wipe } from '../seal/sodium.ts';
 import { KEY_BYTES } from './format.ts';
 
 const SERVICE_CONTEXT = 'wl-svc-1';
@@ -38,7 +38,7 @@ export function deriveRecordsKeyPair(recordsHalf: Uint8Array): RecordsKeyPair {
   const seed = derive(1, RECORDS_CONTEXT, recordsHalf);
   const { publicKey, privateKey } = sodium.crypto_box_seed_keypair(seed);
   wipe(seed);
-  return { publicKey, privateKey };
+  return { publicKey, privateKey: settled(privateKey) };
 }
 
 /** Keyed BLAKE2b of a normalised value, with the kind in the key: equal values of two kinds differ. */

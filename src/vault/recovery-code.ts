@@ -17,7 +17,11 @@ export function newRecoveryCode(): string {
  * @throws WardlineError `code-mistyped`
  */
 export function parseRecoveryCode(text: string): Uint8Array {
-  const symbols = text.toUpperCase().replace(/[\s-]/g, '').replace(/O/g, '0').replace(/[IL]/g, '1');
+  const symbols = text
+    .toUpperCase()
+    .replace(/[\s\p{Dash_Punctuation}]/gu, '')
+    .replace(/O/g, '0')
+    .replace(/[IL]/g, '1');
   const secret = symbols.slice(0, SECRET_SYMBOLS);
   const isCode = symbols.length === SECRET_SYMBOLS + CHECK_SYMBOLS && checkOf(secret) === symbols.slice(SECRET_SYMBOLS);
   if (!isCode) {

@@ -9,6 +9,8 @@ import type { SlotKind } from './slots.ts';
 
 /** Wrong passphrases in a row before the next one waits for half a minute, then twice as long each time, up to an hour. */
 const FREE_FAILURES = 5;
+/** Passphrases that wait for their turn. */
+const MAX_WAITING = 16;
 
 interface Attempt {
   readonly action: AuditAction;
@@ -19,6 +21,8 @@ interface Attempt {
 export class SecretGuard {
   readonly #core: InnerCore;
   readonly #guesses: GuessMemory;
+  #last: Promise<void> = Promise.resolve();
+  #waiting = 0;
 
   constructor(core: InnerCore) {
     this.#core = core;
@@ -28,12 +32,30 @@ export class SecretGuard {
   /** Other secrets have 128 bits and more: nobody guesses them, and nobody is kept out. @throws WardlineError `too-many-guesses` */
   async attempt<Opened>({ action, caller, slot }: Attempt, open: () => Promise<Opened>): Promise<Opened> {
     try {
-      if (slot === 'passphrase' && this.#guesses.isLocked(slot)) throw tooMany();
-      return await open();
+      return await (slot === 'passphrase' ? this.#inTurn(open) : open());
     } catch (thrown) {
-      if (slot === 'passphrase' && codeOf(thrown) === 'wrong-secret') this.#guesses.fail(slot);
       this.#core.record({ action, ...caller, outcome: 'refused', detail: `by ${slot}: ${codeOf(thrown)}` });
       throw thrown;
+    }
+  }
+
+  /** One passphrase after another, so that those which are tried at once are counted too. */
+  async #inTurn<Opened>(open: () => Promise<Opened>): Promise<Opened> {
+    if (this.#waiting >= MAX_WAITING) throw tooMany();
+    this.#waiting++;
+    const before = this.#last;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#last = promise;
+    try {
+      await before;
+      if (this.#guesses.isLocked('passphrase')) throw tooMany();
+      return await open();
+    } catch (thrown) {
+      if (codeOf(thrown) === 'wrong-secret') this.#guesses.fail('passphrase');
+      throw thrown;
+    } finally {
+      this.#waiting--;
+      resolve();
     }
   }
 }

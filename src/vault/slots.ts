@@ -1,7 +1,7 @@
 // Unlock slots: the root halves wrapped once for each way to open them. FORMAT.md §3.2.
 import { canonicalText, type Json } from '../kernel/canonical.ts';
 import { WardlineError } from '../kernel/errors.ts';
-import { blake2b, randomBytes, wipe } from '../seal/sodium.ts';
+import { blake2b, randomBytes, settled, wipe } from '../seal/sodium.ts';
 import { argon2id } from './argon2.ts';
 import { KEY_BYTES, openBlob, sealBlob } from './format.ts';
 import { parseRecoveryCode } from './recovery-code.ts';
@@ -85,8 +85,8 @@ export async function openSlot(vaultId: string, slot: Slot, secret: string): Pro
   const plain = openBlob(key, slot.wrapped, binding(vaultId, slot));
   wipe(key);
   if (plain === undefined) return undefined;
-  const service = plain.slice(0, KEY_BYTES);
-  const records = slot.opens === 'both' ? plain.slice(KEY_BYTES, 2 * KEY_BYTES) : undefined;
+  const service = settled(plain.subarray(0, KEY_BYTES));
+  const records = slot.opens === 'both' ? settled(plain.subarray(KEY_BYTES, 2 * KEY_BYTES)) : undefined;
   wipe(plain);
   return records === undefined ? { service } : { service, records };
 }

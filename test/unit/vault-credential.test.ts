@@ -11,6 +11,7 @@ import { newKeyFileText } from '../../src/vault/slots.ts';
 import { SoftwareTpm } from '../support/software-tpm.ts';
 import { CALLER, type Folders, foldersIn, LOCAL, makeVault, newFolders, openVault } from '../support/vault-bench.ts';
 
+t.setTimeout(600_000); // the software TPM and the commands are slow on a busy machine
 const log = createLogger({ role: 'vault', level: 'silent' });
 
 function openWith(folders: Folders, credentialsFolder: string): Promise<OpenVault> {

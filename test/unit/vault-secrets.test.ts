@@ -56,6 +56,37 @@ t.test('after five wrong passphrases even the right one waits; the recovery code
   await t.resolves(unlock('passphrase', PASSPHRASE));
 });
 
+t.test('passphrases that are tried at once are counted too', async (t) => {
+  using folders = newFolders('/dev/shm');
+  const { recoveryCode } = await makeVault(folders);
+  await using vault = await openVault(folders);
+  const using_ = { slot: 'recovery', secret: recoveryCode } as const;
+  const slot = { kind: 'passphrase', opens: 'both', secret: PASSPHRASE } as const;
+  await vault.ask('slot.add', { caller: CALLER, using: using_, ...slot });
+  const guesses = Array.from({ length: 24 }, (_, guess) =>
+    vault.ask('unlock', { caller: CALLER, slot: 'passphrase', secret: `a wrong passphrase ${guess}` }),
+  );
+  const said = await Promise.all(guesses.map((guess) => guess.catch((thrown: { code: string }) => thrown.code)));
+  t.equal(said.filter((code) => code === 'wrong-secret').length, 5);
+  t.equal(said.filter((code) => code === 'too-many-guesses').length, 19);
+});
+
+t.test('a recovery code is taken as people type it, and a wrong one is told from no code', async (t) => {
+  using folders = newFolders('/dev/shm');
+  const { recoveryCode } = await makeVault(folders);
+  await using vault = await openVault(folders, { startLocked: true });
+  const unlock = (secret: string) => vault.ask('unlock', { caller: CALLER, slot: 'recovery', secret });
+  const typed = recoveryCode.toLowerCase().replaceAll('0', 'o').replaceAll('1', 'l').replaceAll('-', ' \u2013 ');
+  await t.resolves(unlock(` ${typed}\r\n`), 'o for 0, l for 1, lower case, blanks and a dash that a text program made');
+  for (const wrong of [
+    '',
+    recoveryCode.slice(1),
+    `${recoveryCode}0`,
+    recoveryCode.replace(/^./, (c) => (c === '7' ? '8' : '7')),
+  ])
+    await t.rejects(unlock(wrong), { code: 'code-mistyped' });
+});
+
 const DAMAGE: Readonly<Record<string, { readonly sql: string; readonly code: string }>> = {
   'an identity that is no JSON': { sql: "UPDATE meta SET value = 'x'", code: 'vault-damaged' },
   'an identity that is nothing': { sql: "UPDATE meta SET value = 'null'", code: 'vault-damaged' },

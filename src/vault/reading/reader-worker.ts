@@ -55,6 +55,7 @@ function found(): { fenced: string[]; tampered: string[] } {
 
 parentPort?.on('message', (message: ToReader) => {
   if ('end' in message) {
+    core.epochs.lock(); // this thread's pages go back to the process as they are
     db.close();
     process.exit();
   }
