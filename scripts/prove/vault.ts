@@ -1,11 +1,13 @@
-// `npm run prove:vault`: a bare machine made whole by the README's lines, timed; then a thousand kill -9 and some thousand power cuts of a loaded vault, every fifth load one that is brought up to date from the first format. Goes on where it was stopped; each try has
+// `npm run prove:vault`: a bare machine made whole by the README's lines, timed; ten rounds of live rotation; then a thousand kill -9 and some thousand power cuts of a loaded vault, every fifth load one that is brought up to date from the first format. Goes on where it was stopped; each try has
 // its own seed, printed when it finds something. Options: --kills 1000 --cuts 4000 --minutes 60 --fresh --install (`npm ci` too)
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { killOnce } from '../../test/support/kill-load.ts';
+import { rotateLive } from '../../test/support/live-rotation.ts';
 import { buildWriteLog, RAM, runLoggedLoad, takeOldVault } from '../../test/support/power-cut.ts';
 import { seeded } from '../../test/support/seeded.ts';
+import { newFolders } from '../../test/support/vault-bench.ts';
 import { proveBareMachine } from './bare-machine.ts';
 
 interface State {
@@ -15,6 +17,7 @@ interface State {
   faults: string[];
 }
 
+const LIVE_ROUNDS = 10;
 /** Cuts of one recorded load. */
 const CUTS_A_LOAD = 100;
 const { values } = parseArgs({
@@ -30,6 +33,7 @@ const end = performance.now() + Number(values.minutes) * 60_000;
 const state = readState();
 try {
   state.faults.push(...(await proveBareMachine(values.install)));
+  await proveLiveRotation();
   await proveCuts(Number(values.cuts));
   await proveKills(Number(values.kills));
 } finally {
@@ -41,6 +45,14 @@ console.log(
 );
 for (const fault of state.faults.slice(0, 20)) console.log(`  ${fault}`);
 process.exitCode = state.faults.length > 0 ? 1 : isDone ? 0 : 2;
+
+/** Every way in comes, goes and is replaced, again and again, beside twenty calls and whoever reads. */
+async function proveLiveRotation(): Promise<void> {
+  using folders = newFolders(RAM);
+  const { faults, reads } = await rotateLive(folders, { calls: 20, rounds: LIVE_ROUNDS });
+  console.log(`${LIVE_ROUNDS} rounds of rotation beside 20 calls and ${reads} reads, ${faults.length} faults`);
+  state.faults.push(...faults.map((fault) => `live rotation: ${fault}`));
+}
 
 async function proveCuts(count: number): Promise<void> {
   const library = buildWriteLog(folder);

@@ -77,7 +77,7 @@ t.test('a lock ends the readers; an unlock begins new ones; a new root is read w
   t.equal((await list()).rows.length, 1);
   const running = list();
   await vault.ask('lock', { caller: CALLER });
-  await t.rejects(running, { code: 'vault-closing' }, 'what was being read when the records were locked is not shown');
+  await t.rejects(running, { code: 'records-locked' }, 'what was being read when the records were locked is not shown');
   await t.rejects(list(), { code: 'records-locked' });
   await t.rejects(vault.ask('vault.verify', { caller: CALLER }), { code: 'records-locked' });
   await vault.ask('unlock', { caller: LOCAL, slot: 'key-file', secret: '' });
