@@ -1,6 +1,6 @@
 // The differences of a real FreeSWITCH, one switch each, and our own call control in front of it: it survives every one (contract §9).
 import t, { type Test } from 'tap';
-import type { Quirks } from '../../src/engine/media-server/quirks.ts';
+import type { Quirks } from '../../src/engine/media-server/host/quirks.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { codeOf } from '../../src/kernel/errors.ts';
 import { createLogger } from '../../src/kernel/logger.ts';

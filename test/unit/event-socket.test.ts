@@ -1,11 +1,11 @@
 // The event socket's codec: commands whatever way they are cut, headers that no client can choke on, subscriptions and filters.
 import t from 'tap';
+import { localLegs } from '../../src/engine/media-server/audio/legs.ts';
+import { Registry } from '../../src/engine/media-server/channel/registry.ts';
 import { Conferences } from '../../src/engine/media-server/conference/conferences.ts';
-import { EventHub } from '../../src/engine/media-server/event-hub.ts';
-import { EventSocket } from '../../src/engine/media-server/event-socket.ts';
-import { localLegs } from '../../src/engine/media-server/legs.ts';
+import { EventSocket } from '../../src/engine/media-server/event-socket/event-socket.ts';
+import { EventHub } from '../../src/engine/media-server/host/event-hub.ts';
 import { Dialer } from '../../src/engine/media-server/originate/dialer.ts';
-import { Registry } from '../../src/engine/media-server/registry.ts';
 import { createMediaPorts } from '../../src/engine/runtime/media-socket.ts';
 import { createSipStack } from '../../src/engine/runtime/stack.ts';
 import type { TcpConnection } from '../../src/engine/runtime/tcp-server.ts';

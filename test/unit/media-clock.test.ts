@@ -1,6 +1,6 @@
 // The 20 ms beat: as many beats as time has passed, whatever delays them, and none of a long stall made up in a burst.
 import t from 'tap';
-import { MediaClock } from '../../src/engine/media-server/media-clock.ts';
+import { MediaClock } from '../../src/engine/media-server/audio/media-clock.ts';
 import type { Clock, Instant } from '../../src/kernel/clock.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 

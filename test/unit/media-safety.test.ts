@@ -3,7 +3,7 @@ import type { Test } from 'tap';
 import t from 'tap';
 import { noCounts } from '../../src/engine/media-server/audio/counters.ts';
 import { InboundAudio } from '../../src/engine/media-server/audio/inbound.ts';
-import { controllerAt } from '../../src/engine/media-server/own-places.ts';
+import { controllerAt } from '../../src/engine/media-server/host/own-addresses.ts';
 import { warnSeldom } from '../../src/engine/media-server/seldom.ts';
 import { pcmu } from '../../src/protocol/rtp/g711.ts';
 import { writeRtpHeader } from '../../src/protocol/rtp/packet.ts';

@@ -10,20 +10,20 @@ import { createMediaPorts } from '../runtime/media-socket.ts';
 import type { HostPort } from '../runtime/sip-stack.ts';
 import type { TcpConnection, TcpServer } from '../runtime/tcp-server.ts';
 import { listenTcp } from '../runtime/tcp-server.ts';
+import { type Legs, localLegs } from './audio/legs.ts';
+import { MediaClock } from './audio/media-clock.ts';
+import { DEFAULT_MAX_CHANNELS, Registry } from './channel/registry.ts';
 import { Conferences } from './conference/conferences.ts';
 import { Consoles } from './consoles.ts';
-import { EventHub } from './event-hub.ts';
-import { EventSocket } from './event-socket.ts';
-import { type MediaHost, newUuid } from './host.ts';
-import { type Legs, localLegs } from './legs.ts';
-import { MediaClock } from './media-clock.ts';
-import type { Quirks } from './quirks.ts';
+import { EventSocket } from './event-socket/event-socket.ts';
+import { EventHub } from './host/event-hub.ts';
+import { type MediaHost, newUuid } from './host/host.ts';
+import type { Quirks } from './host/quirks.ts';
+import { WorkInHand } from './host/work-in-hand.ts';
 import type { Intake } from './recording/sink.ts';
-import { DEFAULT_MAX_CHANNELS, Registry } from './registry.ts';
 import { warnSeldom } from './seldom.ts';
 import { SipServer } from './sip-server.ts';
 import type { Speech } from './sources/speech.ts';
-import { WorkInHand } from './work-in-hand.ts';
 
 const HEARTBEAT_MS = 20_000;
 

@@ -11,7 +11,7 @@ import { createSipStack } from '../runtime/stack.ts';
 import type { TcpConnection } from '../runtime/tcp-server.ts';
 import { listenTcp } from '../runtime/tcp-server.ts';
 import { openAudioLeg, TICK_SAMPLES } from './audio/leg.ts';
-import { MediaClock } from './media-clock.ts';
+import { MediaClock } from './audio/media-clock.ts';
 import type { MediaServerOptions } from './media-server.ts';
 import { createMediaServer } from './media-server.ts';
 

@@ -4,18 +4,18 @@ import { tagOf } from '../../protocol/sip/fields.ts';
 import type { SipRequest, SipResponse } from '../../protocol/sip/message.ts';
 import type { HostPort, ServerTransaction, SipStack } from '../runtime/sip-stack.ts';
 import { createSipStack } from '../runtime/stack.ts';
-import { Call } from './call.ts';
+import type { Legs } from './audio/legs.ts';
+import type { Registry } from './channel/registry.ts';
 import type { Conferences } from './conference/conferences.ts';
-import type { ControlOptions } from './control.ts';
-import { type Header, reasonHeader, respondPlain } from './dialog.ts';
-import type { EventHub } from './event-hub.ts';
-import type { MediaHost } from './host.ts';
-import type { Legs } from './legs.ts';
+import type { ControlOptions } from './event-socket/outbound-socket.ts';
+import type { EventHub } from './host/event-hub.ts';
+import type { MediaHost } from './host/host.ts';
+import { controllerAt } from './host/own-addresses.ts';
 import { Dialer } from './originate/dialer.ts';
-import { OutboundCall } from './originate/outbound-call.ts';
-import { controllerAt } from './own-places.ts';
-import type { Registry } from './registry.ts';
-import { ACCEPT, faultOf } from './request-fault.ts';
+import { type Header, reasonHeader, respondPlain } from './sip/dialog.ts';
+import { Call } from './sip/inbound-call.ts';
+import { OutboundCall } from './sip/outbound-call.ts';
+import { ACCEPT, faultOf } from './sip/request-fault.ts';
 
 export interface SipServerOptions {
   readonly host: MediaHost;

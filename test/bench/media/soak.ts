@@ -3,11 +3,11 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { type AudioLeg, openAudioLeg } from '../../../src/engine/media-server/audio/leg.ts';
-import { Bridge } from '../../../src/engine/media-server/bridge.ts';
-import { Channel } from '../../../src/engine/media-server/channel.ts';
-import { EventHub } from '../../../src/engine/media-server/event-hub.ts';
-import type { MediaHost } from '../../../src/engine/media-server/host.ts';
-import { Registry } from '../../../src/engine/media-server/registry.ts';
+import { Bridge } from '../../../src/engine/media-server/channel/bridge.ts';
+import { Channel } from '../../../src/engine/media-server/channel/channel.ts';
+import { Registry } from '../../../src/engine/media-server/channel/registry.ts';
+import { EventHub } from '../../../src/engine/media-server/host/event-hub.ts';
+import type { MediaHost } from '../../../src/engine/media-server/host/host.ts';
 import type { MediaPorts, MediaSocket } from '../../../src/engine/runtime/media-socket.ts';
 import { masterBytes } from '../../../src/protocol/rtp/suite.ts';
 import type { NegotiatedAudio } from '../../../src/protocol/sdp/audio.ts';

@@ -1,6 +1,6 @@
 // The `event` application: tells listeners an event of the controller's own, with all that is known of the channel (FreeSWITCH's mod_dptools).
 import { splitAssignment } from '../../../protocol/event-socket/arguments.ts';
-import type { Execution } from '../application.ts';
+import type { Execution } from '../channel/application.ts';
 
 const MAX_FIELDS = 25;
 const NAMES: ReadonlySet<string> = new Set(['event-name', 'event-subclass']);

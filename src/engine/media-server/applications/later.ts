@@ -1,7 +1,7 @@
 // `sched_hangup`, `sched_broadcast`, `sched_transfer`: what a channel does after a while, unless it has ended by then.
 import { splitWords } from '../../../protocol/event-socket/arguments.ts';
-import type { Execution, StartApplication } from '../application.ts';
-import type { Channel } from '../channel.ts';
+import type { Execution, StartApplication } from '../channel/application.ts';
+import type { Channel } from '../channel/channel.ts';
 import { broadcastTo, transferChannel } from '../transfer.ts';
 
 const LATEST_SECONDS = 7 * 24 * 3600;

@@ -1,5 +1,5 @@
 // Applications of FreeSWITCH's that are not done here: they end with a response that says so, and no call is lost for them.
-import type { Execution, StartApplication } from '../application.ts';
+import type { Execution, StartApplication } from '../channel/application.ts';
 
 const NAMES =
   'att_xfer bgsystem bind_digit_action bind_meta_app block_dtmf blind_transfer_ack bridge_export broadcast capture ' +

@@ -1,8 +1,8 @@
 // `playback`, `endless_playback`, `speak`: sound to the party.
-import type { Execution, RunningApplication } from '../application.ts';
-import type { Channel } from '../channel.ts';
-import type { PlayResult } from '../player.ts';
-import { Player } from '../player.ts';
+import type { Execution, RunningApplication } from '../channel/application.ts';
+import type { Channel } from '../channel/channel.ts';
+import type { PlayResult } from '../channel/player.ts';
+import { Player } from '../channel/player.ts';
 import { speakerOf } from '../sources/speech.ts';
 
 export function playback({ channel, argument, complete }: Execution): RunningApplication | undefined {

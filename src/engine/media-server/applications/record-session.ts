@@ -1,7 +1,7 @@
 // `record_session` and its company: both directions of the call, beside whatever else runs.
 import { takeBraces } from '../../../protocol/event-socket/arguments.ts';
-import type { Execution, StartApplication } from '../application.ts';
-import type { RecordingAct } from '../channel-recordings.ts';
+import type { Execution, StartApplication } from '../channel/application.ts';
+import type { RecordingAct } from '../channel/channel-recordings.ts';
 
 /** `<path> [+<seconds>] [{name=value,…}]`. A path that cannot be written is told by `record_completion_cause` alone. */
 export function recordSession({ channel, argument }: Execution): undefined {

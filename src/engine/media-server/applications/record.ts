@@ -1,6 +1,6 @@
 // `record`: what the party says, into a file or the vault, until a time limit, silence, a terminator, a break or the end of the call.
 import { splitWords } from '../../../protocol/event-socket/arguments.ts';
-import type { Execution, RunningApplication } from '../application.ts';
+import type { Execution, RunningApplication } from '../channel/application.ts';
 import { Recording } from '../recording/recording.ts';
 import { SilenceWatch } from '../recording/silence-watch.ts';
 import { terminatorsOf } from './playback.ts';

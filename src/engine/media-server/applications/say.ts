@@ -1,9 +1,9 @@
 // `say`: numbers, dates, times and spellings put together from sound files, by FreeSWITCH's names for them or by those of our prompts.
 import { join } from 'node:path';
 import { splitWords } from '../../../protocol/event-socket/arguments.ts';
-import type { Execution, RunningApplication } from '../application.ts';
-import type { Channel } from '../channel.ts';
-import { Player } from '../player.ts';
+import type { Execution, RunningApplication } from '../channel/application.ts';
+import type { Channel } from '../channel/channel.ts';
+import { Player } from '../channel/player.ts';
 import type { SayMethod } from '../say/english.ts';
 import { sayEnglish } from '../say/english.ts';
 import { ourName } from '../say/sound-names.ts';

@@ -1,8 +1,8 @@
 // Applications that set something or only wait: variables, mute, sleep, park, hangup, digits to the party.
 import { expand, splitAssignment, splitAssignments, splitWords } from '../../../protocol/event-socket/arguments.ts';
-import type { Execution, RunningApplication } from '../application.ts';
+import type { Execution, RunningApplication } from '../channel/application.ts';
+import { setGlobalVariable } from '../channel/global-variables.ts';
 import { levelOf } from '../consoles.ts';
-import { setGlobalVariable } from '../global-variables.ts';
 import { transferChannel } from '../transfer.ts';
 
 const TICK_MS = 20;

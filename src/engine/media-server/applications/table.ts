@@ -1,10 +1,10 @@
 // The applications that a channel knows, by FreeSWITCH's names.
-import type { StartApplication } from '../application.ts';
-import { playAndGetDigits, read } from './digits.ts';
+import type { StartApplication } from '../channel/application.ts';
 import { echo } from './echo.ts';
 import { event } from './event.ts';
 import { schedBroadcast, schedHangup, schedTransfer } from './later.ts';
 import { NOT_HERE } from './not-here.ts';
+import { playAndGetDigits, read } from './play-and-get-digits.ts';
 import { endlessPlayback, gentones, playback, speak } from './playback.ts';
 import { record } from './record.ts';
 import { recordSession, recordSessionAct, stopRecordSession } from './record-session.ts';

@@ -1,8 +1,8 @@
 // A conference: its members, the mix of each beat, files over all of it, recordings of it, and the events that tell of it (contract §4.2).
-import type { Channel } from '../channel.ts';
-import type { EventHub, Fields } from '../event-hub.ts';
-import type { MediaHost } from '../host.ts';
-import { newUuid } from '../host.ts';
+import type { Channel } from '../channel/channel.ts';
+import type { EventHub, Fields } from '../host/event-hub.ts';
+import type { MediaHost } from '../host/host.ts';
+import { newUuid } from '../host/host.ts';
 import { Recording } from '../recording/recording.ts';
 import type { Played } from './file-queue.ts';
 import { FileQueue } from './file-queue.ts';

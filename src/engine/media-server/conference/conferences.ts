@@ -1,10 +1,11 @@
 // The conferences of a media server by name, and the `conference` application that leads a channel into one.
-import type { Execution, RunningApplication, StartApplication } from '../application.ts';
+
 import { APPLICATIONS } from '../applications/table.ts';
-import type { Channel } from '../channel.ts';
-import type { EventHub } from '../event-hub.ts';
-import type { MediaHost } from '../host.ts';
-import { Player } from '../player.ts';
+import type { Execution, RunningApplication, StartApplication } from '../channel/application.ts';
+import type { Channel } from '../channel/channel.ts';
+import { Player } from '../channel/player.ts';
+import type { EventHub } from '../host/event-hub.ts';
+import type { MediaHost } from '../host/host.ts';
 import type { Entry } from './conference.ts';
 import { Conference } from './conference.ts';
 import { PinEntry } from './pin-entry.ts';

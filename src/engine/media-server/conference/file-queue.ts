@@ -1,6 +1,6 @@
 // Sound that is laid over a conference, or over what one member hears: files and tones in their order, told when each is done.
 import { RateMatch } from '../../../protocol/rtp/rate-match.ts';
-import type { MediaHost } from '../host.ts';
+import type { MediaHost } from '../host/host.ts';
 import type { Opened } from '../sources/open-source.ts';
 import { openSource } from '../sources/open-source.ts';
 

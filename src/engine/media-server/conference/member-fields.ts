@@ -1,6 +1,6 @@
 // What a conference's event says of the member that it is about (contract §4.2).
-import { basicFields } from '../channel-fields.ts';
-import type { Fields } from '../event-hub.ts';
+import { basicFields } from '../channel/event-fields.ts';
+import type { Fields } from '../host/event-hub.ts';
 import type { Member } from './member.ts';
 
 export function memberFields(member: Member): Fields {

@@ -1,7 +1,7 @@
 // One party in a conference: what it may say and hear, whether it is talking, and its 20 ms in and out of the mix.
 import { RateMatch } from '../../../protocol/rtp/rate-match.ts';
-import type { RunningApplication } from '../application.ts';
-import type { Channel } from '../channel.ts';
+import type { RunningApplication } from '../channel/application.ts';
+import type { Channel } from '../channel/channel.ts';
 import type { Conference } from './conference.ts';
 import { FileQueue } from './file-queue.ts';
 import { GainControl } from './gain-control.ts';

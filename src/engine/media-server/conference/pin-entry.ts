@@ -1,7 +1,7 @@
 // At the door of a conference with a PIN: it is asked for, three times, before the channel becomes a member.
-import type { RunningApplication } from '../application.ts';
-import type { Channel } from '../channel.ts';
-import { Player } from '../player.ts';
+import type { RunningApplication } from '../channel/application.ts';
+import type { Channel } from '../channel/channel.ts';
+import { Player } from '../channel/player.ts';
 import type { Conference } from './conference.ts';
 
 const PIN_SOUND = 'conference/conf-pin.wav';

@@ -1,8 +1,8 @@
 // The `bridge` application: calls whom its argument names, and connects the channel to who is heard first until one of them ends.
-import type { StartApplication } from '../application.ts';
-import { Bridge } from '../bridge.ts';
-import { isTrue, type Variables } from '../variables.ts';
-import type { Dialed, Dialing } from './dialing.ts';
+import type { StartApplication } from '../channel/application.ts';
+import { Bridge } from '../channel/bridge.ts';
+import type { Dialed, Dialing } from '../channel/dialing.ts';
+import { isTrue, type Variables } from '../channel/variables.ts';
 
 /** Variables of the channel that hold for who is called, too (switch_ivr_originate.c). */
 const INHERITED = ['ignore_early_media', 'bridge_early_media', 'return_ring_ready'] as const;

@@ -1,21 +1,26 @@
 // Makes calls: by SIP, over loopback, or none at all, in the order that a dial string asks for; `bridge` and `originate` stand on it.
 import { codeOf } from '../../../kernel/errors.ts';
+import {
+  type DialString,
+  type Place,
+  parseDialString,
+  type Settings,
+} from '../../../protocol/event-socket/dial-string.ts';
 import { parseUri, type SipUri } from '../../../protocol/sip/uri.ts';
 import type { SipStack, SipTarget } from '../../runtime/sip-stack.ts';
-import type { StartApplication } from '../application.ts';
-import { causeOf } from '../causes.ts';
-import { Channel } from '../channel.ts';
-import { Control, type ControlOptions } from '../control.ts';
-import { newUuid } from '../host.ts';
-import type { Legs } from '../legs.ts';
-import { controllerAt, isLoopback } from '../own-places.ts';
-import { PROFILE } from '../status-text.ts';
-import { isTrue } from '../variables.ts';
+import { PROFILE } from '../api/status-text.ts';
+import type { Legs } from '../audio/legs.ts';
+import type { StartApplication } from '../channel/application.ts';
+import { causeOf } from '../channel/causes.ts';
+import { Channel } from '../channel/channel.ts';
+import type { Dialed, Dialing, DialOptions } from '../channel/dialing.ts';
+import { isTrue } from '../channel/variables.ts';
+import { Control, type ControlOptions } from '../event-socket/outbound-socket.ts';
+import { newUuid } from '../host/host.ts';
+import { controllerAt, isLoopback } from '../host/own-addresses.ts';
+import { OutboundCall } from '../sip/outbound-call.ts';
 import { bridgeApplication } from './bridge-application.ts';
-import { type DialString, type Place, parseDialString, type Settings } from './dial-string.ts';
-import type { Dialed, Dialing, DialOptions } from './dialing.ts';
 import { loopbackPair, loopbackSteps } from './loopback.ts';
-import { OutboundCall } from './outbound-call.ts';
 
 const DEFAULT_SECONDS = 60;
 const MAX_SECONDS = 3_600;

@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname, extname, resolve } from 'node:path';
 import { RateMatch } from '../../../protocol/rtp/rate-match.ts';
-import type { MediaHost } from '../host.ts';
+import type { MediaHost } from '../host/host.ts';
 import { BLANKER_DELAY_TICKS, DigitBlanker } from './digit-blanker.ts';
 import { fileSink } from './file-sink.ts';
 import { intakeSink } from './intake-sink.ts';

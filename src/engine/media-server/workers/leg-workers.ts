@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import type { Clock } from '../../../kernel/clock.ts';
 import type { Logger } from '../../../kernel/logger.ts';
 import type { AudioLeg } from '../audio/leg.ts';
-import type { Legs } from '../legs.ts';
+import type { Legs } from '../audio/legs.ts';
 import { LegThread, type LegThreadTrial } from './leg-thread.ts';
 
 export const MAX_WORKERS = 32;

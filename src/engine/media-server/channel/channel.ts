@@ -1,0 +1,361 @@
+// One call as FreeSWITCH sees it: states, variables, the stack of running applications, one ending.
+
+import type { EventFields } from '../../../protocol/event-socket/frame.ts';
+import type { AudioCodec } from '../../../protocol/sdp/audio.ts';
+import type { AudioLeg } from '../audio/leg.ts';
+import { ChannelTasks } from '../channel-tasks.ts';
+import type { EventHub, Fields } from '../host/event-hub.ts';
+import type { MediaHost } from '../host/host.ts';
+import { newUuid } from '../host/host.ts';
+import type { SoundsHost } from '../sources/open-source.ts';
+import type { StartApplication } from './application.ts';
+import type { Run, RunStyle } from './application-stack.ts';
+import { ApplicationStack, executeFields, publishComplete } from './application-stack.ts';
+import type { Bridge } from './bridge.ts';
+import { causeOf } from './causes.ts';
+import { ChannelAudio } from './channel-audio.ts';
+import { ChannelDigits } from './channel-digits.ts';
+import { ChannelRecordings } from './channel-recordings.ts';
+import { endVariables } from './end-variables.ts';
+import type { CallDirection, CallState, ChannelFacts, ChannelState, ChannelTimes } from './event-fields.ts';
+import {
+  basicFields,
+  CALL_STATE_NUMBERS,
+  dataFields,
+  dumpFields,
+  profileValue,
+  timesFrom,
+  variableFields,
+} from './event-fields.ts';
+import { ExtensionWalk, type Step } from './extension.ts';
+import { globalVariable } from './global-variables.ts';
+import { mediaStatistics } from './media-statistics.ts';
+import { Variables } from './variables.ts';
+
+export interface ChannelOptions {
+  readonly host: MediaHost;
+  readonly hub: EventHub;
+  readonly leg: AudioLeg;
+  readonly applications: ReadonlyMap<string, StartApplication>;
+  readonly callerAddress: string;
+  readonly destination: string;
+  readonly name: string;
+  readonly codec: AudioCodec;
+  /** Chosen here when absent. */
+  readonly uuid?: string;
+  /** Seen from this server; `inbound` when absent. */
+  readonly direction?: CallDirection;
+  /** An extension has come to `socket <target>`. */
+  readonly connect?: (target: string) => void;
+  /** The call is about to end and nothing was told yet. */
+  readonly onHangup?: () => void;
+  /** Ends the SIP dialog, unless it was the one that ended. */
+  readonly sendBye: (cause: string) => void;
+  /** The channel is over and everything was told. */
+  readonly onEnd: (channel: Channel) => void;
+}
+
+/** What a channel does when no application runs: it waits. `tail` is a wait without an application, after a bridge. */
+type Wait = (Run & { readonly application: 'socket' | 'park' }) | 'tail';
+
+export class Channel {
+  readonly uuid: string;
+  readonly host: MediaHost;
+  readonly leg: AudioLeg;
+  readonly variables = new Variables();
+  readonly recordings: ChannelRecordings;
+  readonly digits: ChannelDigits;
+  readonly audio: ChannelAudio;
+  readonly tasks: ChannelTasks;
+  readonly applications: ApplicationStack;
+  codec: AudioCodec;
+  bridge: Bridge | undefined;
+  readonly #options: ChannelOptions;
+  readonly #walk: ExtensionWalk;
+  readonly #times: { -readonly [Name in keyof ChannelTimes]: number };
+  #state: ChannelState = 'CS_EXECUTE';
+  #callState: CallState = 'DOWN';
+  #hangupCause: string | undefined;
+  #wait: Wait | undefined;
+  #isControlled = true;
+  #isOver = false;
+
+  constructor(options: ChannelOptions) {
+    this.#options = options;
+    this.host = options.host;
+    this.leg = options.leg;
+    this.codec = options.codec;
+    this.uuid = options.uuid ?? newUuid(options.host.random);
+    this.#times = timesFrom(options.host.clock.now());
+    this.recordings = new ChannelRecordings(this);
+    this.digits = new ChannelDigits(this, options.hub);
+    this.applications = new ApplicationStack(this, options.applications, () => this.#idle());
+    this.#walk = new ExtensionWalk({ run: (step) => this.#step(step), finish: () => this.hangup('NORMAL_CLEARING') });
+    this.audio = new ChannelAudio(this);
+    this.tasks = new ChannelTasks(options.host.clock);
+    this.leg.onDigit = (digit, ticks) => this.digits.receive(digit, ticks, 'RTP');
+    this.leg.onLost = () => this.hangup('NETWORK_OUT_OF_ORDER');
+  }
+
+  /** What a recording is made at where its format leaves a choice: `record_sample_rate`, else the codec's own. */
+  get recordingRate(): number {
+    return Number(this.variables.get('record_sample_rate')) || this.leg.rate;
+  }
+
+  /** Where relative names of sounds begin: `sound_prefix`, else the server's folder. */
+  get soundsFolder(): string {
+    return this.variables.get('sound_prefix') ?? this.host.soundsFolder;
+  }
+
+  /** What opening a sound for this party takes. */
+  get sounds(): SoundsHost {
+    const { soundsFolder: streamsFolder, supervise, speech } = this.host;
+    const speaker = { engine: this.variables.get('tts_engine'), voice: this.variables.get('tts_voice') };
+    return { soundsFolder: this.soundsFolder, streamsFolder, supervise, speech, speaker };
+  }
+
+  get isHungUp(): boolean {
+    return this.#hangupCause !== undefined;
+  }
+
+  get callState(): CallState {
+    return this.#callState;
+  }
+
+  /** What `${name}` means: a variable of its own, what its caller profile says, a variable of the server. */
+  valueOf(name: string): string | undefined {
+    return this.variables.get(name) ?? profileValue(name, this.facts(false)) ?? globalVariable(name, this.host);
+  }
+
+  facts(withOther = true): ChannelFacts {
+    const { bridge } = this;
+    return {
+      uuid: this.uuid,
+      name: this.#options.name,
+      direction: this.#options.direction ?? 'inbound',
+      callerAddress: this.#options.callerAddress,
+      destination: this.#options.destination,
+      ...this.#times,
+      state: this.#state,
+      callState: this.#callState,
+      hangupCause: this.#hangupCause,
+      codec: this.codec,
+      other: withOther ? bridge?.otherOf(this).facts(false) : undefined,
+      isOriginator: bridge?.first === this,
+      variables: this.variables,
+    };
+  }
+
+  /** The block that answers `connect`. */
+  data(): EventFields {
+    return this.#options.hub.build('CHANNEL_DATA', dataFields(this.facts()));
+  }
+
+  dump(): EventFields {
+    return this.#options.hub.build('CHANNEL_DATA', dumpFields(this.facts()));
+  }
+
+  /** A channel event with its variables, then `extra`. */
+  publish(name: string, extra: Fields = [], subclass?: string): void {
+    const { hub } = this.#options;
+    const fields = () => [...basicFields(this.facts()), ...variableFields(this.variables), ...extra];
+    if (name === 'CUSTOM' && subclass !== undefined) hub.publishCustom(subclass, fields);
+    else hub.publish(name, fields);
+  }
+
+  setCallState(next: CallState): void {
+    const before = this.#callState;
+    if (before === next) return;
+    this.#callState = next;
+    this.#options.hub.publish('CHANNEL_CALLSTATE', () => [
+      ['Original-Channel-Call-State', before],
+      ['Channel-Call-State-Number', String(CALL_STATE_NUMBERS[next])],
+      ...basicFields(this.facts()),
+    ]);
+  }
+
+  /** Told as FreeSWITCH tells it (contract §5.7): there is a call, and the dialplan is looked for. */
+  arrive(): void {
+    this.#state = 'CS_INIT';
+    this.publish('CHANNEL_CREATE');
+    this.#state = 'CS_ROUTING';
+    this.setCallState('RINGING');
+    this.#state = 'CS_EXECUTE';
+  }
+
+  answer(): void {
+    this.#times.answeredAt = this.host.clock.now();
+    this.publish('CHANNEL_ANSWER');
+    this.setCallState('ACTIVE');
+  }
+
+  /** It rings (180), or is heard before it answers (183 with SDP, or what `answer` begins with); each is told once. */
+  progress(next: 'RINGING' | 'EARLY'): void {
+    const { progressAt, progressMediaAt, answeredAt } = this.#times;
+    const isHeard = next === 'EARLY';
+    if (answeredAt > 0 || progressMediaAt > 0 || (!isHeard && progressAt > 0)) return;
+    this.#times[isHeard ? 'progressMediaAt' : 'progressAt'] = this.host.clock.now();
+    if (isHeard) this.variables.set('endpoint_disposition', 'EARLY MEDIA');
+    this.publish(isHeard ? 'CHANNEL_PROGRESS_MEDIA' : 'CHANNEL_PROGRESS');
+    this.setCallState(next);
+  }
+
+  /** The dialplan has come to `socket`: the channel waits for commands. */
+  waitForCommands(target: string): void {
+    this.variables.setAll({ current_application_data: `${target} async full`, current_application: 'socket' });
+    const wait = { application: 'socket', data: `${target} async full`, uuid: newUuid(this.host.random) } as const;
+    this.#wait = wait;
+    this.publish('CHANNEL_EXECUTE', executeFields(wait));
+  }
+
+  /** Ends the wait, for a bridge or a transfer: the completion of `socket` or `park` is told. */
+  leaveWait(): void {
+    const wait = this.#wait;
+    this.#wait = undefined;
+    if (wait === undefined) return;
+    this.publish('CHANNEL_UNPARK');
+    if (wait !== 'tail') publishComplete(this, wait);
+  }
+
+  /** Whatever it did is over: it is moved. */
+  interrupt(): void {
+    this.#walk.leave();
+    this.applications.drop();
+    this.leaveWait();
+  }
+
+  /** FreeSWITCH routes a channel that is transferred anew, then runs the extension. */
+  transfer(steps: readonly Step[]): void {
+    this.interrupt();
+    const isInbound = this.#options.direction !== 'outbound';
+    this.#state = 'CS_ROUTING';
+    if (isInbound) this.setCallState('RINGING');
+    this.#state = 'CS_EXECUTE';
+    if (isInbound) this.setCallState('ACTIVE');
+    this.run(steps);
+  }
+
+  /** Runs an extension, and ends after its last step unless that waits. */
+  run(steps: readonly Step[]): void {
+    this.guard(() => this.#walk.begin(steps));
+  }
+
+  park(): void {
+    this.transfer([{ application: 'park', data: '' }]);
+  }
+
+  #step({ application, data }: Step): void {
+    if (application === 'park') this.#waitParked();
+    else if (application === 'socket') {
+      this.#walk.leave();
+      this.#options.connect?.(data.split(/\s/)[0] ?? '');
+    } else this.execute(application, data, newUuid(this.host.random));
+  }
+
+  #waitParked(): void {
+    this.#walk.leave();
+    const wait = { application: 'park', data: '', uuid: newUuid(this.host.random) } as const;
+    this.#wait = wait;
+    this.publish('CHANNEL_EXECUTE', executeFields(wait));
+    this.publish('CHANNEL_PARK');
+  }
+
+  /** The wait after a bridge whose other leg is gone (`park_after_bridge`). */
+  parkAfterBridge(): void {
+    this.#state = 'CS_PARK';
+    this.#wait = 'tail';
+    this.publish('CHANNEL_PARK');
+  }
+
+  enterBridge(bridge: Bridge, other: string): void {
+    this.bridge = bridge;
+    this.#state = 'CS_SOFT_EXECUTE';
+    this.tellBridged(other);
+    this.publish('CHANNEL_EXECUTE', [
+      ['Application', 'uuid_bridge'],
+      ['Application-Data', other],
+    ]);
+    this.#state = 'CS_EXECUTE';
+  }
+
+  tellBridged(other: string): void {
+    this.#times.bridgedAt = this.host.clock.now();
+    this.variables.setAll({ bridge_uuid: other, signal_bond: other });
+  }
+
+  leaveBridge(): void {
+    this.bridge = undefined;
+  }
+
+  /** Runs an application inside whatever runs now. */
+  execute(application: string, data: string, uuid: string, style?: RunStyle): void {
+    if (!this.isHungUp) this.guard(() => this.applications.execute(application, data, uuid, style));
+  }
+
+  /** A mistake of ours in one call ends that call and no other. */
+  guard(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  fail(error: unknown): void {
+    this.host.logger.error({ err: error, channel: this.uuid }, 'a call has failed');
+    this.hangup('NORMAL_TEMPORARY_FAILURE');
+  }
+
+  /** The controlling socket is gone: a waiting channel ends, one that is busy when it has finished, a bridged one stays (contract §5.8). */
+  losesController(): void {
+    this.#isControlled = false;
+    this.#endIfAlone();
+  }
+
+  /** The one ending. `given` is FreeSWITCH's word or number for why; `byRemote` when the party's BYE is the reason. */
+  hangup(given: string, byRemote = false): void {
+    if (this.isHungUp) return;
+    const cause = causeOf(given);
+    this.#hangupCause = cause;
+    this.#times.hungUpAt = this.host.clock.now();
+    const lastApp = this.variables.get('current_application') ?? '';
+    this.#options.onHangup?.();
+    this.publish('CHANNEL_HANGUP');
+    this.#walk.leave();
+    this.applications.drop();
+    this.bridge?.end(this);
+    this.leaveWait();
+    this.recordings.stop('all');
+    this.#state = 'CS_HANGUP';
+    if (this.#callState === 'HELD') this.setCallState('UNHELD');
+    this.setCallState('HANGUP');
+    if (!byRemote) this.#options.sendBye(cause);
+    const disposition = byRemote ? 'recv_bye' : 'send_bye';
+    this.variables.setAll(endVariables(this.facts(), { disposition, digits: this.digits.dialed, lastApp }));
+    this.variables.setAll(mediaStatistics(this.leg.stats));
+    this.publish('CHANNEL_HANGUP_COMPLETE');
+    this.#end();
+  }
+
+  #end(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.publish('CHANNEL_DESTROY');
+    this.leg.onDigit = undefined;
+    this.audio[Symbol.dispose]();
+    this.tasks[Symbol.dispose]();
+    this.leg[Symbol.dispose]();
+    this.#options.onEnd(this);
+  }
+
+  /** No application runs any more. */
+  #idle(): void {
+    if (this.#walk.isUnderWay) this.#walk.next();
+    else this.#endIfAlone();
+  }
+
+  #endIfAlone(): void {
+    const isWaiting = this.#wait !== undefined && this.#wait !== 'tail' && this.#wait.application === 'socket';
+    if (!this.#isControlled && isWaiting && this.applications.isIdle) this.hangup('NORMAL_CLEARING');
+  }
+}

@@ -1,0 +1,74 @@
+// Events on their way to the event sockets: the headers common to all of them, and delivery to who subscribed.
+import type { EventFields, FieldValue } from '../../../protocol/event-socket/frame.ts';
+import type { MediaHost } from './host.ts';
+
+/** One event socket, as the hub sees it. */
+export interface EventListener {
+  hears(name: string, subclass?: string): boolean;
+  deliver(fields: EventFields): void;
+}
+
+export type Fields = ReadonlyArray<readonly [name: string, value: FieldValue]>;
+
+export class EventHub {
+  readonly #host: MediaHost;
+  readonly #listeners = new Set<EventListener>();
+  #sequence = 0;
+
+  constructor(host: MediaHost) {
+    this.#host = host;
+    this.#listeners.add(host.consoles);
+  }
+
+  add(listener: EventListener): void {
+    this.#listeners.add(listener);
+  }
+
+  remove(listener: EventListener): void {
+    this.#listeners.delete(listener);
+  }
+
+  /** Builds the event once, and only when somebody hears it. */
+  publish(name: string, fields: () => Fields): void {
+    this.#sequence++;
+    let event: EventFields | undefined;
+    for (const listener of this.#listeners) {
+      if (!listener.hears(name)) continue;
+      event ??= this.build(name, fields());
+      listener.deliver(event);
+    }
+  }
+
+  /** A CUSTOM event: its subclass comes before its name (contract, appendix A). */
+  publishCustom(subclass: string, fields: () => Fields): void {
+    this.#sequence++;
+    let event: EventFields | undefined;
+    for (const listener of this.#listeners) {
+      if (!listener.hears('CUSTOM', subclass)) continue;
+      event ??= new Map<string, FieldValue>([['Event-Subclass', subclass], ...this.build('CUSTOM', fields())]);
+      listener.deliver(event);
+    }
+  }
+
+  /** The common headers of §5.4 of the contract, then `fields`. */
+  build(name: string, fields: Fields): EventFields {
+    const now = this.#host.clock.now();
+    const date = new Date(now);
+    return new Map<string, FieldValue>([
+      ['Event-Name', name],
+      ['Core-UUID', this.#host.coreUuid],
+      ['FreeSWITCH-Hostname', 'wardline'],
+      ['FreeSWITCH-Switchname', 'wardline'],
+      ['FreeSWITCH-IPv4', this.#host.address],
+      ['FreeSWITCH-IPv6', '::1'],
+      ['Event-Date-Local', date.toISOString().slice(0, 19).replace('T', ' ')],
+      ['Event-Date-GMT', date.toUTCString()],
+      ['Event-Date-Timestamp', String(now * 1000)],
+      ['Event-Calling-File', 'media-server'],
+      ['Event-Calling-Function', 'publish'],
+      ['Event-Calling-Line-Number', '1'],
+      ['Event-Sequence', String(this.#sequence)],
+      ...fields,
+    ]);
+  }
+}

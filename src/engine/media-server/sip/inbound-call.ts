@@ -1,0 +1,128 @@
+// One INVITE's life: audio leg, offer and answer, dialog, channel, and the event socket toward whoever controls it.
+import type { SipRequest } from '../../../protocol/sip/message.ts';
+import { parseUri } from '../../../protocol/sip/uri.ts';
+import type { HostPort, ServerTransaction, SipStack } from '../../runtime/sip-stack.ts';
+import { PROFILE } from '../api/status-text.ts';
+import type { AudioLeg } from '../audio/leg.ts';
+import { Channel } from '../channel/channel.ts';
+import { Control, type ControlOptions } from '../event-socket/outbound-socket.ts';
+import { controllerAt } from '../host/own-addresses.ts';
+import { headerVariables, negotiationOf } from './call-media.ts';
+import { DIALPLAN_SETS, inviteVariables } from './call-variables.ts';
+import { Dialog, uasState } from './dialog.ts';
+import { EstablishedCall } from './established-call.ts';
+
+export interface CallOptions extends ControlOptions {
+  readonly stack: SipStack;
+  readonly leg: AudioLeg;
+  readonly invite: ServerTransaction;
+  /** Where the controller listens (`X-esl-outbound`). */
+  readonly controller: HostPort;
+  readonly onEnd: (call: Call) => void;
+}
+
+export class Call {
+  readonly dialog: Dialog;
+  readonly channel: Channel;
+  readonly #options: CallOptions;
+  readonly #established: EstablishedCall;
+  readonly #control: Control;
+  #isAnswered = false;
+
+  constructor(options: CallOptions) {
+    const { host, hub, stack, leg, invite, sipAddress, registry } = options;
+    this.#options = options;
+    this.#control = new Control(options);
+    const localTag = Buffer.from(host.random(8)).toString('hex');
+    const { clock, supervise } = host;
+    this.dialog = new Dialog({ stack, clock, supervise }, uasState(invite, localTag, sipAddress));
+    const { remote } = invite.arrival.flow;
+    const name = `sofia/${PROFILE}/nobody@${remote.host}:${remote.port}`;
+    this.channel = new Channel({
+      host,
+      hub,
+      leg,
+      applications: options.dialer.applications,
+      callerAddress: remote.host,
+      destination: parseUri(invite.request.uri)?.user ?? '',
+      name,
+      codec: 'PCMU',
+      onHangup: () => {
+        if (host.quirks.losesEventsAtHangup === true) this.#control.abandon();
+      },
+      sendBye: (cause) => this.dialog.bye(cause),
+      connect: (target) => this.#connect(controllerAt(target)),
+      onEnd: () => this.#ended(),
+    });
+    const negotiation = negotiationOf(host, leg);
+    this.#established = new EstablishedCall({ host, channel: this.channel, negotiation, dialog: this.dialog });
+    const { uuid, variables } = this.channel;
+    variables.setAll({ direction: 'inbound', uuid, session_id: registry.total + 1, channel_name: name });
+    variables.setAll(inviteVariables(invite.request, invite.arrival, sipAddress, host.clock.now()));
+    variables.setAll({ call_uuid: uuid, ...headerVariables(invite.request) });
+  }
+
+  /** Answers the first INVITE. False: it was refused and there is no call. */
+  answer(): boolean {
+    const { invite } = this.#options;
+    if (!this.#established.answerInvite(invite, (send) => this.#deliver(send))) {
+      this.dialog.respond(invite, 488, 'Not Acceptable Here');
+      this.dialog.end();
+      return false;
+    }
+    const { channel } = this;
+    channel.arrive();
+    channel.applications.tell('answer', '', () => {
+      channel.progress('EARLY');
+      channel.answer();
+    });
+    return true;
+  }
+
+  reinvite(transaction: ServerTransaction): void {
+    this.#established.reinvite(transaction);
+  }
+
+  acknowledged(ack: SipRequest): void {
+    if (this.#established.acknowledged(ack) && !this.#isAnswered && !this.channel.isHungUp) this.#runDialplan();
+  }
+
+  byeReceived(transaction: ServerTransaction): void {
+    this.#established.byeReceived(transaction);
+  }
+
+  /** At once, unless the tests want the controller to be connected to first. */
+  #deliver(send: () => void): void {
+    const { clock, quirks } = this.#options.host;
+    if (quirks.answerDelayMs === undefined) {
+      send();
+      return;
+    }
+    this.#isAnswered = true;
+    clock.after(quirks.answerDelayMs, send);
+    // The dialplan goes on when the channel has been answered.
+    clock.after(0, () => this.#runDialplan());
+  }
+
+  /** What the mrf image's dialplan does with every call: it ends in `socket <controller> async full`. */
+  #runDialplan(): void {
+    this.#isAnswered = true;
+    const { variables, applications } = this.channel;
+    variables.set('endpoint_disposition', 'ANSWER');
+    for (const [name, value] of DIALPLAN_SETS) {
+      applications.tell('set', `${name}=${value}`, () => variables.set(name, value));
+    }
+    this.#connect(this.#options.controller);
+  }
+
+  #connect(controller: HostPort | undefined): void {
+    if (controller === undefined) this.channel.hangup('NO_ROUTE_DESTINATION');
+    else this.#options.host.supervise(this.#control.connect(this.channel, controller));
+  }
+
+  #ended(): void {
+    this.dialog.end();
+    this.#control.close();
+    this.#options.onEnd(this);
+  }
+}
