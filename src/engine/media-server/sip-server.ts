@@ -7,13 +7,13 @@ import { createSipStack } from '../runtime/stack.ts';
 import type { Legs } from './audio/legs.ts';
 import type { Registry } from './channel/registry.ts';
 import type { Conferences } from './conference/conferences.ts';
-import type { ControlOptions } from './event-socket/outbound-socket.ts';
+import type { OutboundSocketOptions } from './event-socket/outbound-socket.ts';
 import type { EventHub } from './host/event-hub.ts';
 import type { MediaHost } from './host/host.ts';
 import { controllerAt } from './host/own-addresses.ts';
 import { Dialer } from './originate/dialer.ts';
 import { type Header, reasonHeader, respondPlain } from './sip/dialog.ts';
-import { Call } from './sip/inbound-call.ts';
+import { InboundCall } from './sip/inbound-call.ts';
 import { OutboundCall } from './sip/outbound-call.ts';
 import { ACCEPT, faultOf } from './sip/request-fault.ts';
 
@@ -29,7 +29,7 @@ export interface SipServerOptions {
 export class SipServer implements AsyncDisposable {
   readonly #options: SipServerOptions;
   readonly #stack: SipStack;
-  readonly #calls = new Map<string, Call | OutboundCall>();
+  readonly #calls = new Map<string, InboundCall | OutboundCall>();
   /** INVITEs whose port is being opened. */
   readonly #opening = new Set<ServerTransaction>();
   #bound: HostPort;
@@ -89,7 +89,7 @@ export class SipServer implements AsyncDisposable {
     else this.#refuse(transaction, 405, 'Method Not Allowed');
   }
 
-  #inDialog(call: Call | OutboundCall, transaction: ServerTransaction): void {
+  #inDialog(call: InboundCall | OutboundCall, transaction: ServerTransaction): void {
     const { method } = transaction.request;
     const { dialog } = call;
     if (dialog === undefined) return;
@@ -126,7 +126,7 @@ export class SipServer implements AsyncDisposable {
       leg[Symbol.dispose]();
       return;
     }
-    const call = new Call({
+    const call = new InboundCall({
       ...this.#context,
       dialer: this.dialer,
       stack: this.#stack,
@@ -146,7 +146,7 @@ export class SipServer implements AsyncDisposable {
     registry.add(call.channel);
   }
 
-  get #context(): Pick<ControlOptions, 'host' | 'hub' | 'registry' | 'conferences' | 'sipAddress'> {
+  get #context(): Pick<OutboundSocketOptions, 'host' | 'hub' | 'registry' | 'conferences' | 'sipAddress'> {
     const { host, hub, registry, conferences } = this.#options;
     return { host, hub, registry, conferences, sipAddress: `${this.#bound.host}:${this.#bound.port}` };
   }
@@ -181,7 +181,7 @@ export class SipServer implements AsyncDisposable {
     respondPlain(transaction, status, reason, tag, extra);
   }
 
-  #find(request: SipRequest): Call | OutboundCall | undefined {
+  #find(request: SipRequest): InboundCall | OutboundCall | undefined {
     const callId = request.headers.get('call-id') ?? '';
     const call = this.#calls.get(keyOf({ callId, localTag: tagOf(request.headers.get('to')) ?? '' }));
     return call?.dialog?.remoteTag === tagOf(request.headers.get('from')) ? call : undefined;

@@ -9,15 +9,15 @@ import { EventSocket } from './event-socket.ts';
 /** How long a controller may take to be reached. */
 const CONNECT_TIMEOUT_MS = 2_000;
 
-export interface ControlOptions extends ApiContext {
+export interface OutboundSocketOptions extends ApiContext {
   readonly hub: EventHub;
 }
 
-export class Control {
-  readonly #options: ControlOptions;
+export class OutboundSocket {
+  readonly #options: OutboundSocketOptions;
   #socket: EventSocket | undefined;
 
-  constructor(options: ControlOptions) {
+  constructor(options: OutboundSocketOptions) {
     this.#options = options;
   }
 

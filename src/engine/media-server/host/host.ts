@@ -3,10 +3,15 @@ import type { Clock } from '../../../kernel/clock.ts';
 import type { Logger } from '../../../kernel/logger.ts';
 import type { DtlsIdentity } from '../../../protocol/dtls/handshake.ts';
 import type { AudioCodec } from '../../../protocol/sdp/audio.ts';
+import type { Capture } from '../../../seal/intake-client.ts';
 import type { Consoles } from '../consoles.ts';
-import type { Intake } from '../recording/sink.ts';
 import type { Speech } from '../sources/speech.ts';
 import type { Quirks } from './quirks.ts';
+
+/** What the media server needs of `seal`; an `IntakeClient` is one. */
+export interface Intake {
+  begin(artifactId: string): Promise<Capture>;
+}
 
 export interface MediaHost {
   readonly clock: Clock;

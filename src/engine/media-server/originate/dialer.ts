@@ -15,7 +15,7 @@ import { causeOf } from '../channel/causes.ts';
 import { Channel } from '../channel/channel.ts';
 import type { Dialed, Dialing, DialOptions } from '../channel/dialing.ts';
 import { isTrue } from '../channel/variables.ts';
-import { Control, type ControlOptions } from '../event-socket/outbound-socket.ts';
+import { OutboundSocket, type OutboundSocketOptions } from '../event-socket/outbound-socket.ts';
 import { newUuid } from '../host/host.ts';
 import { controllerAt, isLoopback } from '../host/own-addresses.ts';
 import { OutboundCall } from '../sip/outbound-call.ts';
@@ -26,7 +26,7 @@ const DEFAULT_SECONDS = 60;
 const MAX_SECONDS = 3_600;
 const SIP_PORT = 5_060;
 
-export interface DialerParts extends Omit<ControlOptions, 'dialer'> {
+export interface DialerParts extends Omit<OutboundSocketOptions, 'dialer'> {
   readonly legs: Legs;
   readonly stack: SipStack;
   readonly onDialog: (call: OutboundCall) => void;
@@ -175,7 +175,7 @@ export class Dialer implements Dialing {
       const leg = await this.#parts.legs.open();
       const { uuid = '', settings } = line;
       const call = new OutboundCall({
-        ...this.#control,
+        ...this.#socketOptions,
         stack: this.#parts.stack,
         leg,
         uri,
@@ -209,7 +209,7 @@ export class Dialer implements Dialing {
     const [legA, legB] = loopbackPair();
     const name = `loopback/${steps[0]?.application ?? ''}`;
     const make = (suffix: 'a' | 'b', leg: typeof legA, uuid: string): Channel => {
-      const control = new Control(this.#control);
+      const outboundSocket = new OutboundSocket(this.#socketOptions);
       const channel: Channel = new Channel({
         host: this.#parts.host,
         hub: this.#parts.hub,
@@ -225,10 +225,10 @@ export class Dialer implements Dialing {
         connect: (target) => {
           const controller = controllerAt(target);
           if (controller === undefined) channel.hangup('NO_ROUTE_DESTINATION');
-          else this.#parts.host.supervise(control.connect(channel, controller));
+          else this.#parts.host.supervise(outboundSocket.connect(channel, controller));
         },
         onEnd: () => {
-          control.close();
+          outboundSocket.close();
           this.#over(channel, line);
         },
       });
@@ -251,7 +251,7 @@ export class Dialer implements Dialing {
     line.fail(channel.facts().hangupCause ?? 'NORMAL_CLEARING');
   }
 
-  get #control(): ControlOptions {
+  get #socketOptions(): OutboundSocketOptions {
     return { ...this.#parts, dialer: this };
   }
 

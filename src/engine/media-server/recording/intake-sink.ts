@@ -3,7 +3,8 @@ import type { Clock } from '../../../kernel/clock.ts';
 import { codeOf } from '../../../kernel/errors.ts';
 import { pcmu } from '../../../protocol/rtp/g711.ts';
 import type { Capture } from '../../../seal/intake-client.ts';
-import type { Intake, RecordingSink } from './sink.ts';
+import type { Intake } from '../host/host.ts';
+import type { RecordingSink } from './sink.ts';
 
 /** Ticks that may wait for the vault to answer `begin`: 10 seconds. */
 const MAX_WAITING_TICKS = 500;

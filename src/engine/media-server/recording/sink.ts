@@ -2,18 +2,12 @@
 import { basename, dirname, extname, resolve } from 'node:path';
 import type { ArtifactId } from '../../../kernel/id.ts';
 import { parseId } from '../../../kernel/id.ts';
-import type { Capture } from '../../../seal/intake-client.ts';
 
 /** What of a call is recorded: what is heard from the phone, what is sent to it, both mixed, or left the one and right the other. */
 export type RecordingLayout = 'heard' | 'sent' | 'mixed' | 'stereo' | 'swapped';
 
 export function channelsOf(layout: RecordingLayout): 1 | 2 {
   return layout === 'stereo' || layout === 'swapped' ? 2 : 1;
-}
-
-/** What the media server needs of `seal`; an `IntakeClient` is one. */
-export interface Intake {
-  begin(artifactId: string): Promise<Capture>;
 }
 
 export interface RecordingSink {

@@ -5,34 +5,34 @@ import type { HostPort, ServerTransaction, SipStack } from '../../runtime/sip-st
 import { PROFILE } from '../api/status-text.ts';
 import type { AudioLeg } from '../audio/leg.ts';
 import { Channel } from '../channel/channel.ts';
-import { Control, type ControlOptions } from '../event-socket/outbound-socket.ts';
+import { OutboundSocket, type OutboundSocketOptions } from '../event-socket/outbound-socket.ts';
 import { controllerAt } from '../host/own-addresses.ts';
 import { headerVariables, negotiationOf } from './call-media.ts';
 import { DIALPLAN_SETS, inviteVariables } from './call-variables.ts';
 import { Dialog, uasState } from './dialog.ts';
 import { EstablishedCall } from './established-call.ts';
 
-export interface CallOptions extends ControlOptions {
+export interface InboundCallOptions extends OutboundSocketOptions {
   readonly stack: SipStack;
   readonly leg: AudioLeg;
   readonly invite: ServerTransaction;
   /** Where the controller listens (`X-esl-outbound`). */
   readonly controller: HostPort;
-  readonly onEnd: (call: Call) => void;
+  readonly onEnd: (call: InboundCall) => void;
 }
 
-export class Call {
+export class InboundCall {
   readonly dialog: Dialog;
   readonly channel: Channel;
-  readonly #options: CallOptions;
+  readonly #options: InboundCallOptions;
   readonly #established: EstablishedCall;
-  readonly #control: Control;
+  readonly #outboundSocket: OutboundSocket;
   #isAnswered = false;
 
-  constructor(options: CallOptions) {
+  constructor(options: InboundCallOptions) {
     const { host, hub, stack, leg, invite, sipAddress, registry } = options;
     this.#options = options;
-    this.#control = new Control(options);
+    this.#outboundSocket = new OutboundSocket(options);
     const localTag = Buffer.from(host.random(8)).toString('hex');
     const { clock, supervise } = host;
     this.dialog = new Dialog({ stack, clock, supervise }, uasState(invite, localTag, sipAddress));
@@ -48,7 +48,7 @@ export class Call {
       name,
       codec: 'PCMU',
       onHangup: () => {
-        if (host.quirks.losesEventsAtHangup === true) this.#control.abandon();
+        if (host.quirks.losesEventsAtHangup === true) this.#outboundSocket.abandon();
       },
       sendBye: (cause) => this.dialog.bye(cause),
       connect: (target) => this.#connect(controllerAt(target)),
@@ -117,12 +117,12 @@ export class Call {
 
   #connect(controller: HostPort | undefined): void {
     if (controller === undefined) this.channel.hangup('NO_ROUTE_DESTINATION');
-    else this.#options.host.supervise(this.#control.connect(this.channel, controller));
+    else this.#options.host.supervise(this.#outboundSocket.connect(this.channel, controller));
   }
 
   #ended(): void {
     this.dialog.end();
-    this.#control.close();
+    this.#outboundSocket.close();
     this.#options.onEnd(this);
   }
 }

@@ -12,7 +12,7 @@ import { PROFILE } from '../api/status-text.ts';
 import type { AudioLeg } from '../audio/leg.ts';
 import { causeOfStatus } from '../channel/causes.ts';
 import { Channel } from '../channel/channel.ts';
-import { Control, type ControlOptions } from '../event-socket/outbound-socket.ts';
+import { OutboundSocket, type OutboundSocketOptions } from '../event-socket/outbound-socket.ts';
 import { newUuid } from '../host/host.ts';
 import { controllerAt } from '../host/own-addresses.ts';
 import { applyPolicy, negotiationOf, takeMedia } from './call-media.ts';
@@ -23,7 +23,7 @@ const FIRST_CSEQ = 1;
 /** `sip_h_…` settings that become headers. */
 const MAX_HEADERS = 64;
 
-export interface OutboundOptions extends ControlOptions {
+export interface OutboundOptions extends OutboundSocketOptions {
   readonly stack: SipStack;
   readonly leg: AudioLeg;
   readonly uri: SipUri;
@@ -43,14 +43,14 @@ export class OutboundCall {
   readonly channel: Channel;
   readonly #options: OutboundOptions;
   readonly #negotiation: AudioNegotiation;
-  readonly #control: Control;
+  readonly #outboundSocket: OutboundSocket;
   #established: EstablishedCall | undefined;
   #invite: ClientTransaction | undefined;
 
   constructor(options: OutboundOptions) {
     const { host, hub, leg, uri, uuid, target } = options;
     this.#options = options;
-    this.#control = new Control(options);
+    this.#outboundSocket = new OutboundSocket(options);
     this.#negotiation = negotiationOf(host, leg);
     this.channel = new Channel({
       host,
@@ -159,12 +159,12 @@ export class OutboundCall {
   #connect(target: string): void {
     const controller = controllerAt(target);
     if (controller === undefined) this.channel.hangup('NO_ROUTE_DESTINATION');
-    else this.#options.host.supervise(this.#control.connect(this.channel, controller));
+    else this.#options.host.supervise(this.#outboundSocket.connect(this.channel, controller));
   }
 
   #ended(): void {
     this.dialog?.end();
-    this.#control.close();
+    this.#outboundSocket.close();
     this.#options.onEnd(this);
   }
 
