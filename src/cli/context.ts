@@ -51,7 +51,7 @@ export async function openVault(context: CliContext): Promise<OpenVault> {
   // The whole vault: most commands ask the running one and never need it.
   const [{ hasVault }, { openLocalVault }] = await Promise.all([
     import('../vault/create.ts'),
-    import('../vault/local.ts'),
+    import('../vault/local-vault.ts'),
   ]);
   if (!hasVault(bootstrap.dataFolder)) {
     throw new WardlineError(

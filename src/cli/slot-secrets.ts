@@ -3,8 +3,8 @@ import { appendFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'no
 import { dirname } from 'node:path';
 import { codeOf, WardlineError } from '../kernel/errors.ts';
 import { syncPath } from '../vault/backup/run.ts';
-import { readKeyFile } from '../vault/key-file.ts';
-import { newKeyFileText, type SlotKind } from '../vault/slots.ts';
+import { newKeyFileText, type SlotKind } from '../vault/keys/slots.ts';
+import { readKeyFile } from '../vault/unlocking/key-file.ts';
 import { ask } from './ask.ts';
 import type { CliContext } from './context.ts';
 

@@ -1,4 +1,4 @@
-// Hands a certificate that the vault has renewed to whoever shows it, while both run (`vault/tls.ts` renews 60 days before the end).
+// Hands a certificate that the vault has renewed to whoever shows it, while both run (`vault/clinic/tls.ts` renews 60 days before the end).
 import type { Clock } from '../kernel/clock.ts';
 import { codeOf } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';

@@ -8,7 +8,7 @@ import { WardlineError } from '../kernel/errors.ts';
 import type { Clinic } from '../model/clinic.ts';
 import { parseClinicYaml } from '../model/parse-clinic.ts';
 import { createVault, hasVault } from '../vault/create.ts';
-import { openLocalVault } from '../vault/local.ts';
+import { openLocalVault } from '../vault/local-vault.ts';
 import type { Caller } from '../vault/shapes.ts';
 
 /** What the first start makes that nobody can look up later. */

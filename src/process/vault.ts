@@ -11,10 +11,10 @@ import { systemClock } from '../kernel/clock.ts';
 import { WardlineError } from '../kernel/errors.ts';
 import { createLogger, type Logger } from '../kernel/logger.ts';
 import { runOnThread } from '../vault/backup/drill-worker.ts';
-import { answerIntake } from '../vault/intake-service.ts';
-import type { AskContext } from '../vault/operations.ts';
-import { Reserve } from '../vault/reserve.ts';
-import { OpenVault } from '../vault/service.ts';
+import { answerIntake } from '../vault/captured/intake-requests.ts';
+import type { AskContext } from '../vault/handlers.ts';
+import { OpenVault } from '../vault/open-vault.ts';
+import { Reserve } from '../vault/store/reserve.ts';
 import { headsToSyslog } from './syslog.ts';
 
 const ASKING_ROLES = new Set(['controller', 'cli', 'main']);

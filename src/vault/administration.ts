@@ -3,13 +3,13 @@ import { readFileSync } from 'node:fs';
 import type { UtcMs } from '../kernel/clock.ts';
 import { codeOf } from '../kernel/errors.ts';
 import { wipeEverywhere } from '../seal/sodium.ts';
-import type { Adoption } from './adoption.ts';
-import type { InnerCore } from './engine.ts';
-import type { Handlers } from './operations.ts';
+import type { Handlers } from './handlers.ts';
 import type { Readers } from './reading/readers.ts';
-import type { SecretGuard } from './secret-guard.ts';
 import type { VaultStatus } from './shapes.ts';
-import { type UnattendedSecrets, unlockUnattended } from './unattended.ts';
+import type { InnerCore } from './store/inner-core.ts';
+import type { Adoption } from './unlocking/adoption.ts';
+import type { SecretGuard } from './unlocking/secret-guard.ts';
+import { type UnattendedSecrets, unlockUnattended } from './unlocking/unattended.ts';
 
 export type AdministrationOperation = 'status' | 'memory' | 'unlock' | 'lock';
 

@@ -5,13 +5,13 @@ import { headText } from '../audit/head.ts';
 import { WardlineError } from '../kernel/errors.ts';
 import { newId } from '../kernel/id.ts';
 import { blake2b } from '../seal/sodium.ts';
-import type { InnerCore } from './engine.ts';
-import { type Heads, parseOwnHead, readHeads } from './heads.ts';
-import { recordsLocked } from './keyring.ts';
-import { type Handlers, WithBody } from './operations.ts';
+import { type Handlers, WithBody } from './handlers.ts';
+import { recordsLocked } from './keys/keyring.ts';
 import type { Readers } from './reading/readers.ts';
 import type { ReadAnswer } from './reading/reads.ts';
 import type { Caller } from './shapes.ts';
+import { type Heads, parseOwnHead, readHeads } from './store/heads.ts';
+import type { InnerCore } from './store/inner-core.ts';
 
 export type AuditOperation =
   | 'audit.put'

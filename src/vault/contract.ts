@@ -5,6 +5,7 @@ import type { ArtifactId, UserId } from '../kernel/id.ts';
 import type { ContactBinding } from '../model/binding.ts';
 import type { Cdr } from '../model/cdr.ts';
 import type { Clinic } from '../model/clinic.ts';
+import type { SlotKind } from './keys/slots.ts';
 import type {
   ArtifactDetails,
   ArtifactHeader,
@@ -34,7 +35,6 @@ import type {
   UserAccount,
   VaultStatus,
 } from './shapes.ts';
-import type { SlotKind } from './slots.ts';
 
 /** Operation → what is asked and what is answered. `body` marks the binary part, `deadlineMs` a longer wait than usual. */
 export interface VaultOperations {

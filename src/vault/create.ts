@@ -9,16 +9,16 @@ import { createLogger } from '../kernel/logger.ts';
 import type { Clinic } from '../model/clinic.ts';
 import { randomBytes, sodium, wipe } from '../seal/sodium.ts';
 import { syncPath } from './backup/run.ts';
-import { asDiskFault, createDatabase, DATABASE_NAME, lockFolder, mustHoldNoJournal } from './database.ts';
-import { buildEngine, type InnerCore } from './engine.ts';
-import { FORMAT_VERSION, KEY_BYTES } from './format.ts';
-import { Heads } from './heads.ts';
-import { Keyring, writeIdentity } from './keyring.ts';
-import { deriveRecordsKeyPair, deriveServiceKeys } from './purpose-keys.ts';
-import { newRecoveryCode } from './recovery-code.ts';
-import { SETTINGS } from './settings.ts';
-import { newKeyFileText, newParameters, type RootHalves, type Slot, type SlotKind, wrapSlot } from './slots.ts';
-import { makeTlsMaterial, putTlsMaterial, type TlsMaterial } from './tls.ts';
+import { SETTINGS } from './clinic/settings.ts';
+import { makeTlsMaterial, putTlsMaterial, type TlsMaterial } from './clinic/tls.ts';
+import { FORMAT_VERSION, KEY_BYTES } from './keys/format.ts';
+import { Keyring, writeIdentity } from './keys/keyring.ts';
+import { deriveRecordsKeyPair, deriveServiceKeys } from './keys/purpose-keys.ts';
+import { newRecoveryCode } from './keys/recovery-code.ts';
+import { newKeyFileText, newParameters, type RootHalves, type Slot, type SlotKind, wrapSlot } from './keys/slots.ts';
+import { asDiskFault, createDatabase, DATABASE_NAME, lockFolder, mustHoldNoJournal } from './store/database.ts';
+import { Heads } from './store/heads.ts';
+import { buildEngine, type InnerCore } from './store/inner-core.ts';
 
 export interface NewVault {
   readonly dataFolder: string;

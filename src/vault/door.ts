@@ -2,7 +2,7 @@
 import type { Actor } from '../audit/entry.ts';
 import { WardlineError } from '../kernel/errors.ts';
 import type { AnswerTo, Ask, VaultOperation } from './contract.ts';
-import type { AskContext, Handlers } from './operations.ts';
+import type { AskContext, Handlers } from './handlers.ts';
 import type { Role, UserAccount } from './shapes.ts';
 
 /**

@@ -10,7 +10,7 @@ import type { Clock } from '../../src/kernel/clock.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { CertificateWatch, type TlsMaterial } from '../../src/ops/certificate-watch.ts';
 import type { Vault } from '../../src/vault/contract.ts';
-import { OpenVault } from '../../src/vault/service.ts';
+import { OpenVault } from '../../src/vault/open-vault.ts';
 import { HurriedClock } from '../support/hurried-clock.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { makeVault, newFolders } from '../support/vault-bench.ts';

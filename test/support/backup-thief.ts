@@ -5,10 +5,10 @@ import { chunkBinding, type Ends } from '../../src/seal/segment.ts';
 import { sodium } from '../../src/seal/sodium.ts';
 import { readSlotsText } from '../../src/vault/backup/manifest.ts';
 import { type Cell, readRows } from '../../src/vault/backup/row-file.ts';
-import { bindingOf, type EpochRow, openSecret } from '../../src/vault/epochs.ts';
-import { openBlob } from '../../src/vault/format.ts';
-import { deriveRecordsKeyPair, deriveServiceKeys } from '../../src/vault/purpose-keys.ts';
-import { openSlot, type SlotKind } from '../../src/vault/slots.ts';
+import { openBlob } from '../../src/vault/keys/format.ts';
+import { deriveRecordsKeyPair, deriveServiceKeys } from '../../src/vault/keys/purpose-keys.ts';
+import { openSlot, type SlotKind } from '../../src/vault/keys/slots.ts';
+import { bindingOf, type EpochRow, openSecret } from '../../src/vault/store/epochs.ts';
 
 export type Secrets = Partial<Record<SlotKind, string>>;
 type Row = Readonly<Record<string, Cell>> & { readonly table: string };

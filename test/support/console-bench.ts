@@ -13,10 +13,10 @@ import { createLogger } from '../../src/kernel/logger.ts';
 import type { Cdr } from '../../src/model/cdr.ts';
 import { parseClinicYaml } from '../../src/model/parse-clinic.ts';
 import { connectIntake } from '../../src/seal/intake-client.ts';
+import { answerIntake } from '../../src/vault/captured/intake-requests.ts';
 import type { Vault } from '../../src/vault/contract.ts';
 import { createVault } from '../../src/vault/create.ts';
-import { answerIntake } from '../../src/vault/intake-service.ts';
-import { OpenVault } from '../../src/vault/service.ts';
+import { OpenVault } from '../../src/vault/open-vault.ts';
 import type { ArtifactHeader, ArtifactMark, Caller, Role } from '../../src/vault/shapes.ts';
 import { ShiftedClock } from './shifted-clock.ts';
 

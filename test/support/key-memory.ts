@@ -2,8 +2,8 @@
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import SqliteDatabase from 'better-sqlite3';
-import { bindingOf, type EpochRow, openSecret } from '../../src/vault/epochs.ts';
-import { Keyring } from '../../src/vault/keyring.ts';
+import { Keyring } from '../../src/vault/keys/keyring.ts';
+import { bindingOf, type EpochRow, openSecret } from '../../src/vault/store/epochs.ts';
 import type { Folders } from './vault-bench.ts';
 
 const STEP_BYTES = 8 * 1024 * 1024;

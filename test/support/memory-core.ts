@@ -2,7 +2,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import type { AuditEntry } from '../../src/audit/entry.ts';
 import { createLogger } from '../../src/kernel/logger.ts';
-import type { IndexTerms, StoredRecord, VaultCore } from '../../src/vault/core.ts';
+import type { IndexTerms, StoredRecord, VaultCore } from '../../src/vault/store/core.ts';
 import type { ManualClock } from './manual-clock.ts';
 
 interface Kept {

@@ -12,9 +12,9 @@ import { CaptureSealer } from '../../src/seal/capture-sealer.ts';
 import { runDrill } from '../../src/vault/backup/drill.ts';
 import type { Vault } from '../../src/vault/contract.ts';
 import { createVault } from '../../src/vault/create.ts';
-import type { Reserve } from '../../src/vault/reserve.ts';
-import { OpenVault } from '../../src/vault/service.ts';
+import { OpenVault } from '../../src/vault/open-vault.ts';
 import type { ArtifactHeader, Caller } from '../../src/vault/shapes.ts';
+import type { Reserve } from '../../src/vault/store/reserve.ts';
 import type { ManualClock } from './manual-clock.ts';
 
 /** A person, whom the controller speaks for: what people said and did is shown to no other. */

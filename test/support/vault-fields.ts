@@ -2,7 +2,7 @@
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import SqliteDatabase, { type Database } from 'better-sqlite3';
-import { DATABASE_NAME } from '../../src/vault/database.ts';
+import { DATABASE_NAME } from '../../src/vault/store/database.ts';
 import type { Seeded } from './seeded.ts';
 import { CALLER, captureAll, type Folders, makeVault, newFolders, openVault, sampleCdr, sampleClinic, tone, voicemailHeader } from './vault-bench.ts'; // biome-ignore format: one import
 

@@ -8,7 +8,7 @@ import { LinkServer } from '../../src/ipc/server.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { type ArtifactId, newId } from '../../src/kernel/id.ts';
 import { type Capture, connectIntake, type IntakeClient } from '../../src/seal/intake-client.ts';
-import { answerIntake } from '../../src/vault/intake-service.ts';
+import { answerIntake } from '../../src/vault/captured/intake-requests.ts';
 import {
   type BenchVault,
   CALLER,

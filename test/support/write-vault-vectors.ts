@@ -6,12 +6,12 @@ import { signHead, signKeyChange } from '../../src/audit/head.ts';
 import { canonicalBytes, type Json } from '../../src/kernel/canonical.ts';
 import { type Ends, SegmentSealer } from '../../src/seal/segment.ts';
 import { blake2b, sodium } from '../../src/seal/sodium.ts';
-import { closingHash, RunningSum } from '../../src/vault/artifact-rows.ts';
-import { bindingOf, describeEpoch, sealSecret } from '../../src/vault/epochs.ts';
-import { rowHash, sealBlob, sealRecord } from '../../src/vault/format.ts';
-import { blindDigest, deriveRecordsKeyPair, deriveServiceKeys } from '../../src/vault/purpose-keys.ts';
-import { type Slot, wrapSlot } from '../../src/vault/slots.ts';
-import { StateDigest } from '../../src/vault/state-digest.ts';
+import { closingHash, RunningSum } from '../../src/vault/captured/artifact-rows.ts';
+import { rowHash, sealBlob, sealRecord } from '../../src/vault/keys/format.ts';
+import { blindDigest, deriveRecordsKeyPair, deriveServiceKeys } from '../../src/vault/keys/purpose-keys.ts';
+import { type Slot, wrapSlot } from '../../src/vault/keys/slots.ts';
+import { bindingOf, describeEpoch, sealSecret } from '../../src/vault/store/epochs.ts';
+import { StateDigest } from '../../src/vault/store/state-digest.ts';
 
 const FOLDER = join(import.meta.dirname, '../conformance/vault-vectors');
 const VAULT = 'vectorvectorvectorvector22';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { createLogger } from '../../src/kernel/logger.ts';
 import { headsToSyslog } from '../../src/process/syslog.ts';
-import { OpenVault } from '../../src/vault/service.ts';
+import { OpenVault } from '../../src/vault/open-vault.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { CALLER, makeVault, newFolders } from '../support/vault-bench.ts';
 

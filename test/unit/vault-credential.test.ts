@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import t from 'tap';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { createLogger } from '../../src/kernel/logger.ts';
-import { OpenVault } from '../../src/vault/service.ts';
+import { newKeyFileText } from '../../src/vault/keys/slots.ts';
+import { OpenVault } from '../../src/vault/open-vault.ts';
 import type { VaultStatus } from '../../src/vault/shapes.ts';
-import { newKeyFileText } from '../../src/vault/slots.ts';
 import { SoftwareTpm } from '../support/software-tpm.ts';
 import { CALLER, type Folders, foldersIn, LOCAL, makeVault, newFolders, openVault } from '../support/vault-bench.ts';
 

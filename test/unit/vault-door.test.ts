@@ -2,7 +2,7 @@
 import { TOTP } from 'otpauth';
 import t from 'tap';
 import type { Vault } from '../../src/vault/contract.ts';
-import type { AskContext } from '../../src/vault/operations.ts';
+import type { AskContext } from '../../src/vault/handlers.ts';
 import type { Caller, Role } from '../../src/vault/shapes.ts';
 import { type BenchVault, CALLER, LOCAL, makeVault, newFolders, openVault } from '../support/vault-bench.ts';
 

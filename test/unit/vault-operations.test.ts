@@ -9,7 +9,7 @@ import { systemClock } from '../../src/kernel/clock.ts';
 import type { ContactBinding } from '../../src/model/binding.ts';
 import type { ExtensionNumber } from '../../src/model/clinic.ts';
 import { hasVault } from '../../src/vault/create.ts';
-import { openLocalVault } from '../../src/vault/local.ts';
+import { openLocalVault } from '../../src/vault/local-vault.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import {
   type BenchVault,

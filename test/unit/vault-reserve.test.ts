@@ -3,7 +3,7 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { CaptureSealer } from '../../src/seal/capture-sealer.ts';
-import { RESERVE_BYTES, Reserve } from '../../src/vault/reserve.ts';
+import { RESERVE_BYTES, Reserve } from '../../src/vault/store/reserve.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { CALLER, makeVault, newFolders, openVault, sampleCdr, tone, voicemailHeader } from '../support/vault-bench.ts';
 

@@ -4,7 +4,7 @@ import SqliteDatabase, { type Database } from 'better-sqlite3';
 import t from 'tap';
 import { newId } from '../../src/kernel/id.ts';
 import { sodium } from '../../src/seal/sodium.ts';
-import { sealRecord } from '../../src/vault/format.ts';
+import { sealRecord } from '../../src/vault/keys/format.ts';
 import { CALLER, makeVault, newFolders, openVault, sampleCdr } from '../support/vault-bench.ts';
 
 t.test('a call that somebody made up, sealed to the public key of the month, is not listed as genuine', async (t) => {

@@ -5,7 +5,7 @@ import t from 'tap';
 import { systemClock } from '../../src/kernel/clock.ts';
 import type { ArtifactId } from '../../src/kernel/id.ts';
 import { restoreVault } from '../../src/vault/backup/restore.ts';
-import { newKeyFileText } from '../../src/vault/slots.ts';
+import { newKeyFileText } from '../../src/vault/keys/slots.ts';
 import { rotateLive } from '../support/live-rotation.ts';
 import { type BenchVault, CALLER, CANARY_NUMBER, captureAll, type Folders, LOCAL, makeVault, newFolders, openVault, sampleCdr, tone, voicemailHeader } from '../support/vault-bench.ts'; // biome-ignore format: one import
 

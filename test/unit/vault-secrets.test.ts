@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import SqliteDatabase from 'better-sqlite3';
 import t from 'tap';
-import type { SlotKind } from '../../src/vault/slots.ts';
+import type { SlotKind } from '../../src/vault/keys/slots.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { type BenchVault, CALLER, makeVault, newFolders, openVault } from '../support/vault-bench.ts';
 

@@ -1,7 +1,7 @@
 // `wardline vault slot rotate`: one way to open the vault replaced by a new one, or all of them with a new root. Each may be cut off anywhere.
 import { WardlineError } from '../../kernel/errors.ts';
+import { newKeyFileText } from '../../vault/keys/slots.ts';
 import type { VaultStatus } from '../../vault/shapes.ts';
-import { newKeyFileText } from '../../vault/slots.ts';
 import { confirm } from '../ask.ts';
 import { type CliContext, type OpenVault, openContext, openVault } from '../context.ts';
 import { type Credential, canSeal, credentialLines, dropCredentials, keepCredential } from '../credential.ts';

@@ -1,7 +1,7 @@
 // `wardline vault slot`: the ways to open the vault, one more or one less; `slot-rotate.ts` replaces them.
 import type { Command } from 'commander';
 import { WardlineError } from '../../kernel/errors.ts';
-import { newKeyFileText, type SlotKind } from '../../vault/slots.ts';
+import { newKeyFileText, type SlotKind } from '../../vault/keys/slots.ts';
 import { confirm } from '../ask.ts';
 import { type CliContext, type OpenVault, openContext, openVault } from '../context.ts';
 import { CREDENTIAL_STORE, credentialLines, keepCredential } from '../credential.ts';

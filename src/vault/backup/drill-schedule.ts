@@ -3,11 +3,11 @@ import { mkdirSync, rmSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { UtcMs } from '../../kernel/clock.ts';
 import { codeOf, sentenceOf, WardlineError } from '../../kernel/errors.ts';
-import { type InnerCore, VAULT_ACTOR } from '../engine.ts';
-import type { Handlers } from '../operations.ts';
-import { getClinic, SETTINGS } from '../settings.ts';
+import { getClinic, SETTINGS } from '../clinic/settings.ts';
+import type { Handlers } from '../handlers.ts';
+import type { SlotKind } from '../keys/slots.ts';
 import type { Caller, DrillReport, DrillStatus } from '../shapes.ts';
-import type { SlotKind } from '../slots.ts';
+import { type InnerCore, VAULT_ACTOR } from '../store/inner-core.ts';
 import type { DrillOptions, DrillResult } from './drill.ts';
 import type { Backups } from './targets.ts';
 

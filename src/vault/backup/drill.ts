@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import type { Clock } from '../../kernel/clock.ts';
 import { codeOf, WardlineError } from '../../kernel/errors.ts';
 import { createLogger } from '../../kernel/logger.ts';
-import { OpenVault } from '../service.ts';
+import type { SlotKind } from '../keys/slots.ts';
+import { OpenVault } from '../open-vault.ts';
 import type { Caller } from '../shapes.ts';
-import type { SlotKind } from '../slots.ts';
 import { type RestoreOptions, restoreVault } from './restore.ts';
 
 export interface DrillOptions {

@@ -2,8 +2,8 @@
 import { canonicalText, type Json } from '../../kernel/canonical.ts';
 import { WardlineError } from '../../kernel/errors.ts';
 import { blake2b, isEqual } from '../../seal/sodium.ts';
-import type { ManifestKey } from '../keyring.ts';
-import { readParameters, type Slot, type SlotKind } from '../slots.ts';
+import type { ManifestKey } from '../keys/keyring.ts';
+import { readParameters, type Slot, type SlotKind } from '../keys/slots.ts';
 
 export const MANIFEST_NAME = 'manifest';
 export const SLOTS_NAME = 'slots';

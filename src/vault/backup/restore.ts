@@ -5,13 +5,13 @@ import type { Database, Statement } from 'better-sqlite3';
 import type { Clock } from '../../kernel/clock.ts';
 import { WardlineError } from '../../kernel/errors.ts';
 import { sodium, wipe } from '../../seal/sodium.ts';
+import { checkMutableRows } from '../checks/trail-check.ts';
 import { keyFileText, newCore, newSlot, removeDatabase, writeFirstHead } from '../create.ts';
-import { asDiskFault, createDatabase, DATABASE_NAME, lockFolder, mustHoldNoJournal } from '../database.ts';
-import { Keyring } from '../keyring.ts';
-import { deriveServiceKeys } from '../purpose-keys.ts';
+import { Keyring } from '../keys/keyring.ts';
+import { deriveServiceKeys } from '../keys/purpose-keys.ts';
+import { openSlot, type RootHalves, type SlotKind } from '../keys/slots.ts';
 import type { Caller } from '../shapes.ts';
-import { openSlot, type RootHalves, type SlotKind } from '../slots.ts';
-import { checkMutableRows } from '../verify.ts';
+import { asDiskFault, createDatabase, DATABASE_NAME, lockFolder, mustHoldNoJournal } from '../store/database.ts';
 import { checkFiles, readText, slotsTexts } from './check-files.ts';
 import { damagedBackup, hashOfSlots, MANIFEST_NAME, type Manifest, manifestSignature, readManifest, readSlotsText } from './manifest.ts'; // biome-ignore format: one import
 import { type Cell, readRows, type TableColumns } from './row-file.ts';

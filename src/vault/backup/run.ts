@@ -2,7 +2,7 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, realpathSync, renameSync, rmSync, statfsSync, writeFileSync } from 'node:fs'; // biome-ignore format: one import
 import { dirname, join } from 'node:path';
 import { codeOf, WardlineError } from '../../kernel/errors.ts';
-import type { InnerCore } from '../engine.ts';
+import type { InnerCore } from '../store/inner-core.ts';
 import { problemOf, readText } from './check-files.ts';
 import {
   FILE_NAME,

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import SqliteDatabase, { type Database } from 'better-sqlite3';
 import { codeOf, WardlineError } from '../../kernel/errors.ts';
-import { readSlots } from '../keyring.ts';
+import { readSlots } from '../keys/keyring.ts';
 import { type BackupFile, type Manifest, slotsText } from './manifest.ts';
 import { type Cell, RowWriter } from './row-file.ts';
 import { IMMUTABLE_COLUMNS, immutableRows, REPLACED_COLUMNS, replacedRows } from './tables.ts';

@@ -2,8 +2,8 @@
 import type { Actor, AuditAction } from '../../audit/entry.ts';
 import { WardlineError } from '../../kernel/errors.ts';
 import type { Ask } from '../contract.ts';
-import type { VaultCore } from '../core.ts';
-import type { Handlers } from '../operations.ts';
+import type { Handlers } from '../handlers.ts';
+import type { VaultCore } from '../store/core.ts';
 import {
   afterFailure,
   afterLogin,

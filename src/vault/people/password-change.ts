@@ -1,7 +1,7 @@
 // A person's own new password: proven by the old one and a code, as a log-in is; their other sessions end.
 import type { Ask } from '../contract.ts';
-import type { VaultCore } from '../core.ts';
-import type { Handlers } from '../operations.ts';
+import type { Handlers } from '../handlers.ts';
+import type { VaultCore } from '../store/core.ts';
 import type { Login } from './login.ts';
 import { hashPassword } from './password.ts';
 import { checkPassword } from './password-policy.ts';

@@ -1,6 +1,6 @@
 // Password hashes: Argon2id (RFC 9106), with the parameters kept beside each hash.
 import { randomBytes, timingSafeEqual } from 'node:crypto';
-import { type Argon2Cost, argon2id } from '../argon2.ts';
+import { type Argon2Cost, argon2id } from '../keys/argon2.ts';
 
 export interface PasswordHash extends Argon2Cost {
   readonly algorithm: 'argon2id';

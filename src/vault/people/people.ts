@@ -1,6 +1,7 @@
 // Everything the vault answers about people: accounts, enrolment, login and sessions, as one domain to plug in.
-import type { VaultCore } from '../core.ts';
-import type { Handlers } from '../operations.ts';
+
+import type { Handlers } from '../handlers.ts';
+import type { VaultCore } from '../store/core.ts';
 import { Accounts } from './accounts.ts';
 import { Enrolment } from './enrolment.ts';
 import { Login } from './login.ts';

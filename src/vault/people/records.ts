@@ -3,8 +3,8 @@
 import type { Actor } from '../../audit/entry.ts';
 import type { UtcMs } from '../../kernel/clock.ts';
 import type { UserId } from '../../kernel/id.ts';
-import type { StoredRecord, VaultCore } from '../core.ts';
 import type { Role, UserAccount } from '../shapes.ts';
+import type { StoredRecord, VaultCore } from '../store/core.ts';
 import { isAhead } from './guess-limits.ts';
 import type { PasswordHash } from './password.ts';
 

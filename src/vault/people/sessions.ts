@@ -3,9 +3,9 @@ import type { UtcMs } from '../../kernel/clock.ts';
 import { WardlineError } from '../../kernel/errors.ts';
 import type { UserId } from '../../kernel/id.ts';
 import type { AnswerTo } from '../contract.ts';
-import type { StoredRecord, Transaction, VaultCore } from '../core.ts';
-import type { Handlers } from '../operations.ts';
+import type { Handlers } from '../handlers.ts';
 import type { SessionInfo, UserAccount } from '../shapes.ts';
+import type { StoredRecord, Transaction, VaultCore } from '../store/core.ts';
 import type { SessionRecord, UserRecord } from './records.ts';
 import { accountOf, actorOf, spaces } from './records.ts';
 

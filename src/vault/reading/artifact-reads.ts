@@ -1,18 +1,18 @@
 // Messages and recordings as they are read: lists, headers, and audio, piece by piece for a browser or whole for a telephone.
 import { codeOf } from '../../kernel/errors.ts';
 import { sampleRate } from '../../seal/intake.ts';
-import { type ArtifactReader, artifactUnknown } from '../artifact-reader.ts';
-import type { ArtifactRow } from '../artifact-rows.ts';
-import { AudioReader, tampered } from '../audio.ts';
-import type { CapturedRow } from '../captured-table.ts';
+import { type ArtifactReader, artifactUnknown } from '../captured/artifact-reader.ts';
+import type { ArtifactRow } from '../captured/artifact-rows.ts';
+import { AudioReader, tampered } from '../captured/audio-reader.ts';
+import { toTelephone } from '../captured/telephone-audio.ts';
 import type { AnswerTo } from '../contract.ts';
-import { fence, type InnerCore } from '../engine.ts';
-import { mustBeGenuine } from '../genuine.ts';
-import { keepingOf } from '../keeping.ts';
-import { recordsLocked } from '../keyring.ts';
-import { cursorOf, pageOf } from '../paging.ts';
+import { recordsLocked } from '../keys/keyring.ts';
+import { keepingOf } from '../retention/keeping.ts';
 import type { ArtifactHeader, ArtifactMark, ArtifactSummary } from '../shapes.ts';
-import { toTelephone } from '../telephone-audio.ts';
+import type { CapturedRow } from '../store/captured-table.ts';
+import { mustBeGenuine } from '../store/genuine.ts';
+import { fence, type InnerCore } from '../store/inner-core.ts';
+import { cursorOf, pageOf } from '../store/paging.ts';
 import type { ReadAsk, ReadResult } from './reads.ts';
 import { turn } from './turn.ts';
 

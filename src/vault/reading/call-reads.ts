@@ -1,14 +1,14 @@
 // Call records as they are read: pages newest first, found by number through the blind index, each compared with the trail.
 import { WardlineError } from '../../kernel/errors.ts';
 import type { Cdr } from '../../model/cdr.ts';
-import { termsOf } from '../calls.ts';
-import type { CapturedRow } from '../captured-table.ts';
+import { termsOf } from '../captured/calls.ts';
 import type { AnswerTo } from '../contract.ts';
-import { fence, type InnerCore } from '../engine.ts';
-import { mustBeGenuine } from '../genuine.ts';
-import { keepingOf } from '../keeping.ts';
-import { recordsLocked } from '../keyring.ts';
-import { cursorOf, pageOf } from '../paging.ts';
+import { recordsLocked } from '../keys/keyring.ts';
+import { keepingOf } from '../retention/keeping.ts';
+import type { CapturedRow } from '../store/captured-table.ts';
+import { mustBeGenuine } from '../store/genuine.ts';
+import { fence, type InnerCore } from '../store/inner-core.ts';
+import { cursorOf, pageOf } from '../store/paging.ts';
 import type { ArtifactReads } from './artifact-reads.ts';
 import type { ReadAsk, ReadResult } from './reads.ts';
 

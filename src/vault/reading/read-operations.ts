@@ -1,12 +1,12 @@
 // The operations that read, as they are asked: the read is done by a reader, then its entry is written, then it is answered.
 import { WardlineError } from '../../kernel/errors.ts';
-import type { Artifacts } from '../artifacts.ts';
-import type { InnerCore } from '../engine.ts';
-import { recordsLocked } from '../keyring.ts';
-import { type Handlers, WithBody } from '../operations.ts';
-import type { PlayoutFolder } from '../playout.ts';
-import type { Retention } from '../retention.ts';
+import type { Artifacts } from '../captured/artifacts.ts';
+import type { PlayoutFolder } from '../captured/playout.ts';
+import { type Handlers, WithBody } from '../handlers.ts';
+import { recordsLocked } from '../keys/keyring.ts';
+import type { Retention } from '../retention/retention.ts';
 import type { Caller } from '../shapes.ts';
+import type { InnerCore } from '../store/inner-core.ts';
 import type { Readers } from './readers.ts';
 import type { ContractRead, ReadAnswer, ReadAsk, ReadName, ReadResult } from './reads.ts';
 

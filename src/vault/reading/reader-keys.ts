@@ -1,5 +1,5 @@
 // The keys that a reader's thread works with, in memory that both threads see: what the vault wipes is gone in the reader too.
-import type { RecordsKeyPair, ServiceKeys } from '../purpose-keys.ts';
+import type { RecordsKeyPair, ServiceKeys } from '../keys/purpose-keys.ts';
 
 const KEY_BYTES = 32;
 

@@ -3,8 +3,8 @@
 // one for what takes long, one for what needs no key.
 import { Worker } from 'node:worker_threads';
 import { WardlineError } from '../../kernel/errors.ts';
-import type { ArtifactReader } from '../artifact-reader.ts';
-import type { InnerCore } from '../engine.ts';
+import type { ArtifactReader } from '../captured/artifact-reader.ts';
+import type { InnerCore } from '../store/inner-core.ts';
 import { type ReaderKeys, shareKeys, wipeShared } from './reader-keys.ts';
 import type { FromReader, ReaderStart, ToReader } from './reader-messages.ts';
 import { type ReadAnswer, type ReadAsk, type ReadName, type ReadResult, Reads } from './reads.ts';

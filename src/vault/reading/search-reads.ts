@@ -1,17 +1,17 @@
 // Searching: what the index in memory finds, what a number's blind index finds, and the notes of one record.
 import { codeOf, WardlineError } from '../../kernel/errors.ts';
 import type { Clinic } from '../../model/clinic.ts';
-import { type ArtifactReader, artifactUnknown } from '../artifact-reader.ts';
-import { termsOf } from '../calls.ts';
+import { type ArtifactReader, artifactUnknown } from '../captured/artifact-reader.ts';
+import { termsOf } from '../captured/calls.ts';
+import type { NoteRecord, NoteRow } from '../captured/notes.ts';
+import { SETTINGS } from '../clinic/settings.ts';
 import type { AnswerTo } from '../contract.ts';
-import { fence, type InnerCore } from '../engine.ts';
-import { mustBeGenuine } from '../genuine.ts';
-import { recordsLocked } from '../keyring.ts';
-import type { NoteRecord, NoteRow } from '../notes.ts';
+import { recordsLocked } from '../keys/keyring.ts';
 import { type Candidate, RecordIndex } from '../search/record-index.ts';
 import type { TextField } from '../search/text-index.ts';
-import { SETTINGS } from '../settings.ts';
 import type { Note, SearchFilter, SearchHit } from '../shapes.ts';
+import { mustBeGenuine } from '../store/genuine.ts';
+import { fence, type InnerCore } from '../store/inner-core.ts';
 import { type ArtifactReads, mayKnow } from './artifact-reads.ts';
 import type { CallReads } from './call-reads.ts';
 import type { ReadAsk, ReadResult } from './reads.ts';

@@ -2,10 +2,10 @@
 // it has, and every note, tag and transcript; it is built newest first in small slices, and caught up with before each search.
 import type { Statement } from 'better-sqlite3';
 import type { Cdr } from '../../model/cdr.ts';
-import type { CapturedRow, CapturedTable } from '../captured-table.ts';
-import type { InnerCore } from '../engine.ts';
-import type { NoteRecord, NoteRow } from '../notes.ts';
+import type { NoteRecord, NoteRow } from '../captured/notes.ts';
 import type { ArtifactHeader } from '../shapes.ts';
+import type { CapturedRow, CapturedTable } from '../store/captured-table.ts';
+import type { InnerCore } from '../store/inner-core.ts';
 import { type TextField, TextIndex } from './text-index.ts';
 
 /** Rows that are opened before others get their turn: a few milliseconds. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import SqliteDatabase from 'better-sqlite3';
 import type { Vault } from '../../../src/vault/contract.ts';
-import { DATABASE_NAME } from '../../../src/vault/database.ts';
+import { DATABASE_NAME } from '../../../src/vault/store/database.ts';
 import { CALLER, type Folders } from '../../support/vault-bench.ts';
 import { spawnVault, type VaultProcess } from '../../support/vault-process.ts';
 import { cpuSeconds, percentile, say } from '../figures.ts';

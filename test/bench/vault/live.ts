@@ -18,7 +18,7 @@ const RATE = 8_000;
 const CHANNELS = 2;
 const KEPT_CALLS = 2_000;
 const ASK_EVERY_MS = 100;
-/** As the vault has them: src/seal/capture-sealer.ts and src/vault/intake.ts. */
+/** As the vault has them: src/seal/capture-sealer.ts and src/vault/captured/intake.ts. */
 const [CHUNK_MS, COMMIT_MS] = [240, 100];
 
 export async function benchLive(parent: string): Promise<void> {
