@@ -2,7 +2,7 @@
 import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { OpenVault } from '../src/cli/context.ts';
+import type { CliVault } from '../src/cli/context.ts';
 import { openContext, openVault } from '../src/cli/context.ts';
 import type { Bootstrap } from '../src/config/bootstrap.ts';
 import { codeOf, sentenceOf, WardlineError } from '../src/kernel/errors.ts';
@@ -48,7 +48,7 @@ async function main(): Promise<void> {
   showSealed(context.bootstrap, join(context.runtimeFolder, 'spool'), message);
 }
 
-async function placeCall(bootstrap: Bootstrap, vault: OpenVault): Promise<Int16Array> {
+async function placeCall(bootstrap: Bootstrap, vault: CliVault): Promise<Int16Array> {
   const { clinic } = await vault.ask('clinic.get', {});
   const did = clinic.dids[0];
   const carrier = bootstrap.listeners.find(({ name, transport }) => name === 'carrier' && transport === 'udp');
@@ -109,7 +109,7 @@ function heard(caller: DemoCaller): Int16Array {
 }
 
 /** Holding the machine is not enough to read what people said. */
-async function refuseNobody(vault: OpenVault, caller: Caller): Promise<void> {
+async function refuseNobody(vault: CliVault, caller: Caller): Promise<void> {
   const code = await vault.ask('artifacts.page', { caller, kind: 'voicemail', page: { limit: 1 } }).then(
     () => 'shown',
     (thrown: unknown) => codeOf(thrown),
@@ -118,7 +118,7 @@ async function refuseNobody(vault: OpenVault, caller: Caller): Promise<void> {
 }
 
 async function showVault(
-  vault: OpenVault,
+  vault: CliVault,
   caller: Caller,
   voicemailsBefore: number,
   entriesBefore: number,

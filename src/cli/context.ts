@@ -25,7 +25,7 @@ export interface CliContext {
   readonly caller: Caller;
 }
 
-export type OpenVault = Vault & AsyncDisposable & { readonly isRunning: boolean };
+export type CliVault = Vault & AsyncDisposable & { readonly isRunning: boolean };
 
 /** A vault that is just being started again has this long. */
 const CONNECT_MS = 1_000;
@@ -44,7 +44,7 @@ export function openContext(whenMissing: 'write' | 'refuse' = 'refuse'): CliCont
 }
 
 /** The running appliance's vault, or the vault itself under its lock when none runs. */
-export async function openVault(context: CliContext): Promise<OpenVault> {
+export async function openVault(context: CliContext): Promise<CliVault> {
   const running = await connectRunning(context);
   if (running !== undefined) return running;
   const { bootstrap, clock, runtimeFolder } = context;
@@ -71,7 +71,7 @@ export async function openVault(context: CliContext): Promise<OpenVault> {
   return Object.assign(vault, { isRunning: false });
 }
 
-async function connectRunning({ runtimeFolder, clock }: CliContext): Promise<OpenVault | undefined> {
+async function connectRunning({ runtimeFolder, clock }: CliContext): Promise<CliVault | undefined> {
   const socket = join(runtimeFolder, 'vault.sock');
   const token = readToken(runtimeFolder);
   if (!existsSync(socket) || token === undefined || !(await isThere(socket, token, clock))) return undefined;

@@ -3,8 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { codeOf, WardlineError } from '../kernel/errors.ts';
-import { syncPath } from '../vault/backup/run.ts';
-import type { CliContext, OpenVault } from './context.ts';
+import { syncPath } from '../vault/store/sync-path.ts';
+import type { CliContext, CliVault } from './context.ts';
 
 /** Where systemd looks for what `LoadCredentialEncrypted=<name>` names. */
 export const CREDENTIAL_STORE = '/etc/credstore.encrypted';
@@ -20,7 +20,7 @@ export interface Credential {
 /** The unit names both for good, and systemd skips one that is not there: a new key takes the name that the vault does not start by. */
 const NAMES = ['wardline-key', 'wardline-key-next'] as const;
 
-async function freeName(vault: OpenVault, { caller }: CliContext): Promise<string> {
+async function freeName(vault: CliVault, { caller }: CliContext): Promise<string> {
   const { names } = await vault.ask('slot.credentials', { caller });
   return NAMES.find((name) => !names.includes(name)) ?? NAMES[1];
 }
@@ -33,7 +33,7 @@ export function canSeal(): boolean {
 /** Sealed and durable where that can be done, else on RAM in clear. @throws WardlineError `credential-unsealed` */
 export async function keepCredential(
   context: CliContext,
-  vault: OpenVault,
+  vault: CliVault,
   text: string,
   store: string,
 ): Promise<Credential> {

@@ -2,8 +2,8 @@
 import { appendFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { codeOf, WardlineError } from '../kernel/errors.ts';
-import { syncPath } from '../vault/backup/run.ts';
 import { newKeyFileText, type SlotKind } from '../vault/keys/slots.ts';
+import { syncPath } from '../vault/store/sync-path.ts';
 import { readKeyFile } from '../vault/unlocking/key-file.ts';
 import { ask } from './ask.ts';
 import type { CliContext } from './context.ts';

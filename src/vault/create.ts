@@ -8,7 +8,6 @@ import { newId } from '../kernel/id.ts';
 import { createLogger } from '../kernel/logger.ts';
 import type { Clinic } from '../model/clinic.ts';
 import { randomBytes, sodium, wipe } from '../seal/sodium.ts';
-import { syncPath } from './backup/run.ts';
 import { SETTINGS } from './clinic/settings.ts';
 import { makeTlsMaterial, putTlsMaterial, type TlsMaterial } from './clinic/tls.ts';
 import { FORMAT_VERSION, KEY_BYTES } from './keys/format.ts';
@@ -18,7 +17,8 @@ import { newRecoveryCode } from './keys/recovery-code.ts';
 import { newKeyFileText, newParameters, type RootHalves, type Slot, type SlotKind, wrapSlot } from './keys/slots.ts';
 import { asDiskFault, createDatabase, DATABASE_NAME, lockFolder, mustHoldNoJournal } from './store/database.ts';
 import { Heads } from './store/heads.ts';
-import { buildEngine, type InnerCore } from './store/inner-core.ts';
+import { buildCore, type InnerCore } from './store/inner-core.ts';
+import { syncPath } from './store/sync-path.ts';
 
 export interface NewVault {
   readonly dataFolder: string;
@@ -114,7 +114,7 @@ async function fill(db: Database, options: NewVault, { secret, recoveryCode, tls
 /** The inner parts on a database that nobody uses yet. */
 export function newCore(db: Database, keyring: Keyring, clock: Clock): InnerCore {
   const log = createLogger({ role: 'vault', level: 'silent' });
-  return buildEngine({ db, keyring, clock, log, notify: () => undefined });
+  return buildCore({ db, keyring, clock, log, notify: () => undefined });
 }
 
 function putSlot(core: InnerCore, slot: Slot): void {

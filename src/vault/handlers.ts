@@ -1,4 +1,4 @@
-// The registry of operations: each domain plugs its handlers in here.
+// What answers an operation: one handler each, who asks it, and answers with a binary part.
 import type { AnswerTo, Ask, VaultOperation } from './contract.ts';
 
 /** Who asks, as far as the link tells. */

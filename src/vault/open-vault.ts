@@ -27,7 +27,7 @@ import { InlineReaders, type Readers, WorkerReaders } from './reading/readers.ts
 import { Retention } from './retention/retention.ts';
 import { asDiskFault, DATABASE_NAME, dropCopies, lockFolder, mend, openDatabase } from './store/database.ts';
 import { Heads } from './store/heads.ts';
-import { buildEngine, type InnerCore, VAULT_ACTOR } from './store/inner-core.ts';
+import { buildCore, type InnerCore, VAULT_ACTOR } from './store/inner-core.ts';
 import type { Reserve } from './store/reserve.ts';
 import { Adoption } from './unlocking/adoption.ts';
 import { rotationHandlers } from './unlocking/rotation.ts';
@@ -172,7 +172,7 @@ export class OpenVault implements AsyncDisposable {
           for (const listener of listeners) listener({ type, payload });
         };
         const foreign = mend(db);
-        const core = buildEngine({
+        const core = buildCore({
           ...{ db, keyring, clock: options.clock, log: options.log, notify },
           ...(options.reserve && { hasRoom: () => options.reserve?.hasRoom === true }),
         });

@@ -5,7 +5,7 @@ import { WardlineError } from '../../kernel/errors.ts';
 import type { Clinic, ExtensionNumber } from '../../model/clinic.ts';
 import { withExtension } from '../../ops/import-clinic.ts';
 import type { PhonePassword } from '../../vault/shapes.ts';
-import type { CliContext, OpenVault } from '../context.ts';
+import type { CliContext, CliVault } from '../context.ts';
 import { openContext, openVault } from '../context.ts';
 import { show, table } from '../print.ts';
 
@@ -79,7 +79,7 @@ async function phone(username: string, options: { json?: boolean }): Promise<voi
 
 async function printSettings(
   context: CliContext,
-  vault: OpenVault,
+  vault: CliVault,
   clinic: Clinic,
   { username, password }: PhonePassword,
   json: boolean | undefined,

@@ -3,7 +3,7 @@ import { WardlineError } from '../../kernel/errors.ts';
 import { newKeyFileText } from '../../vault/keys/slots.ts';
 import type { VaultStatus } from '../../vault/shapes.ts';
 import { confirm } from '../ask.ts';
-import { type CliContext, type OpenVault, openContext, openVault } from '../context.ts';
+import { type CliContext, type CliVault, openContext, openVault } from '../context.ts';
 import { type Credential, canSeal, credentialLines, dropCredentials, keepCredential } from '../credential.ts';
 import { show } from '../print.ts';
 import { begunKeyText, newPassphrase, type ProofFlags, proof, tellCode } from '../slot-secrets.ts';
@@ -40,7 +40,7 @@ export async function rotate(which: string | undefined, options: SlotFlags): Pro
   show(options.json, answer, () => lines.join('\n'));
 }
 
-function rotateOne(context: CliContext, vault: OpenVault, old: Slot, options: SlotFlags): Promise<Rotated> {
+function rotateOne(context: CliContext, vault: CliVault, old: Slot, options: SlotFlags): Promise<Rotated> {
   if (old.kind === 'recovery') return rotateRecovery(context, vault, old, options);
   if (old.kind === 'passphrase') return rotatePassphrase(context, vault, old, options);
   if (old.kind === 'systemd-credential') return rotateCredential(context, vault, old, options);
@@ -50,7 +50,7 @@ function rotateOne(context: CliContext, vault: OpenVault, old: Slot, options: Sl
 }
 
 /** The new code is told before the old one goes: cut off between, both open. */
-async function rotateRecovery(context: CliContext, vault: OpenVault, old: Slot, options: SlotFlags): Promise<Rotated> {
+async function rotateRecovery(context: CliContext, vault: CliVault, old: Slot, options: SlotFlags): Promise<Rotated> {
   const { caller } = context;
   const given = await proof(context, options);
   const opens = old.opens === 'service' ? 'service' : 'both';
@@ -65,18 +65,13 @@ async function rotateRecovery(context: CliContext, vault: OpenVault, old: Slot, 
   };
 }
 
-async function rotatePassphrase(
-  context: CliContext,
-  vault: OpenVault,
-  old: Slot,
-  options: SlotFlags,
-): Promise<Rotated> {
+async function rotatePassphrase(context: CliContext, vault: CliVault, old: Slot, options: SlotFlags): Promise<Rotated> {
   const given = await proof(context, options);
   const { slotId } = await replace(context, vault, old, { using: given, secret: await newPassphrase() });
   return { answer: { slotId }, lines: [`The new passphrase is in its place. ${OLD_OPENS}`] };
 }
 
-async function rotateKeyFile(context: CliContext, vault: OpenVault, old: Slot, options: SlotFlags): Promise<Rotated> {
+async function rotateKeyFile(context: CliContext, vault: CliVault, old: Slot, options: SlotFlags): Promise<Rotated> {
   const { slotId } = await replace(context, vault, old, { using: await proof(context, options) });
   const { keyFile } = context.bootstrap;
   return {
@@ -89,7 +84,7 @@ async function rotateKeyFile(context: CliContext, vault: OpenVault, old: Slot, o
 
 async function rotateKeyFileElsewhere(
   context: CliContext,
-  vault: OpenVault,
+  vault: CliVault,
   old: Slot,
   { file, ...options }: SlotFlags & { readonly file: string },
 ): Promise<Rotated> {
@@ -108,12 +103,7 @@ async function rotateKeyFileElsewhere(
   };
 }
 
-async function rotateCredential(
-  context: CliContext,
-  vault: OpenVault,
-  old: Slot,
-  options: SlotFlags,
-): Promise<Rotated> {
+async function rotateCredential(context: CliContext, vault: CliVault, old: Slot, options: SlotFlags): Promise<Rotated> {
   const given = await proof(context, options);
   const text = newKeyFileText();
   const credential = await keepCredential(context, vault, text, options.credstore);
@@ -130,7 +120,7 @@ async function rotateCredential(
 
 function replace(
   { caller }: CliContext,
-  vault: OpenVault,
+  vault: CliVault,
   { id: slotId }: Slot,
   given: { readonly using: Awaited<ReturnType<typeof proof>>; readonly secret?: string },
 ) {
@@ -169,7 +159,7 @@ async function rotateAll(options: SlotFlags): Promise<void> {
 /** On a box that starts by a credential alone the next one is sealed before anything changes: no key is ever in a file. */
 async function nextCredential(
   context: CliContext,
-  vault: OpenVault,
+  vault: CliVault,
   { credstore }: SlotFlags,
 ): Promise<{ text: string; credential: Credential; old: readonly string[] } | undefined> {
   const { slots } = await vault.ask('status', {});
@@ -180,7 +170,7 @@ async function nextCredential(
 }
 
 /** By its id, or by its kind when there is one of it. @throws WardlineError `slot-unknown` */
-export async function findSlot(vault: OpenVault, which: string | undefined) {
+export async function findSlot(vault: CliVault, which: string | undefined) {
   const { slots } = await vault.ask('status', {});
   const found = slots.filter(({ id, kind }) => id === which || kind === which);
   const [slot] = found;

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { WardlineError } from '../../kernel/errors.ts';
 import { newKeyFileText, type SlotKind } from '../../vault/keys/slots.ts';
 import { confirm } from '../ask.ts';
-import { type CliContext, type OpenVault, openContext, openVault } from '../context.ts';
+import { type CliContext, type CliVault, openContext, openVault } from '../context.ts';
 import { CREDENTIAL_STORE, credentialLines, keepCredential } from '../credential.ts';
 import { show } from '../print.ts';
 import { newPassphrase, proof, tellCode, withNewKeyFile } from '../slot-secrets.ts';
@@ -56,7 +56,7 @@ async function add(kind: SlotKind, options: SlotFlags): Promise<void> {
   );
 }
 
-async function addSlot(context: CliContext, vault: OpenVault, kind: SlotKind, options: SlotFlags) {
+async function addSlot(context: CliContext, vault: CliVault, kind: SlotKind, options: SlotFlags) {
   const given = await proof(context, options);
   const opens = options.serviceOnly ? 'service' : 'both';
   const ask = (secret?: string) =>

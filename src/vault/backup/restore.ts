@@ -12,10 +12,10 @@ import { deriveServiceKeys } from '../keys/purpose-keys.ts';
 import { openSlot, type RootHalves, type SlotKind } from '../keys/slots.ts';
 import type { Caller } from '../shapes.ts';
 import { asDiskFault, createDatabase, DATABASE_NAME, lockFolder, mustHoldNoJournal } from '../store/database.ts';
+import { syncPath } from '../store/sync-path.ts';
 import { checkFiles, readText, slotsTexts } from './check-files.ts';
 import { damagedBackup, hashOfSlots, MANIFEST_NAME, type Manifest, manifestSignature, readManifest, readSlotsText } from './manifest.ts'; // biome-ignore format: one import
 import { type Cell, readRows, type TableColumns } from './row-file.ts';
-import { syncPath } from './run.ts';
 import { IMMUTABLE_COLUMNS, REPLACED_COLUMNS } from './tables.ts';
 
 export interface RestoreOptions {

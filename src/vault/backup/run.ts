@@ -1,8 +1,9 @@
 // One run of a backup: a reader writes the files, and then the slots and the signed manifest that names them get their place. FORMAT.md §11.
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, realpathSync, renameSync, rmSync, statfsSync, writeFileSync } from 'node:fs'; // biome-ignore format: one import
+import { existsSync, mkdirSync, readdirSync, realpathSync, renameSync, rmSync, statfsSync, writeFileSync } from 'node:fs'; // biome-ignore format: one import
 import { dirname, join } from 'node:path';
 import { codeOf, WardlineError } from '../../kernel/errors.ts';
 import type { InnerCore } from '../store/inner-core.ts';
+import { syncPath } from '../store/sync-path.ts';
 import { problemOf, readText } from './check-files.ts';
 import {
   FILE_NAME,
@@ -147,14 +148,4 @@ function writeDraft(path: string, text: string): void {
 function rename(draft: string, path: string): void {
   renameSync(draft, path);
   syncPath(dirname(path));
-}
-
-/** Makes a file, or the names in a folder, durable. */
-export function syncPath(path: string): void {
-  const opened = openSync(path, 'r');
-  try {
-    fsyncSync(opened);
-  } finally {
-    closeSync(opened);
-  }
 }

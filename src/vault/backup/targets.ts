@@ -3,10 +3,10 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { codeOf, WardlineError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/id.ts';
+import { DISPOSALS, type DisposalRecord, TARGETS, type TargetRecord } from '../captured/disposals.ts';
 import type { Handlers } from '../handlers.ts';
 import type { Readers } from '../reading/readers.ts';
 import type { Caller } from '../shapes.ts';
-import type { Transaction } from '../store/core.ts';
 import type { Heads } from '../store/heads.ts';
 import { type InnerCore, VAULT_ACTOR } from '../store/inner-core.ts';
 import { readText, slotsProblem } from './check-files.ts';
@@ -14,47 +14,13 @@ import { MANIFEST_NAME, type Manifest } from './manifest.ts';
 import { readTarget, runBackup } from './run.ts';
 import type { WriteFilesAsk } from './write-files.ts';
 
-const TARGETS = 'backup-targets';
-const DISPOSALS = 'disposals';
 const MAX_TARGETS = 16;
 /** A target that was not written for this long gets its run by itself. */
 const EVERY_MS = 24 * 3_600_000;
 const LOOK_MS = 15 * 60_000;
 const OVERDUE_MS = 3 * EVERY_MS;
 
-interface TargetRecord {
-  readonly path: string;
-  readonly addedAt: number;
-  readonly lastAt: number;
-  readonly until: number;
-  /** Its bundle holds keys of what was written up to here: more than `until` while a run is under way. */
-  readonly mayHold: number;
-  readonly bytes: number;
-  /** The run whose manifest lies there, and one that has begun since: another disk in the same place has neither. */
-  readonly runs?: readonly string[];
-}
-
-interface DisposalRecord {
-  readonly at: number;
-  /** The entry that disposed of it. */
-  readonly entry: number;
-  /** Targets whose bundle still holds its keys. */
-  readonly waits: readonly string[];
-}
-
 export type BackupOperation = 'backup.create' | 'backup.status' | 'backup.verify' | 'backup.forget';
-
-/** Remembers, inside the transaction that disposes of it, which targets hold the keys of a row that was written at `writtenAt`. */
-export function noteDisposal(
-  core: InnerCore,
-  tx: Transaction & { entry: number },
-  row: string,
-  writtenAt: number,
-): void {
-  const targets = core.records.listWhole<TargetRecord>(TARGETS);
-  const waits = targets.filter(({ value }) => value.mayHold >= writtenAt).map(({ row: id }) => id);
-  if (waits.length > 0) tx.put(DISPOSALS, row, { at: core.clock.now(), entry: tx.entry, waits });
-}
 
 export class Backups implements Disposable {
   readonly #core: InnerCore;

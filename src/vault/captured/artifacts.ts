@@ -3,7 +3,6 @@ import type { AuditAction, AuditEntry } from '../../audit/entry.ts';
 import { WardlineError } from '../../kernel/errors.ts';
 import { type ArtifactId, newId } from '../../kernel/id.ts';
 import { sampleRate } from '../../seal/intake.ts';
-import { noteDisposal } from '../backup/targets.ts';
 import { getClinic } from '../clinic/settings.ts';
 import type { Handlers } from '../handlers.ts';
 import { heldRows } from '../retention/keeping.ts';
@@ -11,6 +10,7 @@ import type { ArtifactHeader, ArtifactState, Caller } from '../shapes.ts';
 import { type InnerCore, VAULT_ACTOR } from '../store/inner-core.ts';
 import { ArtifactReader } from './artifact-reader.ts';
 import type { ArtifactRow, AudioSum, Closing } from './artifact-rows.ts';
+import { recordDisposal } from './disposals.ts';
 import { Intake } from './intake.ts';
 
 export type CaptureOperation = 'artifact.open' | 'artifact.mark' | 'artifact.close' | 'mailbox.counts';
@@ -198,7 +198,7 @@ export class Artifacts extends ArtifactReader implements Disposable {
   #dispose(entry: AuditEntry, artifact: ArtifactRow): void {
     this.#core.transact(entry, (tx) => {
       this.rows.dispose(tx, artifact.row);
-      noteDisposal(this.#core, tx, artifact.row, artifact.entry);
+      recordDisposal(this.#core, tx, artifact.row, artifact.entry);
     });
     // What was deleted must not stay readable in the journal either.
     this.#core.journal.scrub();

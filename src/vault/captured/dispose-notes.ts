@@ -1,4 +1,4 @@
-// What people added to a call, message or recording goes with it.
+// What people added to a call, message or recording is destroyed with it.
 import type { InnerCore } from '../store/inner-core.ts';
 import type { InnerTransaction } from '../store/transact.ts';
 

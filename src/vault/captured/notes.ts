@@ -4,7 +4,6 @@ import { actorName } from '../../audit/filter.ts';
 import type { UtcMs } from '../../kernel/clock.ts';
 import { WardlineError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/id.ts';
-import { noteDisposal } from '../backup/targets.ts';
 import type { Ask } from '../contract.ts';
 import type { Handlers } from '../handlers.ts';
 import { recordsLocked } from '../keys/keyring.ts';
@@ -13,6 +12,7 @@ import type { CapturedRow } from '../store/captured-table.ts';
 import type { RetentionClass } from '../store/epochs.ts';
 import type { InnerCore } from '../store/inner-core.ts';
 import { artifactUnknown } from './artifact-reader.ts';
+import { recordDisposal } from './disposals.ts';
 
 export type NoteOperation = 'note.add' | 'note.remove';
 
@@ -59,7 +59,7 @@ export function noteHandlers(core: InnerCore, mustBeFree: (subject: string) => v
       const detail = `${row.kind} ${noteId}`;
       core.transact({ action: 'note-removed', ...caller, outcome: 'ok', subject: row.subject, detail }, (tx) => {
         core.notes.dispose(tx, noteId);
-        noteDisposal(core, tx, noteId, row.entry);
+        recordDisposal(core, tx, noteId, row.entry);
       });
       core.journal.scrub();
       return {};

@@ -7,7 +7,7 @@ import { createLogger } from '../../kernel/logger.ts';
 import { ArtifactReader } from '../captured/artifact-reader.ts';
 import { Keyring } from '../keys/keyring.ts';
 import { openReadOnly } from '../store/database.ts';
-import { buildEngine } from '../store/inner-core.ts';
+import { buildCore } from '../store/inner-core.ts';
 import { takeKeys } from './reader-keys.ts';
 import type { FromReader, ReaderStart, ToReader } from './reader-messages.ts';
 import { Reads, refusalOf } from './reads.ts';
@@ -23,7 +23,7 @@ if (givesWayTo !== undefined) giveWay(givesWayTo);
 const db = openReadOnly(path);
 const { service, records } = takeKeys(keys);
 const log = createLogger({ role: 'vault', level: 'silent' });
-const core = buildEngine({
+const core = buildCore({
   ...{ db, keyring: Keyring.forReader(db, service, records), clock: systemClock, log },
   notify: () => undefined,
   isReader: true,

@@ -3,9 +3,9 @@ import type { AuditEntry } from '../../audit/entry.ts';
 import { WardlineError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/id.ts';
 import type { Cdr } from '../../model/cdr.ts';
-import { noteDisposal } from '../backup/targets.ts';
 import type { ArtifactRow } from '../captured/artifact-rows.ts';
 import type { Artifacts } from '../captured/artifacts.ts';
+import { recordDisposal } from '../captured/disposals.ts';
 import { disposeNotes } from '../captured/dispose-notes.ts';
 import { SETTINGS } from '../clinic/settings.ts';
 import type { Handlers } from '../handlers.ts';
@@ -151,7 +151,7 @@ export class Retention implements Disposable {
         dropNumbers.run(seq);
         disposeNotes(this.#core, tx, row);
         calls.dispose(tx, row);
-        noteDisposal(this.#core, tx, row, entry);
+        recordDisposal(this.#core, tx, row, entry);
       }
     });
     this.#core.journal.scrub();
@@ -196,7 +196,7 @@ export class Retention implements Disposable {
     this.#core.transact(this.#entry('artifact-disposed', `retention: ${rows.length} of ${kind}`), (tx) => {
       for (const { row, entry } of rows) {
         stored.dispose(tx, row);
-        noteDisposal(this.#core, tx, row, entry);
+        recordDisposal(this.#core, tx, row, entry);
       }
     });
     this.#core.journal.scrub();
@@ -251,7 +251,7 @@ export class Retention implements Disposable {
     for (const id of emptied.pluck().all(retention, month) as string[]) {
       this.#core.transact({ ...this.#entry('epoch-destroyed', 'retention'), subject: id }, (tx) => {
         this.#core.epochs.destroy(tx, id);
-        noteDisposal(this.#core, tx, id, 0);
+        recordDisposal(this.#core, tx, id, 0);
       });
       this.#core.epochs.forget(id);
       this.#core.keyring.onChange?.(); // readers may know its secret

@@ -1,7 +1,7 @@
 // What a domain of the vault works with: the transactor, sealed service records, volatile records and blind indexes.
 //
-// A domain (bindings, users, sessions …) is a function `(core: VaultCore) => Partial<Handlers>` in a file of its own, listed in
-// `operations.ts`. Inside it:
+// A domain (settings, bindings, users, sessions …) is a function `(core: VaultCore) => Pick<Handlers, …>` in a file of its own, plugged
+// in by `open-vault.ts`. Inside it:
 // - `core.transact(entry, (tx) => …)` changes records and writes the audit entry in one SQLite transaction, durable when it
 //   returns. The function given must be synchronous; when it throws nothing is written, the entry neither.
 // - `core.record(entry)` writes an audit entry alone (a failed log-in, a list that was read).

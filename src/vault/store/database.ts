@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import SqliteDatabase, { type Database } from 'better-sqlite3';
 import { codeOf, WardlineError } from '../../kernel/errors.ts';
 import { APPLICATION_ID, mendSchema, migrate, SCHEMA_VERSION } from './schema.ts';
+import { syncPath } from './sync-path.ts';
 
 export const DATABASE_NAME = 'vault.db';
 const LOCK_NAME = 'vault.lock';
@@ -114,9 +115,7 @@ function copyDurably(from: string, to: string): void {
     closeSync(target);
     closeSync(source);
   }
-  const folder = openSync(dirname(to), 'r');
-  fsyncSync(folder);
-  closeSync(folder);
+  syncPath(dirname(to));
 }
 
 function copyName(path: string, version: number): string {

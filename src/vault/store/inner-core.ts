@@ -39,7 +39,7 @@ export interface InnerCore extends VaultCore {
   readonly hasRoom: () => boolean;
 }
 
-export interface EngineOptions {
+export interface CoreOptions {
   readonly db: Database;
   readonly keyring: Keyring;
   readonly clock: Clock;
@@ -50,7 +50,7 @@ export interface EngineOptions {
   readonly hasRoom?: () => boolean;
 }
 
-export function buildEngine(options: EngineOptions): InnerCore {
+export function buildCore(options: CoreOptions): InnerCore {
   const { db, keyring, clock, log, notify, isReader = false, hasRoom = () => true } = options;
   const trail = new Trail(db, keyring);
   const records = new ServiceRecordStore(db, keyring);

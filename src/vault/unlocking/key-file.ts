@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { codeOf, WardlineError } from '../../kernel/errors.ts';
-import { syncPath } from '../backup/run.ts';
+import { syncPath } from '../store/sync-path.ts';
 
 /** What a key file or a credential may have: a line of 60 bytes is in there. */
 export const MAX_SECRET_BYTES = 4_096;
