@@ -1,7 +1,7 @@
 // Looks through folders for what must not be there in clear: a number in every usual spelling, a stretch of audio as µ-law or PCM.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { pcma, pcmu } from '../../src/protocol/rtp/g711.ts';
+import { pcma, pcmu } from '../../src/kernel/g711.ts';
 
 /** The spellings in which a text could rest. */
 export function spellings(value: string): Array<{ how: string; bytes: Buffer }> {

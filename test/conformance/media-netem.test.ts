@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import t from 'tap';
 import type { AudioLeg } from '../../src/engine/media-server/audio/leg.ts';
 import { openAudioLeg } from '../../src/engine/media-server/audio/leg.ts';
-import { pcmu } from '../../src/protocol/rtp/g711.ts';
+import { pcmu } from '../../src/kernel/g711.ts';
 import { JitterBuffer } from '../../src/protocol/rtp/jitter-buffer.ts';
 import { emptyRtpHeader, parseRtp } from '../../src/protocol/rtp/packet.ts';
 import { pcmuDecoder } from '../../src/protocol/rtp/payload-decoder.ts';

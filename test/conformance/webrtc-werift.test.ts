@@ -7,7 +7,7 @@ import type { AudioLeg } from '../../src/engine/media-server/audio/leg.ts';
 import { openAudioLeg } from '../../src/engine/media-server/audio/leg.ts';
 import { createMediaPorts } from '../../src/engine/runtime/media-socket.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { pcmu } from '../../src/protocol/rtp/g711.ts';
+import { pcmu } from '../../src/kernel/g711.ts';
 import { writeRtpHeader } from '../../src/protocol/rtp/packet.ts';
 import { steadyTone, ToneGenerator } from '../../src/protocol/rtp/tone.ts';
 import type { NegotiatedAudio } from '../../src/protocol/sdp/audio.ts';

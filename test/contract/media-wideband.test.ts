@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { pcmu } from '../../src/protocol/rtp/g711.ts';
+import { pcmu } from '../../src/kernel/g711.ts';
 import { loadOpus } from '../../src/protocol/rtp/opus.ts';
 import { dominantFrequency, toneLevel } from '../support/listen.ts';
 import { mediaBench, ON_FREESWITCH } from '../support/media-bench.ts';

@@ -1,6 +1,6 @@
 // A carrier that nobody here wrote: Debian's sipp calls the clinic's number over UDP and TCP, presses a key, leaves a message; sipsak asks for OPTIONS.
 import t, { type Test } from 'tap';
-import { pcmu } from '../../src/protocol/rtp/g711.ts';
+import { pcmu } from '../../src/kernel/g711.ts';
 import type { ArtifactSummary } from '../../src/vault/shapes.ts';
 import { startAppliance, until } from '../support/appliance.ts';
 import { clientFolder, needs, Program } from '../support/clients.ts';

@@ -5,7 +5,7 @@ import t from 'tap';
 import { DemoCaller } from '../../scripts/demo/caller.ts';
 import { audioSpellings, searchFolders, spellings } from '../../scripts/demo/clear-text.ts';
 import { readPrompt } from '../../scripts/demo/hear.ts';
-import { pcmu } from '../../src/protocol/rtp/g711.ts';
+import { pcmu } from '../../src/kernel/g711.ts';
 import { steadyTone, ToneGenerator, toneLevel, totalLevel } from '../../src/protocol/rtp/tone.ts';
 import type { Appliance } from '../support/appliance.ts';
 import { checkout, startAppliance, until } from '../support/appliance.ts';

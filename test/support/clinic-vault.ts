@@ -2,10 +2,10 @@
 import { rmSync } from 'node:fs';
 import { isLinkLost } from '../../src/ipc/client.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
+import { pcmu } from '../../src/kernel/g711.ts';
 import type { ArtifactId } from '../../src/kernel/id.ts';
 import type { Cdr } from '../../src/model/cdr.ts';
 import type { Clinic } from '../../src/model/clinic.ts';
-import { pcmu } from '../../src/protocol/rtp/g711.ts';
 import { connectIntake, type IntakeClient } from '../../src/seal/intake-client.ts';
 import type { AnswerTo, Ask, Vault, VaultOperation } from '../../src/vault/contract.ts';
 import type { ArtifactKind, ArtifactSummary, Page, PageRequest } from '../../src/vault/shapes.ts';

@@ -8,7 +8,7 @@ import type { LocalLeg, NatPolicy } from '../../src/engine/media-server/audio/le
 import { openAudioLeg } from '../../src/engine/media-server/audio/leg.ts';
 import type { MediaPorts } from '../../src/engine/runtime/media-socket.ts';
 import { createMediaPorts } from '../../src/engine/runtime/media-socket.ts';
-import { pcmu } from '../../src/protocol/rtp/g711.ts';
+import { pcmu } from '../../src/kernel/g711.ts';
 import { writeRtpHeader } from '../../src/protocol/rtp/packet.ts';
 import type { SrtpSuite } from '../../src/protocol/rtp/suite.ts';
 import { masterBytes } from '../../src/protocol/rtp/suite.ts';

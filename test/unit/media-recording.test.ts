@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import type { RecordingRequest } from '../../src/engine/media-server/recording/recording.ts';
 import { Recording } from '../../src/engine/media-server/recording/recording.ts';
-import { pcmu } from '../../src/protocol/rtp/g711.ts';
+import { pcmu } from '../../src/kernel/g711.ts';
 import { steadyTone, ToneGenerator } from '../../src/protocol/rtp/tone.ts';
 import { isSilent, toneLevel } from '../support/listen.ts';
 import { ManualClock } from '../support/manual-clock.ts';

@@ -5,7 +5,7 @@ import { noCounts } from '../../src/engine/media-server/audio/counters.ts';
 import { InboundAudio } from '../../src/engine/media-server/audio/inbound.ts';
 import { controllerAt } from '../../src/engine/media-server/host/own-addresses.ts';
 import { warnSeldom } from '../../src/engine/media-server/seldom.ts';
-import { pcmu } from '../../src/protocol/rtp/g711.ts';
+import { pcmu } from '../../src/kernel/g711.ts';
 import { writeRtpHeader } from '../../src/protocol/rtp/packet.ts';
 import { SrtpSender } from '../../src/protocol/rtp/srtp.ts';
 import type { SrtpSuite } from '../../src/protocol/rtp/suite.ts';

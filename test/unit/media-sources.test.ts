@@ -7,7 +7,7 @@ import { openSource, splitParts } from '../../src/engine/media-server/sources/op
 import { readSound } from '../../src/engine/media-server/sources/sound-cache.ts';
 import type { SpokenText } from '../../src/engine/media-server/sources/speech.ts';
 import { parseToneStream } from '../../src/engine/media-server/sources/tone-stream.ts';
-import { pcma, pcmu } from '../../src/protocol/rtp/g711.ts';
+import { pcma, pcmu } from '../../src/kernel/g711.ts';
 import { steadyTone, ToneGenerator } from '../../src/protocol/rtp/tone.ts';
 import { dominantFrequency, toneLevel, totalLevel } from '../support/listen.ts';
 import { seeded } from '../support/seeded.ts';

@@ -1,6 +1,6 @@
 // G.711, tones and resampling: what comes out is what went in, as an ear and as ITU-T G.711 would have it.
 import t from 'tap';
-import { pcma, pcmu } from '../../src/protocol/rtp/g711.ts';
+import { pcma, pcmu } from '../../src/kernel/g711.ts';
 import { Resampler, resample } from '../../src/protocol/rtp/resample.ts';
 import { steadyTone, ToneGenerator } from '../../src/protocol/rtp/tone.ts';
 import { dominantFrequency, isSilent, toneLevel, totalLevel } from '../support/listen.ts';

@@ -1,8 +1,8 @@
 // Digits in the audio itself: each found once at the levels and twists that telephones have, and none in speech, music or noise.
 import { execFileSync, spawnSync } from 'node:child_process';
 import t from 'tap';
+import { pcmu } from '../../src/kernel/g711.ts';
 import { DtmfDetector } from '../../src/protocol/rtp/dtmf-detector.ts';
-import { pcmu } from '../../src/protocol/rtp/g711.ts';
 import { seeded } from '../support/seeded.ts';
 
 const ROWS = [697, 770, 852, 941];

@@ -1,4 +1,5 @@
 // Audio for browsers: G.711 µ-law (ITU-T G.711) or L16 as one WAV file of 16-bit PCM, whose every byte can be made on its own.
+import { pcmu } from '../../kernel/g711.ts';
 import type { AudioEncoding } from '../../vault/shapes.ts';
 
 export const WAV_HEADER_BYTES = 44;
@@ -46,13 +47,9 @@ export function wavHeader(shape: AudioShape): Buffer {
 /** The vault's audio as little-endian PCM. */
 export function toPcm(encoding: AudioEncoding, audio: Uint8Array): Buffer {
   if (encoding === 'l16-16000') return Buffer.from(audio);
+  const linear = new Int16Array(audio.length);
+  pcmu.decode(audio, 0, audio.length, linear, 0);
   const pcm = Buffer.allocUnsafe(audio.length * BYTES_PER_SAMPLE);
-  for (let i = 0; i < audio.length; i++) pcm.writeInt16LE(ulawToLinear[audio[i] ?? 0] ?? 0, i * BYTES_PER_SAMPLE);
+  for (let i = 0; i < audio.length; i++) pcm.writeInt16LE(linear[i] ?? 0, i * BYTES_PER_SAMPLE);
   return pcm;
 }
-
-const ulawToLinear = Int16Array.from({ length: 256 }, (_, code) => {
-  const inverted = ~code & 0xff;
-  const magnitude = ((((inverted & 0x0f) << 3) + 0x84) << ((inverted & 0x70) >> 4)) - 0x84;
-  return inverted & 0x80 ? -magnitude : magnitude;
-});

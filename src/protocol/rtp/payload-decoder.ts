@@ -1,6 +1,6 @@
 // What turns the payloads of one codec into samples, as the jitter buffer asks for it; G.711, G.722 and L16 here, Opus in a file of its own.
-import type { G711 } from './g711.ts';
-import { pcma, pcmu } from './g711.ts';
+import type { G711 } from '../../kernel/g711.ts';
+import { pcma, pcmu } from '../../kernel/g711.ts';
 import { G722Decoder } from './g722.ts';
 import { decodeL16 } from './l16.ts';
 

@@ -2,7 +2,7 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { pcmu } from '../../../src/protocol/rtp/g711.ts';
+import { pcmu } from '../../../src/kernel/g711.ts';
 import { writeRtpHeader } from '../../../src/protocol/rtp/packet.ts';
 import { SrtpReceiver, SrtpSender } from '../../../src/protocol/rtp/srtp.ts';
 import type { FsmrfEndpoint } from '../../support/media-bench.ts';

@@ -1,5 +1,5 @@
 // What a leg needs to know of each codec: the rate that the server works at, the rate on the wire, its decoder and its encoder.
-import { pcma, pcmu } from '../../../protocol/rtp/g711.ts';
+import { pcma, pcmu } from '../../../kernel/g711.ts';
 import { G722Encoder } from '../../../protocol/rtp/g722.ts';
 import { encodeL16 } from '../../../protocol/rtp/l16.ts';
 import { OPUS_RATE, OpusPayloadDecoder, OpusPayloadEncoder } from '../../../protocol/rtp/opus.ts';

@@ -1,7 +1,7 @@
 // What one leg hears: from a packet of the wire to 20 ms of audio and digits. Only who may be heard is heard.
 import type { Clock } from '../../../kernel/clock.ts';
+import { pcma, pcmu } from '../../../kernel/g711.ts';
 import { ComfortNoise } from '../../../protocol/rtp/comfort-noise.ts';
-import { pcma, pcmu } from '../../../protocol/rtp/g711.ts';
 import { JitterBuffer } from '../../../protocol/rtp/jitter-buffer.ts';
 import { emptyRtpHeader, isRtcp, parseRtp } from '../../../protocol/rtp/packet.ts';
 import type { PayloadDecoder } from '../../../protocol/rtp/payload-decoder.ts';

@@ -1,7 +1,7 @@
 // Recording into a file: WAV (16-bit linear, header completed at the end), headerless linear, µ-law or A-law; appended as audio comes.
 import { close, closeSync, openSync, readSync, statSync, write } from 'node:fs';
 import { extname } from 'node:path';
-import { pcma, pcmu } from '../../../protocol/rtp/g711.ts';
+import { pcma, pcmu } from '../../../kernel/g711.ts';
 import type { RecordingSink } from './sink.ts';
 
 const WAV_HEADER_BYTES = 44;

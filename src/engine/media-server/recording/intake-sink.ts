@@ -1,7 +1,7 @@
 // Recording into the vault: µ-law to the intake in this process, no file; what comes before the vault's answer waits in memory.
 import type { Clock } from '../../../kernel/clock.ts';
 import { codeOf } from '../../../kernel/errors.ts';
-import { pcmu } from '../../../protocol/rtp/g711.ts';
+import { pcmu } from '../../../kernel/g711.ts';
 import type { Capture } from '../../../seal/intake-client.ts';
 import type { Intake } from '../host/host.ts';
 import type { RecordingSink } from './sink.ts';

@@ -1,6 +1,6 @@
 // Where the audio of a sound file is and how it is written: WAV (RIFF), Sun audio, and files without a header by their ending.
-import type { G711 } from '../../../protocol/rtp/g711.ts';
-import { pcma, pcmu } from '../../../protocol/rtp/g711.ts';
+import type { G711 } from '../../../kernel/g711.ts';
+import { pcma, pcmu } from '../../../kernel/g711.ts';
 
 /** Of one sample: G.711, whole numbers of so many bytes in either order of bytes (8 bits of WAV count from 128), or floats of 32 or 64 bits. */
 export type Encoding = G711 | 'u8' | 's8' | 'l16' | 'b16' | 'l24' | 'l32' | 'f32' | 'f64';
