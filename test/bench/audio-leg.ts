@@ -7,9 +7,10 @@ import { systemClock } from '../../src/kernel/clock.ts';
 import { loadOpus } from '../../src/protocol/rtp/opus.ts';
 import type { SrtpSuite } from '../../src/protocol/rtp/suite.ts';
 import { masterBytes } from '../../src/protocol/rtp/suite.ts';
-import { steadyTone, ToneGenerator } from '../../src/protocol/rtp/tone.ts';
+import { ToneGenerator } from '../../src/protocol/rtp/tone.ts';
 import type { AudioCodec, SrtpKey, SrtpSession } from '../../src/protocol/sdp/audio.ts';
 import { CODECS } from '../../src/protocol/sdp/codecs.ts';
+import { steadyTone } from '../support/tone-level.ts';
 
 const TICKS = 250;
 const TICK_MS = 20;

@@ -7,9 +7,10 @@ import { pcmu } from '../../src/kernel/g711.ts';
 import { JitterBuffer } from '../../src/protocol/rtp/jitter-buffer.ts';
 import { emptyRtpHeader, parseRtp } from '../../src/protocol/rtp/packet.ts';
 import { pcmuDecoder } from '../../src/protocol/rtp/payload-decoder.ts';
-import { steadyTone, ToneGenerator } from '../../src/protocol/rtp/tone.ts';
+import { ToneGenerator } from '../../src/protocol/rtp/tone.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { seeded } from '../support/seeded.ts';
+import { steadyTone } from '../support/tone-level.ts';
 import type { Affliction } from '../support/virtual-network.ts';
 import { VirtualNetwork } from '../support/virtual-network.ts';
 

@@ -7,9 +7,10 @@ import t from 'tap';
 import { openAudioLeg } from '../../src/engine/media-server/audio/leg.ts';
 import { createMediaPorts } from '../../src/engine/runtime/media-socket.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { steadyTone, ToneGenerator } from '../../src/protocol/rtp/tone.ts';
+import { ToneGenerator } from '../../src/protocol/rtp/tone.ts';
 import type { NegotiatedAudio } from '../../src/protocol/sdp/audio.ts';
 import { dominantFrequency } from '../support/listen.ts';
+import { steadyTone } from '../support/tone-level.ts';
 
 const HOST = '127.0.0.1';
 const SUITE = 'AES_CM_128_HMAC_SHA1_80';

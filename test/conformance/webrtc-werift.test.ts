@@ -9,13 +9,14 @@ import { createMediaPorts } from '../../src/engine/runtime/media-socket.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { pcmu } from '../../src/kernel/g711.ts';
 import { writeRtpHeader } from '../../src/protocol/rtp/packet.ts';
-import { steadyTone, ToneGenerator } from '../../src/protocol/rtp/tone.ts';
+import { ToneGenerator } from '../../src/protocol/rtp/tone.ts';
 import type { NegotiatedAudio } from '../../src/protocol/sdp/audio.ts';
 import { DEFAULT_POLICY } from '../../src/protocol/sdp/key-policy.ts';
 import type { AudioNegotiation, Negotiated } from '../../src/protocol/sdp/negotiation.ts';
 import { createAudioNegotiation } from '../../src/protocol/sdp/negotiation.ts';
 import { ALICE } from '../support/dtls-pair.ts';
 import { dominantFrequency } from '../support/listen.ts';
+import { steadyTone } from '../support/tone-level.ts';
 
 const HOST = '127.0.0.1';
 const TICK_SAMPLES = 160;

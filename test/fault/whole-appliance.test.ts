@@ -6,10 +6,11 @@ import { DemoCaller } from '../../scripts/demo/caller.ts';
 import { audioSpellings, searchFolders, spellings } from '../../scripts/demo/clear-text.ts';
 import { readPrompt } from '../../scripts/demo/hear.ts';
 import { pcmu } from '../../src/kernel/g711.ts';
-import { steadyTone, ToneGenerator, toneLevel, totalLevel } from '../../src/protocol/rtp/tone.ts';
+import { ToneGenerator } from '../../src/protocol/rtp/tone.ts';
 import type { Appliance } from '../support/appliance.ts';
 import { checkout, startAppliance, until } from '../support/appliance.ts';
 import { PATIENCE_MS } from '../support/patience.ts';
+import { steadyTone, toneLevel, totalLevel } from '../support/tone-level.ts';
 
 const NUMBER = '+12125550177';
 const NAME = 'Zebulon Canaryworth';

@@ -1,7 +1,7 @@
 // Ears for tests: how loud a frequency is, which one is loudest, and whether there is anything to hear.
-import { toneLevel, totalLevel } from '../../src/protocol/rtp/tone.ts';
+import { toneLevel, totalLevel } from './tone-level.ts';
 
-export { toneLevel, totalLevel } from '../../src/protocol/rtp/tone.ts';
+export { toneLevel, totalLevel } from './tone-level.ts';
 
 /** Quieter than this counts as silence; G.711's own noise lies lower. */
 const SILENCE_DBFS = -60;

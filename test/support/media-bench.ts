@@ -20,13 +20,14 @@ import { type LegWorkers, startLegWorkers } from '../../src/engine/media-server/
 import { createMediaPorts } from '../../src/engine/runtime/media-socket.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { createLogger } from '../../src/kernel/logger.ts';
-import { steadyTone, ToneGenerator } from '../../src/protocol/rtp/tone.ts';
+import { ToneGenerator } from '../../src/protocol/rtp/tone.ts';
 import type { AudioCodec, SecurePolicy } from '../../src/protocol/sdp/audio.ts';
 import { createAudioNegotiation } from '../../src/protocol/sdp/negotiation.ts';
 import { dominantFrequency, isSilent } from './listen.ts';
 import { FacadeSrf } from './media-facade.ts';
 import { namedMediaServer } from './named-media.ts';
 import { namedServer } from './named-server.ts';
+import { steadyTone } from './tone-level.ts';
 
 export interface FsmrfEvent {
   getHeader(name: string): string | undefined;

@@ -5,13 +5,14 @@ import { openAudioLeg, TICK_SAMPLES } from '../../src/engine/media-server/audio/
 import type { MediaPorts } from '../../src/engine/runtime/media-socket.ts';
 import type { SipStack, SipTarget } from '../../src/engine/runtime/sip-stack.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { steadyTone, ToneGenerator, toneLevel } from '../../src/protocol/rtp/tone.ts';
+import { ToneGenerator } from '../../src/protocol/rtp/tone.ts';
 import type { SecurePolicy } from '../../src/protocol/sdp/audio.ts';
 import type { AudioNegotiation } from '../../src/protocol/sdp/negotiation.ts';
 import { createAudioNegotiation } from '../../src/protocol/sdp/negotiation.ts';
 import type { SipRequest, SipResponse } from '../../src/protocol/sip/message.ts';
 import { SipHeaders } from '../../src/protocol/sip/message.ts';
 import { PATIENCE_MS } from './patience.ts';
+import { steadyTone, toneLevel } from './tone-level.ts';
 
 const TICK_MS = 20;
 const RATE = 8000;

@@ -1,5 +1,6 @@
 // WAV files made for a test: one tone, 16-bit linear.
-import { steadyTone, ToneGenerator } from '../../src/protocol/rtp/tone.ts';
+import { ToneGenerator } from '../../src/protocol/rtp/tone.ts';
+import { steadyTone } from './tone-level.ts';
 
 /** A mono file with a tone of `hz` for `ms`; with two channels the right one is silent. */
 export function wav(rate: number, hz: number, ms: number, channels: 1 | 2 = 1): Buffer {

@@ -6,12 +6,13 @@ import type { AudioLeg } from '../../src/engine/media-server/audio/leg.ts';
 import { openAudioLeg } from '../../src/engine/media-server/audio/leg.ts';
 import { decodeL16, encodeL16 } from '../../src/protocol/rtp/l16.ts';
 import { loadOpus } from '../../src/protocol/rtp/opus.ts';
-import { steadyTone, ToneGenerator } from '../../src/protocol/rtp/tone.ts';
+import { ToneGenerator } from '../../src/protocol/rtp/tone.ts';
 import type { AudioCodec, NegotiatedAudio } from '../../src/protocol/sdp/audio.ts';
 import { ALL_CODECS, CODECS } from '../../src/protocol/sdp/codecs.ts';
 import { toneLevel, totalLevel } from '../support/listen.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { seeded } from '../support/seeded.ts';
+import { steadyTone } from '../support/tone-level.ts';
 import { VirtualNetwork } from '../support/virtual-network.ts';
 
 await loadOpus();

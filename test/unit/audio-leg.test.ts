@@ -12,11 +12,12 @@ import { pcmu } from '../../src/kernel/g711.ts';
 import { writeRtpHeader } from '../../src/protocol/rtp/packet.ts';
 import type { SrtpSuite } from '../../src/protocol/rtp/suite.ts';
 import { masterBytes } from '../../src/protocol/rtp/suite.ts';
-import { steadyTone, ToneGenerator } from '../../src/protocol/rtp/tone.ts';
+import { ToneGenerator } from '../../src/protocol/rtp/tone.ts';
 import type { NegotiatedAudio, SrtpSession } from '../../src/protocol/sdp/audio.ts';
 import { dominantFrequency, isSilent, toneLevel, totalLevel } from '../support/listen.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { seeded } from '../support/seeded.ts';
+import { steadyTone } from '../support/tone-level.ts';
 
 const HOST = '127.0.0.1';
 

@@ -6,10 +6,11 @@ import t from 'tap';
 import type { RecordingRequest } from '../../src/engine/media-server/recording/recording.ts';
 import { Recording } from '../../src/engine/media-server/recording/recording.ts';
 import { pcmu } from '../../src/kernel/g711.ts';
-import { steadyTone, ToneGenerator } from '../../src/protocol/rtp/tone.ts';
+import { ToneGenerator } from '../../src/protocol/rtp/tone.ts';
 import { isSilent, toneLevel } from '../support/listen.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { mediaHost } from '../support/media-host.ts';
+import { steadyTone } from '../support/tone-level.ts';
 
 const TICK = 160;
 const QUIET = new Int16Array(TICK);

@@ -10,11 +10,12 @@ import { writeRtpHeader } from '../../src/protocol/rtp/packet.ts';
 import { SrtpSender } from '../../src/protocol/rtp/srtp.ts';
 import type { SrtpSuite } from '../../src/protocol/rtp/suite.ts';
 import { masterBytes, SUITES } from '../../src/protocol/rtp/suite.ts';
-import { steadyTone, ToneGenerator } from '../../src/protocol/rtp/tone.ts';
+import { ToneGenerator } from '../../src/protocol/rtp/tone.ts';
 import type { NegotiatedAudio } from '../../src/protocol/sdp/audio.ts';
 import { dominantFrequency } from '../support/listen.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { seeded } from '../support/seeded.ts';
+import { steadyTone } from '../support/tone-level.ts';
 
 const HEADER_BYTES = 12;
 const TICK_SAMPLES = 160;

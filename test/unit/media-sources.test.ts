@@ -8,9 +8,10 @@ import { readSound } from '../../src/engine/media-server/sources/sound-cache.ts'
 import type { SpokenText } from '../../src/engine/media-server/sources/speech.ts';
 import { parseToneStream } from '../../src/engine/media-server/sources/tone-stream.ts';
 import { pcma, pcmu } from '../../src/kernel/g711.ts';
-import { steadyTone, ToneGenerator } from '../../src/protocol/rtp/tone.ts';
+import { ToneGenerator } from '../../src/protocol/rtp/tone.ts';
 import { dominantFrequency, toneLevel, totalLevel } from '../support/listen.ts';
 import { seeded } from '../support/seeded.ts';
+import { steadyTone } from '../support/tone-level.ts';
 import { wav } from '../support/wav.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'wardline-sounds-'));

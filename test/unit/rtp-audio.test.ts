@@ -2,8 +2,9 @@
 import t from 'tap';
 import { pcma, pcmu } from '../../src/kernel/g711.ts';
 import { Resampler, resample } from '../../src/protocol/rtp/resample.ts';
-import { steadyTone, ToneGenerator } from '../../src/protocol/rtp/tone.ts';
+import { ToneGenerator } from '../../src/protocol/rtp/tone.ts';
 import { dominantFrequency, isSilent, toneLevel, totalLevel } from '../support/listen.ts';
+import { steadyTone } from '../support/tone-level.ts';
 
 function tone(hz: number, dbfs: number, rate: number, ms: number): Int16Array {
   const samples = new Int16Array((rate * ms) / 1000);

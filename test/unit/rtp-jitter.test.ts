@@ -8,9 +8,10 @@ import { encodeL16 } from '../../src/protocol/rtp/l16.ts';
 import type { RtpHeader } from '../../src/protocol/rtp/packet.ts';
 import { l16Decoder } from '../../src/protocol/rtp/payload-decoder.ts';
 import { resample } from '../../src/protocol/rtp/resample.ts';
-import { steadyTone, ToneGenerator } from '../../src/protocol/rtp/tone.ts';
+import { ToneGenerator } from '../../src/protocol/rtp/tone.ts';
 import { dominantFrequency, isSilent, toneLevel, totalLevel } from '../support/listen.ts';
 import { seeded } from '../support/seeded.ts';
+import { steadyTone } from '../support/tone-level.ts';
 
 const STEP_SAMPLES = 160;
 const PROMPT = join(import.meta.dirname, '../../config/prompts/en/voicemail/greeting.wav');

@@ -3,9 +3,10 @@ import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { G722Decoder, G722Encoder } from '../../src/protocol/rtp/g722.ts';
 import { RateMatch } from '../../src/protocol/rtp/rate-match.ts';
-import { steadyTone, ToneGenerator } from '../../src/protocol/rtp/tone.ts';
+import { ToneGenerator } from '../../src/protocol/rtp/tone.ts';
 import { toneLevel, totalLevel } from '../support/listen.ts';
 import { seeded } from '../support/seeded.ts';
+import { steadyTone } from '../support/tone-level.ts';
 
 const file = (name: string) => readFileSync(new URL(`../vectors/g722/${name}`, import.meta.url));
 function samplesOf(bytes: Buffer): Int16Array {

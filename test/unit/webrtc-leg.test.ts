@@ -15,7 +15,7 @@ import { createMediaPorts } from '../../src/engine/runtime/media-socket.ts';
 import { isDtls } from '../../src/protocol/dtls/record.ts';
 import { writeReport } from '../../src/protocol/rtp/rtcp.ts';
 import { SrtcpSender } from '../../src/protocol/rtp/srtcp.ts';
-import { steadyTone, ToneGenerator } from '../../src/protocol/rtp/tone.ts';
+import { ToneGenerator } from '../../src/protocol/rtp/tone.ts';
 import type { NegotiatedAudio, SdpRefusal } from '../../src/protocol/sdp/audio.ts';
 import type { KeyPolicy } from '../../src/protocol/sdp/key-policy.ts';
 import { DEFAULT_POLICY } from '../../src/protocol/sdp/key-policy.ts';
@@ -24,6 +24,7 @@ import { createAudioNegotiation } from '../../src/protocol/sdp/negotiation.ts';
 import { ALICE, BOB, newIdentity } from '../support/dtls-pair.ts';
 import { dominantFrequency } from '../support/listen.ts';
 import { ManualClock } from '../support/manual-clock.ts';
+import { steadyTone } from '../support/tone-level.ts';
 
 const HOST = '127.0.0.1';
 const TICK_SAMPLES = 160;
