@@ -1,5 +1,5 @@
 // What the parts of a media server stand on, for unit tests: a clock that is moved, seeded randomness, no log.
-import { Consoles } from '../../src/engine/media-server/consoles.ts';
+import { Consoles } from '../../src/engine/media-server/host/consoles.ts';
 import type { MediaHost } from '../../src/engine/media-server/host/host.ts';
 import type { Clock } from '../../src/kernel/clock.ts';
 import { createLogger } from '../../src/kernel/logger.ts';

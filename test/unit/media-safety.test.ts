@@ -4,7 +4,7 @@ import t from 'tap';
 import { noCounts } from '../../src/engine/media-server/audio/counters.ts';
 import { InboundAudio } from '../../src/engine/media-server/audio/inbound.ts';
 import { controllerAt } from '../../src/engine/media-server/host/own-addresses.ts';
-import { warnSeldom } from '../../src/engine/media-server/seldom.ts';
+import { warnSeldom } from '../../src/engine/media-server/host/warn-seldom.ts';
 import { pcmu } from '../../src/kernel/g711.ts';
 import { writeRtpHeader } from '../../src/protocol/rtp/packet.ts';
 import { SrtpSender } from '../../src/protocol/rtp/srtp.ts';

@@ -14,14 +14,14 @@ import { type Legs, localLegs } from './audio/legs.ts';
 import { MediaClock } from './audio/media-clock.ts';
 import { DEFAULT_MAX_CHANNELS, Registry } from './channel/registry.ts';
 import { Conferences } from './conference/conferences.ts';
-import { Consoles } from './consoles.ts';
 import { EventSocket } from './event-socket/event-socket.ts';
+import { Consoles } from './host/consoles.ts';
 import { EventHub } from './host/event-hub.ts';
 import type { Intake } from './host/host.ts';
 import { type MediaHost, newUuid } from './host/host.ts';
 import type { Quirks } from './host/quirks.ts';
+import { warnSeldom } from './host/warn-seldom.ts';
 import { WorkInHand } from './host/work-in-hand.ts';
-import { warnSeldom } from './seldom.ts';
 import { SipServer } from './sip-server.ts';
 import type { Speech } from './sources/speech.ts';
 

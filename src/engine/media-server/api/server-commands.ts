@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { expand } from '../../../protocol/event-socket/arguments.ts';
 import { globalVariable, setGlobalVariable } from '../channel/global-variables.ts';
-import { levelOf } from '../consoles.ts';
+import { levelOf } from '../host/consoles.ts';
 import { type ApiCommand, type ApiContext, usageOf } from './command.ts';
 
 const LATEST_SECONDS = 7 * 24 * 3600;

@@ -2,9 +2,9 @@
 import { splitWords } from '../../../protocol/event-socket/arguments.ts';
 import type { Channel } from '../channel/channel.ts';
 import { toldCodec } from '../channel/codec-names.ts';
-import { interfaceRows } from '../show-interfaces.ts';
 import type { ApiCommand, ApiContext } from './command.ts';
 import { usageOf } from './command.ts';
+import { interfaceRows } from './show-interfaces.ts';
 import { statusText } from './status-text.ts';
 
 type Row = Readonly<Record<string, string>>;

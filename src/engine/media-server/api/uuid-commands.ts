@@ -5,7 +5,7 @@ import { Bridge } from '../channel/bridge.ts';
 import type { Channel } from '../channel/channel.ts';
 import { parseInline } from '../channel/extension.ts';
 import { mediaStatistics } from '../channel/media-statistics.ts';
-import { broadcastTo, transferChannel } from '../transfer.ts';
+import { broadcastTo, transferChannel } from '../channel/transfer.ts';
 import type { ApiCommand } from './command.ts';
 import { usageOf } from './command.ts';
 

@@ -2,7 +2,7 @@
 import { splitWords } from '../../../protocol/event-socket/arguments.ts';
 import type { Execution, StartApplication } from '../channel/application.ts';
 import type { Channel } from '../channel/channel.ts';
-import { broadcastTo, transferChannel } from '../transfer.ts';
+import { broadcastTo, transferChannel } from '../channel/transfer.ts';
 
 const LATEST_SECONDS = 7 * 24 * 3600;
 

@@ -2,8 +2,8 @@
 import { expand, splitAssignment, splitAssignments, splitWords } from '../../../protocol/event-socket/arguments.ts';
 import type { Execution, RunningApplication } from '../channel/application.ts';
 import { setGlobalVariable } from '../channel/global-variables.ts';
-import { levelOf } from '../consoles.ts';
-import { transferChannel } from '../transfer.ts';
+import { transferChannel } from '../channel/transfer.ts';
+import { levelOf } from '../host/consoles.ts';
 
 const TICK_MS = 20;
 const DEFAULT_DIGIT_MS = 250;

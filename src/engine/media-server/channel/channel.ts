@@ -3,7 +3,6 @@
 import type { EventFields } from '../../../protocol/event-socket/frame.ts';
 import type { AudioCodec } from '../../../protocol/sdp/audio.ts';
 import type { AudioLeg } from '../audio/leg.ts';
-import { ChannelTasks } from '../channel-tasks.ts';
 import type { EventHub, Fields } from '../host/event-hub.ts';
 import type { MediaHost } from '../host/host.ts';
 import { newUuid } from '../host/host.ts';
@@ -16,6 +15,7 @@ import { causeOf } from './causes.ts';
 import { ChannelAudio } from './channel-audio.ts';
 import { ChannelDigits } from './channel-digits.ts';
 import { ChannelRecordings } from './channel-recordings.ts';
+import { ChannelTasks } from './channel-tasks.ts';
 import { endVariables } from './end-variables.ts';
 import type { CallDirection, CallState, ChannelFacts, ChannelState, ChannelTimes } from './event-fields.ts';
 import {

@@ -5,7 +5,7 @@ import type { EventFormat } from '../../../protocol/event-socket/frame.ts';
 import type { Channel } from '../channel/channel.ts';
 import { stepsOf } from '../channel/extension.ts';
 import { parseUnicast } from '../channel/unicast.ts';
-import { LOG_LEVELS } from '../consoles.ts';
+import { LOG_LEVELS } from '../host/consoles.ts';
 import { type MediaHost, newUuid } from '../host/host.ts';
 import type { EventSocket } from './event-socket.ts';
 

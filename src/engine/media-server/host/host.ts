@@ -4,8 +4,8 @@ import type { Logger } from '../../../kernel/logger.ts';
 import type { DtlsIdentity } from '../../../protocol/dtls/handshake.ts';
 import type { AudioCodec } from '../../../protocol/sdp/audio.ts';
 import type { Capture } from '../../../seal/intake-client.ts';
-import type { Consoles } from '../consoles.ts';
 import type { Speech } from '../sources/speech.ts';
+import type { Consoles } from './consoles.ts';
 import type { Quirks } from './quirks.ts';
 
 /** What the media server needs of `seal`; an `IntakeClient` is one. */

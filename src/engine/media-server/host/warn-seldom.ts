@@ -1,6 +1,6 @@
 // Warnings that an application can cause as often as it likes (fsmrf knocks four times a second): each is told once a minute.
-import type { Clock } from '../../kernel/clock.ts';
-import type { Logger } from '../../kernel/logger.ts';
+import type { Clock } from '../../../kernel/clock.ts';
+import type { Logger } from '../../../kernel/logger.ts';
 
 const PAUSE_MS = 60_000;
 

@@ -1,7 +1,8 @@
 // Moving a channel, or both of a bridge, to an inline extension (`uuid_transfer`, `transfer`, `sched_transfer`), and playing to them (`uuid_broadcast`).
-import type { Channel } from './channel/channel.ts';
-import { parseInline } from './channel/extension.ts';
-import { newUuid } from './host/host.ts';
+
+import { newUuid } from '../host/host.ts';
+import type { Channel } from './channel.ts';
+import { parseInline } from './extension.ts';
 
 /** `[-both|-bleg] app:args,… inline`; false for anything else: this server has no other dialplan. */
 export function transferChannel(channel: Channel, args: readonly string[]): boolean {

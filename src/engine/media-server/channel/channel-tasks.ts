@@ -1,5 +1,5 @@
 // What a channel is to do later; its end forgets all of it.
-import type { Clock } from '../../kernel/clock.ts';
+import type { Clock } from '../../../kernel/clock.ts';
 
 const MAX_TASKS = 64;
 

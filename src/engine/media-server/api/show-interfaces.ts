@@ -1,6 +1,7 @@
 // `show modules`, `show codec`, `show application` and their like: what this server can do, by the modules that FreeSWITCH has it in.
-import type { ApiCommand, ApiContext } from './api/command.ts';
-import { NOT_HERE } from './applications/not-here.ts';
+
+import { NOT_HERE } from '../applications/not-here.ts';
+import type { ApiCommand, ApiContext } from './command.ts';
 
 type Row = Readonly<Record<string, string>>;
 

@@ -1,8 +1,8 @@
 // What people at a console see of the log (`log <level>`): the server's own lines and the life of its calls, without what anybody said, pressed or is called.
-import type { Clock } from '../../kernel/clock.ts';
-import type { LogLevel } from '../../kernel/logger.ts';
-import type { EventFields, FieldValue } from '../../protocol/event-socket/frame.ts';
-import { encodeLogLine } from '../../protocol/event-socket/frame.ts';
+import type { Clock } from '../../../kernel/clock.ts';
+import type { LogLevel } from '../../../kernel/logger.ts';
+import type { EventFields, FieldValue } from '../../../protocol/event-socket/frame.ts';
+import { encodeLogLine } from '../../../protocol/event-socket/frame.ts';
 
 /** FreeSWITCH's names, by number. */
 export const LOG_LEVELS: readonly string[] = ['CONSOLE', 'ALERT', 'CRIT', 'ERR', 'WARNING', 'NOTICE', 'INFO', 'DEBUG'];
