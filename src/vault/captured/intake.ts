@@ -1,22 +1,25 @@
 // The vault's side of the intake: takes sealed segments and chunks, writes all calls' chunks of a tick in one transaction and
 // acknowledges after commit. It opens nothing: with records locked it works the same. FORMAT.md §6.
-import type { Statement, Transaction } from 'better-sqlite3';
-import { codeOf, WardlineError } from '../../kernel/errors.ts';
-import { MAX_SEGMENT_MS } from '../../seal/capture-sealer.ts';
-import { bytesPerSample, type ChunkAsk, type IntakeGrant, type SegmentAsk, sampleRate } from '../../seal/intake.ts';
-import { CHUNK_OVERHEAD_BYTES, ENDS, type Ends, SEALED_KEY_BYTES, STREAM_HEADER_BYTES } from '../../seal/segment.ts';
+import type { Statement } from 'better-sqlite3';
+import { WardlineError } from '../../kernel/errors.ts';
+import type { ChunkAsk, IntakeGrant, SegmentAsk } from '../../seal/intake.ts';
+import { ENDS, type Ends, SEALED_KEY_BYTES, STREAM_HEADER_BYTES } from '../../seal/segment.ts';
 import type { InnerCore } from '../store/inner-core.ts';
 import { type ArtifactRow, type ArtifactRows, type AudioSum, RunningSum, segmentKeyRow } from './artifact-rows.ts';
+import { CommitQueue } from './commit-queue.ts';
+import {
+  differs,
+  isChunkShaped,
+  isCount,
+  isOver,
+  malformed,
+  mustFollow,
+  type Progress,
+  writeFailed,
+} from './intake-checks.ts';
 
-const COMMIT_TICK_MS = 50;
-/** The longest recording, and the segments that it can have. */
-const MAX_ARTIFACT_SECONDS = 24 * 3_600;
-const MAX_SEGMENTS = 4_096;
-const MAX_CHUNK_MS = 500;
 /** Artifacts that are captured at once. */
 const MAX_OPEN_ARTIFACTS = 2_000;
-/** Bytes that wait for a commit; more means that the disk does not keep up. */
-const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 /** How long closing waits for the writer's last chunks. */
 const END_WAIT_MS = 3_000;
 /** How long an artifact may stay open after its writer ended; the controller closes it within seconds. */
@@ -24,25 +27,17 @@ const ENDED_LIMIT_MS = 2 * 60_000;
 /** The same for a writer that says nothing; a paused recording is silent, too. */
 const SILENT_LIMIT_MS = 2 * 3_600_000;
 
-interface Writing {
-  readonly artifact: ArtifactRow;
+interface Writing extends Progress {
   /** What has been taken so far. */
   readonly sum: RunningSum;
   /** The newest segment: the one that chunks are taken for. */
   segment: { readonly number: number; readonly first: number; next: number; ends: Ends } | undefined;
-  state: 'waiting' | 'capturing' | 'ended' | 'failed';
+  state: Progress['state'];
   /** Since the vault was started. */
   wasHeard: boolean;
   /** When the writer last said something. */
   heardAt: number;
-  ended: PromiseWithResolvers<void>;
-}
-
-interface Waiting {
-  readonly writing: Writing;
-  readonly insert: () => void;
-  readonly bytes: number;
-  readonly done: PromiseWithResolvers<void>;
+  readonly ended: PromiseWithResolvers<void>;
 }
 
 export class Intake {
@@ -52,16 +47,14 @@ export class Intake {
   readonly #putChunk: Statement;
   readonly #getSegment: Statement;
   readonly #getChunk: Statement;
-  readonly #commit: Transaction<(waiting: readonly Waiting[]) => void>;
+  readonly #queue: CommitQueue<Writing>;
   readonly #writings = new Map<string, Writing>();
-  #waiting: Waiting[] = [];
-  #waitingBytes = 0;
-  #tick: Disposable | undefined;
 
   constructor(core: InnerCore, rows: ArtifactRows) {
     this.#core = core;
     this.#rows = rows;
-    const { db } = core;
+    const { db, clock, log } = core;
+    this.#queue = new CommitQueue({ db, clock, log, onFailed: fail });
     this.#putSegment = db.prepare(
       'INSERT INTO segments (artifact, segment, epoch, first_sample, header) VALUES (?, ?, ?, ?, ?)',
     );
@@ -70,9 +63,6 @@ export class Intake {
     );
     this.#getSegment = db.prepare('SELECT header FROM segments WHERE artifact = ? AND segment = ?').pluck();
     this.#getChunk = db.prepare('SELECT body FROM chunks WHERE artifact = ? AND segment = ? AND chunk = ?').pluck();
-    this.#commit = db.transaction((waiting) => {
-      for (const { insert } of waiting) insert();
-    });
   }
 
   /** Lets a writer begin; called when an artifact is opened. */
@@ -119,7 +109,7 @@ export class Intake {
       return;
     }
     mustFollow(writing, ask);
-    if (!this.#core.hasRoom()) return this.#giveUp(writing);
+    if (!this.#core.hasRoom()) throw gaveUp(writing);
     if (body.length !== SEALED_KEY_BYTES + STREAM_HEADER_BYTES) throw malformed();
     const sealedKey = Buffer.from(body.subarray(0, SEALED_KEY_BYTES));
     writing.sum.addSegment({ segment, first_sample: firstSample, header });
@@ -173,7 +163,8 @@ export class Intake {
 
   /** Nothing more is taken for the artifact. */
   forget(artifactId: string): void {
-    if (this.#waiting.some(({ writing }) => writing.artifact.row === artifactId)) this.flush();
+    const writing = this.#writings.get(artifactId);
+    if (writing !== undefined && this.#queue.holds(writing)) this.flush();
     this.#writings.delete(artifactId);
   }
 
@@ -191,59 +182,13 @@ export class Intake {
 
   /** Commits what waits; those who sent it are answered. */
   flush(): void {
-    this.#tick?.[Symbol.dispose]();
-    this.#tick = undefined;
-    const waiting = this.#waiting;
-    if (waiting.length === 0) return;
-    this.#waiting = [];
-    this.#waitingBytes = 0;
-    const thrown = this.#tryCommit(waiting);
-    if (thrown === undefined) return;
-    // One recording whose rows the database refuses does not fail the others of its tick; a broken disk fails them all.
-    const each = Map.groupBy(waiting, ({ writing }) => writing);
-    const isOfOne = each.size > 1 && codeOf(thrown).startsWith('SQLITE_CONSTRAINT');
-    if (!isOfOne) this.#failAll(waiting, thrown);
-    else
-      for (const own of each.values()) {
-        const fault = this.#tryCommit(own);
-        if (fault !== undefined) this.#failAll(own, fault);
-      }
+    this.#queue.flush();
   }
 
-  #tryCommit(waiting: readonly Waiting[]): unknown {
-    try {
-      this.#commit(waiting);
-    } catch (thrown) {
-      return thrown;
-    }
-    for (const { done } of waiting) done.resolve();
-    return undefined;
-  }
-
-  /** The disk is full or broken: these recordings fail and say so; calls go on. */
-  #failAll(waiting: readonly Waiting[], thrown: unknown): void {
-    this.#core.log.error({ err: thrown }, 'sealed audio could not be written');
-    for (const { writing, done } of waiting) {
-      writing.state = 'failed';
-      writing.ended.resolve();
-      done.reject(writeFailed());
-    }
-  }
-
-  /** The disk is full: the recording ends here and says so. */
-  #giveUp(writing: Writing): Promise<never> {
-    writing.state = 'failed';
-    writing.ended.resolve();
-    return Promise.reject(writeFailed());
-  }
-
-  #enqueue(writing: Writing, bytes: number, insert: () => void): Promise<void> {
-    if (this.#waitingBytes + bytes > MAX_WAITING_BYTES) return this.#giveUp(writing);
-    const done = Promise.withResolvers<void>();
-    this.#waiting.push({ writing, insert, bytes, done });
-    this.#waitingBytes += bytes;
-    this.#tick ??= this.#core.clock.after(COMMIT_TICK_MS, () => this.flush());
-    return done.promise;
+  async #enqueue(writing: Writing, bytes: number, insert: () => void): Promise<void> {
+    const committed = this.#queue.add(writing, bytes, insert);
+    if (committed === undefined) throw gaveUp(writing);
+    await committed;
   }
 
   async #waitForEnd(writing: Writing): Promise<void> {
@@ -268,7 +213,6 @@ export class Intake {
 }
 
 function newWriting(artifact: ArtifactRow, heardAt: number, sum = new RunningSum(artifact.row)): Writing {
-  const ended = Promise.withResolvers<void>();
   return {
     artifact,
     sum,
@@ -276,59 +220,17 @@ function newWriting(artifact: ArtifactRow, heardAt: number, sum = new RunningSum
     state: 'waiting',
     wasHeard: false,
     heardAt,
-    ended,
+    ended: Promise.withResolvers(),
   };
 }
 
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && Number(value) >= 0;
+/** The disk is full, broken or too slow: the recording ends here; calls go on. */
+function fail(writing: Writing): void {
+  writing.state = 'failed';
+  writing.ended.resolve();
 }
 
-/** Within what one artifact can be long. */
-function isSampleNumber(value: unknown, encoding: ArtifactRow['encoding']): boolean {
-  return isCount(value) && value <= MAX_ARTIFACT_SECONDS * sampleRate(encoding);
-}
-
-/** A segment is the next one, begins after what is there, and comes from the artifact's own epoch. FORMAT.md §6. */
-function mustFollow({ artifact, sum, segment: newest, state }: Writing, ask: SegmentAsk): void {
-  const { segment, firstSample, epoch } = ask;
-  const isNext = segment === sum.segments && segment < MAX_SEGMENTS;
-  const isPlaced = isSampleNumber(firstSample, artifact.encoding) && firstSample >= sum.samples;
-  const isOver = state === 'ended' || newest?.ends === ENDS.artifact;
-  if (!isNext || !isPlaced || isOver || epoch !== artifact.epoch) throw malformed();
-}
-
-function isChunkShaped(
-  ask: ChunkAsk,
-  body: Uint8Array,
-  { encoding, channels }: ArtifactRow,
-  segmentFirst: number,
-): boolean {
-  const { firstSample, samples, ends } = ask;
-  const rate = sampleRate(encoding);
-  return (
-    isSampleNumber(firstSample, encoding) &&
-    isCount(samples) &&
-    (ends === 0 || ends === 1 || ends === 2) &&
-    samples * 1000 <= MAX_CHUNK_MS * rate &&
-    firstSample >= segmentFirst &&
-    (firstSample + samples - segmentFirst) * 1000 <= MAX_SEGMENT_MS * rate &&
-    body.length === samples * bytesPerSample(encoding, channels) + CHUNK_OVERHEAD_BYTES
-  );
-}
-
-function malformed(): WardlineError {
-  return new WardlineError('intake-malformed', 'The sealed audio does not follow what came before it.');
-}
-
-function differs(): WardlineError {
-  return new WardlineError('chunk-differs', 'Other audio is already kept at this place.');
-}
-
-function isOver(): WardlineError {
-  return new WardlineError('artifact-closed', 'This recording is over.');
-}
-
-function writeFailed(): WardlineError {
-  return new WardlineError('vault-write-failed', 'The vault could not write the audio; check the disk.');
+function gaveUp(writing: Writing): WardlineError {
+  fail(writing);
+  return writeFailed();
 }
