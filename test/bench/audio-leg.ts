@@ -5,10 +5,10 @@ import { openAudioLeg } from '../../src/engine/media-server/audio/leg.ts';
 import { createMediaPorts } from '../../src/engine/runtime/media-socket.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { loadOpus } from '../../src/protocol/rtp/opus.ts';
-import type { SrtpSuite } from '../../src/protocol/rtp/suite.ts';
-import { masterBytes } from '../../src/protocol/rtp/suite.ts';
+import type { SrtpKey, SrtpSession, SrtpSuite } from '../../src/protocol/rtp/srtp-suite.ts';
+import { masterBytes } from '../../src/protocol/rtp/srtp-suite.ts';
 import { ToneGenerator } from '../../src/protocol/rtp/tone.ts';
-import type { AudioCodec, SrtpKey, SrtpSession } from '../../src/protocol/sdp/audio.ts';
+import type { AudioCodec } from '../../src/protocol/sdp/audio.ts';
 import { CODECS } from '../../src/protocol/sdp/codecs.ts';
 import { steadyTone } from '../support/tone-level.ts';
 

@@ -11,9 +11,8 @@ import type { Test } from 'tap';
 import t from 'tap';
 import { fingerprintOf } from '../../src/protocol/dtls/identity.ts';
 import { DtlsSession } from '../../src/protocol/dtls/session.ts';
-import type { SrtpSuite } from '../../src/protocol/rtp/suite.ts';
-import { masterBytes } from '../../src/protocol/rtp/suite.ts';
-import type { SrtpSession } from '../../src/protocol/sdp/audio.ts';
+import type { SrtpSession, SrtpSuite } from '../../src/protocol/rtp/srtp-suite.ts';
+import { masterBytes } from '../../src/protocol/rtp/srtp-suite.ts';
 import { ALICE, SUITES } from '../support/dtls-pair.ts';
 
 const HOST = '127.0.0.1';

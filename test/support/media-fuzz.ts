@@ -9,8 +9,8 @@ import { emptyRtpHeader, parseRtp, rtpHeaderBytes } from '../../src/protocol/rtp
 import { parseReport } from '../../src/protocol/rtp/rtcp.ts';
 import { SrtcpReceiver, SrtcpSender } from '../../src/protocol/rtp/srtcp.ts';
 import { SrtpReceiver, SrtpSender } from '../../src/protocol/rtp/srtp.ts';
-import type { SrtpSuite } from '../../src/protocol/rtp/suite.ts';
-import { masterBytes, SUITES } from '../../src/protocol/rtp/suite.ts';
+import type { SrtpSuite } from '../../src/protocol/rtp/srtp-suite.ts';
+import { masterBytes, SUITES } from '../../src/protocol/rtp/srtp-suite.ts';
 import { createAudioNegotiation } from '../../src/protocol/sdp/negotiation.ts';
 import { formatSdp, parseSdp } from '../../src/protocol/sdp/session.ts';
 import { parseBindingRequest } from '../../src/protocol/stun/binding.ts';

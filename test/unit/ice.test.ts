@@ -1,16 +1,16 @@
 // ICE in virtual time: two agents find each other however they begin, nobody without the password moves them, and consent ends.
 import { randomBytes } from 'node:crypto';
 import t from 'tap';
+import type { HostPort } from '../../src/kernel/ip.ts';
 import type { IceCredentials, IceOptions } from '../../src/protocol/ice/agent.ts';
 import { IceAgent } from '../../src/protocol/ice/agent.ts';
 import { formatHostCandidate, parseCandidates } from '../../src/protocol/ice/candidate.ts';
-import type { MediaAddress } from '../../src/protocol/sdp/audio.ts';
 import { errorCode } from '../../src/protocol/stun/binding.ts';
 import { formatStun, isAuthentic, parseStun, StunAttribute, StunType } from '../../src/protocol/stun/message.ts';
 import { seeded } from '../support/seeded.ts';
 
-const ALICE: MediaAddress = { host: '192.0.2.1', port: 4000 };
-const BOB: MediaAddress = { host: '192.0.2.2', port: 5000 };
+const ALICE: HostPort = { host: '192.0.2.1', port: 4000 };
+const BOB: HostPort = { host: '192.0.2.2', port: 5000 };
 const STRANGER = { host: '203.0.113.9', port: 666 };
 const OF_ALICE: IceCredentials = { ufrag: 'alice', password: 'the-password-of-alice-a' };
 const OF_BOB: IceCredentials = { ufrag: 'bobby', password: 'the-password-of-bobby-b' };
@@ -19,7 +19,7 @@ interface Wire {
   readonly a: IceAgent;
   readonly b: IceAgent;
   /** Datagrams sent so far. */
-  readonly sent: { readonly datagram: Buffer; readonly from: MediaAddress; readonly to: MediaAddress }[];
+  readonly sent: { readonly datagram: Buffer; readonly from: HostPort; readonly to: HostPort }[];
   now(): number;
   run(ms: number): void;
 }
@@ -27,11 +27,11 @@ interface Wire {
 /** `passes` says what of a datagram arrives. */
 function pair(
   more: { a?: Partial<IceOptions>; b?: Partial<IceOptions> } = {},
-  passes: (from: MediaAddress) => boolean = () => true,
+  passes: (from: HostPort) => boolean = () => true,
 ): Wire {
   const sent: Wire['sent'] = [];
   const queue: Wire['sent'] = [];
-  const make = (mine: IceCredentials, theirs: IceCredentials, from: MediaAddress, rest: Partial<IceOptions> = {}) =>
+  const make = (mine: IceCredentials, theirs: IceCredentials, from: HostPort, rest: Partial<IceOptions> = {}) =>
     new IceAgent({
       local: mine,
       remote: theirs,
@@ -45,7 +45,7 @@ function pair(
       },
       ...rest,
     });
-  const candidateOf = (address: MediaAddress) => parseCandidates([formatHostCandidate(address)]);
+  const candidateOf = (address: HostPort) => parseCandidates([formatHostCandidate(address)]);
   const a = make(OF_ALICE, OF_BOB, ALICE, { isControlling: true, candidates: candidateOf(BOB), ...more.a });
   const b = make(OF_BOB, OF_ALICE, BOB, { candidates: candidateOf(ALICE), ...more.b });
   let time = 0;
@@ -201,7 +201,7 @@ t.test('RFC 8839 §5.1: candidates that can be sent to, and those that cannot', 
 
 /** An agent alone, and whatever it is told in the name of `OF_BOB`. */
 function alone(more: Partial<IceOptions> = {}) {
-  const sent: { readonly datagram: Buffer; readonly to: MediaAddress }[] = [];
+  const sent: { readonly datagram: Buffer; readonly to: HostPort }[] = [];
   const agent = new IceAgent({
     local: OF_ALICE,
     remote: OF_BOB,
@@ -213,13 +213,13 @@ function alone(more: Partial<IceOptions> = {}) {
   });
   const checks = () => sent.filter(({ datagram }) => datagram.readUInt16BE(0) === StunType.request);
   /** Answers the newest check that went to `at`. */
-  const answer = (at: MediaAddress, now: number, type: number = StunType.success) => {
+  const answer = (at: HostPort, now: number, type: number = StunType.success) => {
     const check = checks().findLast(({ to }) => to.host === at.host)?.datagram ?? Buffer.alloc(20);
     const attributes = type === StunType.error ? [[StunAttribute.errorCode, errorCode(487, '')] as const] : [];
     const marks = { password: OF_BOB.password, hasFingerprint: true };
     agent.receive(formatStun(type, check.subarray(8, 20), attributes, marks), at, now);
   };
-  const nominate = (from: MediaAddress, now: number) => {
+  const nominate = (from: HostPort, now: number) => {
     const attributes = [
       [StunAttribute.username, Buffer.from('alice:bobby')],
       [StunAttribute.useCandidate, Buffer.alloc(0)],

@@ -6,8 +6,8 @@ import { ReceptionStats } from '../../src/protocol/rtp/reception.ts';
 import type { Report } from '../../src/protocol/rtp/rtcp.ts';
 import { ntpOf, parseReport, writeReport } from '../../src/protocol/rtp/rtcp.ts';
 import { SrtcpReceiver, SrtcpSender } from '../../src/protocol/rtp/srtcp.ts';
-import type { SrtpSuite } from '../../src/protocol/rtp/suite.ts';
-import { masterBytes, SUITES } from '../../src/protocol/rtp/suite.ts';
+import type { SrtpSuite } from '../../src/protocol/rtp/srtp-suite.ts';
+import { masterBytes, SUITES } from '../../src/protocol/rtp/srtp-suite.ts';
 import { seeded } from '../support/seeded.ts';
 
 const block = {

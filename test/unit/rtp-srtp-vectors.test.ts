@@ -7,9 +7,9 @@ import { ControlCipher, SrtcpReceiver, SrtcpSender } from '../../src/protocol/rt
 import { SrtpReceiver, SrtpSender } from '../../src/protocol/rtp/srtp.ts';
 import type { SessionKeys } from '../../src/protocol/rtp/srtp-keys.ts';
 import { deriveControlKeys } from '../../src/protocol/rtp/srtp-keys.ts';
+import type { SrtpSuite } from '../../src/protocol/rtp/srtp-suite.ts';
+import { masterBytes, SUITES } from '../../src/protocol/rtp/srtp-suite.ts';
 import { createTransform } from '../../src/protocol/rtp/srtp-transform.ts';
-import type { SrtpSuite } from '../../src/protocol/rtp/suite.ts';
-import { masterBytes, SUITES } from '../../src/protocol/rtp/suite.ts';
 import { seeded } from '../support/seeded.ts';
 
 const vectors = (name: string) =>

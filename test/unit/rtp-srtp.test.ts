@@ -4,8 +4,8 @@ import t from 'tap';
 import { writeRtpHeader } from '../../src/protocol/rtp/packet.ts';
 import { SrtpReceiver, SrtpSender } from '../../src/protocol/rtp/srtp.ts';
 import { deriveSessionKeys } from '../../src/protocol/rtp/srtp-keys.ts';
-import type { SrtpSuite } from '../../src/protocol/rtp/suite.ts';
-import { masterBytes, SUITES } from '../../src/protocol/rtp/suite.ts';
+import type { SrtpSuite } from '../../src/protocol/rtp/srtp-suite.ts';
+import { masterBytes, SUITES } from '../../src/protocol/rtp/srtp-suite.ts';
 import { seeded } from '../support/seeded.ts';
 
 interface Derivation {

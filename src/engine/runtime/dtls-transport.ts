@@ -1,10 +1,12 @@
 // Finds a browser's address by ICE and its SRTP keys by DTLS on the media socket that SRTP shares with both (RFC 7983, RFC 8827 §6.5).
 import type { Clock } from '../../kernel/clock.ts';
+import type { HostPort } from '../../kernel/ip.ts';
 import type { DtlsRole } from '../../protocol/dtls/handshake.ts';
 import { isClientHello, isDtls } from '../../protocol/dtls/record.ts';
 import { DtlsSession } from '../../protocol/dtls/session.ts';
 import { IceAgent } from '../../protocol/ice/agent.ts';
-import type { DtlsAudio, MediaAddress, SrtpSession } from '../../protocol/sdp/audio.ts';
+import type { SrtpSession } from '../../protocol/rtp/srtp-suite.ts';
+import type { DtlsAudio } from '../../protocol/sdp/audio.ts';
 import { isSameAssociation } from '../../protocol/sdp/webrtc.ts';
 import { isStun } from '../../protocol/stun/message.ts';
 import type { MediaSocket } from './media-socket.ts';
@@ -20,7 +22,7 @@ const MAX_ALLOWANCE = 80;
 
 export interface Secured {
   /** Undefined: nowhere to send to, not yet or no longer (RFC 7675). */
-  readonly remote: MediaAddress | undefined;
+  readonly remote: HostPort | undefined;
   /** Once known they stay until others take their place. */
   readonly srtp: SrtpSession | undefined;
 }
@@ -44,7 +46,7 @@ export class DtlsTransport implements Disposable {
   #ice: IceAgent | undefined;
   #dtls: DtlsSession | undefined;
   /** Where DTLS was last heard from; a server may answer before a pair is chosen. */
-  #heardFrom: MediaAddress | undefined;
+  #heardFrom: HostPort | undefined;
   #srtp: SrtpSession | undefined;
   #told: Secured = { remote: undefined, srtp: undefined };
   #allowance = MAX_ALLOWANCE;
@@ -65,7 +67,7 @@ export class DtlsTransport implements Disposable {
     this.#terms = terms;
     if (before?.local.ufrag !== terms.local.ufrag || before.remote.ufrag !== terms.remote.ufrag) {
       const { local, remote, candidates, isControlling } = terms;
-      const send = (datagram: Buffer, to: MediaAddress) => this.#send(datagram, to);
+      const send = (datagram: Buffer, to: HostPort) => this.#send(datagram, to);
       this.#ice = new IceAgent({ local, remote, candidates, isControlling, random: this.#options.random, send });
     }
     const goesOn = before !== undefined && isSameAssociation(before, terms);
@@ -153,7 +155,7 @@ export class DtlsTransport implements Disposable {
     this.#options.onSecured(this.#told);
   }
 
-  #send(datagram: Buffer, { host, port }: MediaAddress): void {
+  #send(datagram: Buffer, { host, port }: HostPort): void {
     this.#options.socket.send(datagram, datagram.length, host, port);
   }
 }

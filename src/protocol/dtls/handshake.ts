@@ -11,9 +11,8 @@ import {
   verify,
   X509Certificate,
 } from 'node:crypto';
-import type { SrtpSuite } from '../rtp/suite.ts';
-import { SUITES } from '../rtp/suite.ts';
-import type { SrtpSession } from '../sdp/audio.ts';
+import type { SrtpSession, SrtpSuite } from '../rtp/srtp-suite.ts';
+import { SUITES } from '../rtp/srtp-suite.ts';
 import type { HandshakeMessage } from './inbox.ts';
 import { wholeMessage } from './inbox.ts';
 import { KeySchedule } from './key-schedule.ts';

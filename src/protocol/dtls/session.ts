@@ -1,6 +1,6 @@
 // A DTLS 1.2 session for SRTP keys (RFC 6347, RFC 5764): datagrams and time in, datagrams out by `send`, one outcome. No sockets, no
 // timers, and nothing that comes from the wire makes it throw.
-import type { SrtpSession } from '../sdp/audio.ts';
+import type { SrtpSession } from '../rtp/srtp-suite.ts';
 import { clientTable, sayClientHello } from './client.ts';
 import type { HandshakeOptions, HandshakeTable, Outgoing } from './handshake.ts';
 import { Alert, HandshakeCore } from './handshake.ts';

@@ -1,5 +1,5 @@
 // What the DTLS handshake may agree on: cipher suites, signature schemes, SRTP profiles (RFC 5289, RFC 5246 §7.4.1.4.1, RFC 5764 §4.1.2, RFC 7714 §14.2).
-import type { SrtpSuite } from '../rtp/suite.ts';
+import type { SrtpSuite } from '../rtp/srtp-suite.ts';
 import type { PrfHash } from './key-schedule.ts';
 
 export interface TlsSuite {

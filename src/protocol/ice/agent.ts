@@ -1,6 +1,6 @@
 // An ICE agent with one host candidate and one component (RFC 8445), and consent to go on sending (RFC 7675). Datagrams and time in,
 // datagrams out by `send`; nothing from the wire makes it throw, and nobody without the password moves it.
-import type { MediaAddress } from '../sdp/audio.ts';
+import type { HostPort } from '../../kernel/ip.ts';
 import { errorCode } from '../stun/binding.ts';
 import type { StunMessage } from '../stun/message.ts';
 import { formatStun, formatXorAddress, isAuthentic, parseStun, StunAttribute, StunType } from '../stun/message.ts';
@@ -38,10 +38,10 @@ export interface IceOptions {
   readonly isControlling: boolean;
   /** `count` random bytes. */
   readonly random: (count: number) => Uint8Array;
-  readonly send: (datagram: Buffer, to: MediaAddress) => void;
+  readonly send: (datagram: Buffer, to: HostPort) => void;
 }
 
-interface Pair extends MediaAddress {
+interface Pair extends HostPort {
   readonly priority: number;
   state: 'waiting' | 'asked' | 'good' | 'failed';
   tries: number;
@@ -63,7 +63,7 @@ interface Question {
 
 export class IceAgent {
   /** Where to send; undefined before a pair is chosen. */
-  selected: MediaAddress | undefined;
+  selected: HostPort | undefined;
   #selectedPair: Pair | undefined;
   readonly #options: IceOptions;
   readonly #pairs: Pair[];
@@ -88,7 +88,7 @@ export class IceAgent {
   }
 
   /** Whether the peer has answered at this address. */
-  knows({ host, port }: MediaAddress): boolean {
+  knows({ host, port }: HostPort): boolean {
     return (this.#find(host, port)?.answeredAt ?? NEVER) > NEVER;
   }
 
@@ -117,7 +117,7 @@ export class IceAgent {
   }
 
   /** A STUN datagram. */
-  receive(datagram: Uint8Array, from: MediaAddress, now: number): void {
+  receive(datagram: Uint8Array, from: HostPort, now: number): void {
     const message = parseStun(datagram);
     if (message === undefined) return;
     if (message.type === StunType.request) this.#takeRequest(datagram, message, from, now);
@@ -126,7 +126,7 @@ export class IceAgent {
   }
 
   /** RFC 8445 §7.3. */
-  #takeRequest(datagram: Uint8Array, message: StunMessage, from: MediaAddress, now: number): void {
+  #takeRequest(datagram: Uint8Array, message: StunMessage, from: HostPort, now: number): void {
     if (!this.#isNamed(message) || !isAuthentic(datagram, message, this.#options.local.password)) return;
     if (this.#isConflict(message, from)) return;
     const pair = this.#find(from.host, from.port) ?? this.#learn(message, from);
@@ -154,7 +154,7 @@ export class IceAgent {
   }
 
   /** §7.3.1.1: both believe that they choose, or that the other does; the larger number wins. True: they were told to change. */
-  #isConflict(message: StunMessage, from: MediaAddress): boolean {
+  #isConflict(message: StunMessage, from: HostPort): boolean {
     const role = this.#isControlling ? StunAttribute.iceControlling : StunAttribute.iceControlled;
     const theirs = message.attributes.get(role);
     if (theirs === undefined) return false;
@@ -168,7 +168,7 @@ export class IceAgent {
     return true;
   }
 
-  #answer(message: StunMessage, from: MediaAddress): void {
+  #answer(message: StunMessage, from: HostPort): void {
     const address = formatXorAddress(from, message.transactionId);
     this.#reply(StunType.success, message, [[StunAttribute.xorMappedAddress, address]], from);
   }
@@ -177,14 +177,14 @@ export class IceAgent {
     type: number,
     message: StunMessage,
     attributes: ReadonlyArray<readonly [number, Uint8Array]>,
-    to: MediaAddress,
+    to: HostPort,
   ): void {
     const marks = { password: this.#options.local.password, hasFingerprint: true };
     this.#options.send(formatStun(type, message.transactionId, attributes, marks), to);
   }
 
   /** §7.3.1.3: an address that the peer did not name: its NAT's, or one hidden behind a name. */
-  #learn(message: StunMessage, from: MediaAddress): Pair | undefined {
+  #learn(message: StunMessage, from: HostPort): Pair | undefined {
     if (this.#pairs.length >= MAX_PAIRS) return undefined;
     const given = message.attributes.get(StunAttribute.priority);
     const pair = newPair(from, given?.length === 4 ? given.readUInt32BE(0) : 0);
@@ -194,7 +194,7 @@ export class IceAgent {
   }
 
   /** §7.2.5.3: an answer counts from where the question went. */
-  #takeSuccess(datagram: Uint8Array, message: StunMessage, from: MediaAddress, now: number): void {
+  #takeSuccess(datagram: Uint8Array, message: StunMessage, from: HostPort, now: number): void {
     const question = this.#closed(datagram, message, now);
     if (question === undefined) return;
     const { pair, hasChoice } = question;
@@ -291,7 +291,7 @@ export class IceAgent {
   }
 }
 
-function newPair({ host, port }: MediaAddress, priority: number): Pair {
+function newPair({ host, port }: HostPort, priority: number): Pair {
   return { host, port, priority, state: 'waiting', tries: 0, askedAt: 0, answeredAt: NEVER, isChosen: false };
 }
 

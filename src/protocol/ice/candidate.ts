@@ -1,7 +1,7 @@
 // ICE candidates as SDP carries them (RFC 8839 §5.1), and their priorities (RFC 8445 §5.1.2). UDP and one component alone: rtcp-mux is a condition.
-import type { MediaAddress } from '../sdp/audio.ts';
+import type { HostPort } from '../../kernel/ip.ts';
 
-export interface IceCandidate extends MediaAddress {
+export interface IceCandidate extends HostPort {
   readonly priority: number;
 }
 
@@ -32,7 +32,7 @@ export function parseCandidates(values: readonly string[]): IceCandidate[] {
   });
 }
 
-export function formatHostCandidate({ host, port }: MediaAddress): string {
+export function formatHostCandidate({ host, port }: HostPort): string {
   return `1 ${COMPONENT} udp ${HOST_PRIORITY} ${host} ${port} typ host`;
 }
 

@@ -4,8 +4,8 @@ import { createCipheriv, createDecipheriv, createHmac, createSecretKey, timingSa
 import { ReplayWindows } from './replay-window.ts';
 import type { SessionKeys } from './srtp-keys.ts';
 import { deriveControlKeys } from './srtp-keys.ts';
-import type { SrtpSuite } from './suite.ts';
-import { SUITES } from './suite.ts';
+import type { SrtpSuite } from './srtp-suite.ts';
+import { SUITES } from './srtp-suite.ts';
 
 /** What stays in the clear: the first header and the sender's SSRC. */
 const CLEAR_BYTES = 8;

@@ -1,8 +1,8 @@
 // SRTP key derivation: the AES-CM pseudo-random function with a key derivation rate of zero (RFC 3711 §4.3, RFC 6188 §3, RFC 7714 §11).
 import type { KeyObject } from 'node:crypto';
 import { createCipheriv, createSecretKey } from 'node:crypto';
-import type { SrtpSuite } from './suite.ts';
-import { SUITES } from './suite.ts';
+import type { SrtpSuite } from './srtp-suite.ts';
+import { SUITES } from './srtp-suite.ts';
 
 /** RFC 3711 §4.3.2: labels of the session keys. */
 const LABEL_ENCRYPTION = 0;

@@ -5,8 +5,8 @@ import type { Cipheriv, KeyObject } from 'node:crypto';
 import { createCipheriv, createHmac, createSecretKey, timingSafeEqual } from 'node:crypto';
 import { ghash } from './ghash.ts';
 import type { SessionKeys } from './srtp-keys.ts';
-import type { SrtpSuite } from './suite.ts';
-import { SUITES } from './suite.ts';
+import type { SrtpSuite } from './srtp-suite.ts';
+import { SUITES } from './srtp-suite.ts';
 
 /** The largest packet that is protected or opened: more than an Ethernet frame carries. */
 export const MAX_PACKET_BYTES = 1500;

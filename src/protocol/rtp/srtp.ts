@@ -2,9 +2,9 @@
 import { rtpHeaderBytes } from './packet.ts';
 import { ReplayWindows } from './replay-window.ts';
 import { deriveSessionKeys } from './srtp-keys.ts';
+import type { SrtpSuite } from './srtp-suite.ts';
 import type { SrtpTransform } from './srtp-transform.ts';
 import { createTransform, MAX_PACKET_BYTES } from './srtp-transform.ts';
-import type { SrtpSuite } from './suite.ts';
 
 /** Packets that may come after a newer one and still be taken, each once. RFC 3711 §3.3.2 asks for 64 at least. */
 const REPLAY_WINDOW = 128;

@@ -1,8 +1,9 @@
 // What an offer and its answer agreed on for one audio stream: the words that media code needs (RFC 3264).
+import type { HostPort } from '../../kernel/ip.ts';
 import type { DtlsIdentity, DtlsRole } from '../dtls/handshake.ts';
 import type { IceCredentials } from '../ice/agent.ts';
 import type { IceCandidate } from '../ice/candidate.ts';
-import type { SrtpSuite } from '../rtp/suite.ts';
+import type { SrtpSession, SrtpSuite } from '../rtp/srtp-suite.ts';
 
 /** L16 is one codec for each rate: RFC 3551 §4.5.11 leaves that to the rtpmap. */
 export type AudioCodec =
@@ -37,31 +38,10 @@ export type MediaDirection = 'sendrecv' | 'sendonly' | 'recvonly' | 'inactive';
  */
 export type SecurePolicy = 'required' | 'preferred' | 'optional' | 'forbidden';
 
-export interface MediaAddress {
-  /** An IP address, no brackets. */
-  readonly host: string;
-  readonly port: number;
-}
-
 /** A payload type in each direction: ours to send is theirs to receive. */
 export interface PayloadTypes {
   readonly send: number;
   readonly receive: number;
-}
-
-export interface SrtpKey {
-  /** Master key followed by master salt. */
-  readonly master: Uint8Array;
-  /** Bytes of the MKI that this side's packets carry; 0 for none. */
-  readonly mkiBytes: number;
-}
-
-export interface SrtpSession {
-  readonly suite: SrtpSuite;
-  /** Ours, for what we send. */
-  readonly local: SrtpKey;
-  /** Theirs, for what we receive. */
-  readonly remote: SrtpKey;
 }
 
 /** Keys and address are yet to be found: by ICE (RFC 8445), then DTLS-SRTP (RFC 5764). Plain data, so that it can cross threads. */
@@ -83,7 +63,7 @@ export interface DtlsAudio {
 
 export interface NegotiatedAudio {
   /** Where to send. Undefined: no media yet (3pcc placeholder: our own address came back), or c=0.0.0.0. */
-  readonly remote: MediaAddress | undefined;
+  readonly remote: HostPort | undefined;
   readonly codec: AudioCodec;
   readonly payloadTypes: PayloadTypes;
   /** Of what we send, in milliseconds: 10 to 60; 20 when absent. */
@@ -96,7 +76,7 @@ export interface NegotiatedAudio {
   readonly eventRate?: number;
   readonly direction: MediaDirection;
   /** Where their RTCP is: `mux` with their RTP (RFC 5761), or an address of its own (RFC 3605). Undefined: the port above. */
-  readonly control?: MediaAddress | 'mux';
+  readonly control?: HostPort | 'mux';
   /** Undefined means plain RTP, except that nothing is sent or heard while `remote` is undefined. */
   readonly srtp: SrtpSession | undefined;
   /** Then `remote` and `srtp` are undefined here: whoever owns the socket finds them. */

@@ -1,8 +1,7 @@
 // The `a=crypto` line (RFC 4568 §9): one key a line, inline; anything that asks for more is no line we can use.
 
-import type { SrtpSuite } from '../rtp/suite.ts';
-import { findSuite, masterBytes } from '../rtp/suite.ts';
-import type { SrtpKey, SrtpSession } from './audio.ts';
+import type { SrtpKey, SrtpSession, SrtpSuite } from '../rtp/srtp-suite.ts';
+import { findSuite, masterBytes } from '../rtp/srtp-suite.ts';
 
 export interface CryptoLine {
   readonly tag: string;

@@ -1,5 +1,6 @@
 // The m-lines that we write: of an answer, of a refusal, of an offer (RFC 3264 §5, §6); as FreeSWITCH writes them.
-import type { AudioCodec, MediaAddress, MediaDirection, NegotiatedAudio } from './audio.ts';
+import type { HostPort } from '../../kernel/ip.ts';
+import type { AudioCodec, MediaDirection, NegotiatedAudio } from './audio.ts';
 import type { EventType } from './codecs.ts';
 import { codecAttributes, eventAttributes, offeredEvents, staticType } from './codecs.ts';
 import type { CryptoLine } from './crypto.ts';
@@ -14,7 +15,7 @@ import { dtlsAttributes, midOf } from './webrtc.ts';
 export const OWN_MID = '0';
 
 /** The m-line of our answer: one codec, its events, and for SAVP one crypto line with the offer's tag and spelling, or our half of DTLS. */
-export function answerMedia(local: MediaAddress, chosen: ChosenMedia, audio: NegotiatedAudio): SdpMedia {
+export function answerMedia(local: HostPort, chosen: ChosenMedia, audio: NegotiatedAudio): SdpMedia {
   const { media, crypto } = chosen;
   const attributes = audioAttributes(
     [[audio.codec, audio.payloadTypes.receive]],
@@ -58,7 +59,7 @@ export function refuseMedia(session: SdpSession, media: SdpMedia): SdpMedia {
 
 /** Plain RTP, or with keys SDES, or with `dtls` the whole of WebRTC. */
 export function offerMedia(
-  local: MediaAddress,
+  local: HostPort,
   codecs: readonly AudioCodec[],
   direction: MediaDirection,
   keys: readonly CryptoLine[],

@@ -1,6 +1,6 @@
 // What a leg's keys may be, in FreeSWITCH's words (`rtp_secure_media`) and in ours: `<word>[:SUITE[:SUITE…]]`.
-import type { SrtpSuite } from '../rtp/suite.ts';
-import { findSuite, PREFERRED_SUITES } from '../rtp/suite.ts';
+import type { SrtpSuite } from '../rtp/srtp-suite.ts';
+import { findSuite, PREFERRED_SUITES } from '../rtp/srtp-suite.ts';
 import type { SecurePolicy } from './audio.ts';
 
 export interface KeyPolicy {

@@ -1,19 +1,10 @@
 // Offer and answer for one leg's audio (RFC 3264), with keys by SDES (RFC 4568) or DTLS-SRTP (RFC 5763); the media server's side as FreeSWITCH plays it.
 
+import type { HostPort } from '../../kernel/ip.ts';
 import type { DtlsIdentity } from '../dtls/handshake.ts';
-import type { SrtpSuite } from '../rtp/suite.ts';
-import { masterBytes } from '../rtp/suite.ts';
-import type {
-  AudioCodec,
-  DtlsAudio,
-  MediaAddress,
-  MediaDirection,
-  NegotiatedAudio,
-  SdpRefusal,
-  SecurePolicy,
-  SrtpKey,
-  SrtpSession,
-} from './audio.ts';
+import type { SrtpKey, SrtpSession, SrtpSuite } from '../rtp/srtp-suite.ts';
+import { masterBytes } from '../rtp/srtp-suite.ts';
+import type { AudioCodec, DtlsAudio, MediaDirection, NegotiatedAudio, SdpRefusal, SecurePolicy } from './audio.ts';
 import type { EventType } from './codecs.ts';
 import { offeredEvents, opusParameters, staticType, telephoneEventOf } from './codecs.ts';
 import type { CryptoLine } from './crypto.ts';
@@ -30,7 +21,7 @@ import { agreeDtls, bundleOf, freshCredentials, freshTlsId, isSameAssociation } 
 
 export interface NegotiationOptions {
   /** The RTP address that we advertise. */
-  readonly local: MediaAddress;
+  readonly local: HostPort;
   /** `o=<name> <sessionId> …` and `s=<name>`; `mrf` when absent. */
   readonly name?: string;
   readonly sessionId: number;

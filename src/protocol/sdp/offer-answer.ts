@@ -1,6 +1,7 @@
 // The rules of offer and answer for audio, one small function each (RFC 3264, RFC 4568 §5.1; FreeSWITCH's choices where RFCs leave one).
+import type { HostPort } from '../../kernel/ip.ts';
 import { profilesOf } from '../dtls/suites.ts';
-import type { AudioCodec, MediaAddress, MediaDirection, SdpRefusal, SecurePolicy } from './audio.ts';
+import type { AudioCodec, MediaDirection, SdpRefusal, SecurePolicy } from './audio.ts';
 import { CODECS, chooseCodec } from './codecs.ts';
 import type { CryptoLine } from './crypto.ts';
 import { parseCrypto } from './crypto.ts';
@@ -119,14 +120,14 @@ export function receivesIn(direction: MediaDirection): boolean {
 }
 
 /** Where to send; undefined when it is our own address that came back, or a hold by c=0.0.0.0 (RFC 2543 §B.5). */
-export function remoteOf(chosen: ChosenMedia, local: MediaAddress): MediaAddress | undefined {
+export function remoteOf(chosen: ChosenMedia, local: HostPort): HostPort | undefined {
   const { address: host, media } = chosen;
   if (host === '0.0.0.0' || host === '::' || isOwnAddress(host, media.port, local)) return undefined;
   return { host, port: media.port };
 }
 
 /** Their RTCP, when it is not on the port above: with their RTP when both sides say so, or where `a=rtcp` puts it. */
-export function controlOf({ media, address }: ChosenMedia): MediaAddress | 'mux' | undefined {
+export function controlOf({ media, address }: ChosenMedia): HostPort | 'mux' | undefined {
   if (isMuxed(media)) return 'mux';
   const [, portText, host] = /^(\d{1,5})(?: IN IP[46] (\S+))?$/.exec(attributeValues(media, 'rtcp')[0] ?? '') ?? [];
   const port = Number(portText ?? 0);
@@ -148,7 +149,7 @@ export function isMuxed(media: SdpMedia): boolean {
   return media.attributes.some(({ name }) => name === 'rtcp-mux');
 }
 
-export function isOwnAddress(host: string, port: number, local: MediaAddress): boolean {
+export function isOwnAddress(host: string, port: number, local: HostPort): boolean {
   return port === local.port && host === local.host;
 }
 

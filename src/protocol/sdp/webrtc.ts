@@ -1,11 +1,12 @@
 // What SDP says of ICE and DTLS (RFC 8839, RFC 8842, RFC 8122, RFC 9143): theirs read, ours written, and who does what.
+import type { HostPort } from '../../kernel/ip.ts';
 import type { DtlsIdentity, DtlsRole } from '../dtls/handshake.ts';
 import { fingerprintOf } from '../dtls/identity.ts';
 import type { IceCredentials } from '../ice/agent.ts';
 import type { IceCandidate } from '../ice/candidate.ts';
 import { formatHostCandidate, parseCandidates } from '../ice/candidate.ts';
-import type { SrtpSuite } from '../rtp/suite.ts';
-import type { DtlsAudio, MediaAddress } from './audio.ts';
+import type { SrtpSuite } from '../rtp/srtp-suite.ts';
+import type { DtlsAudio } from './audio.ts';
 import type { SdpAttribute, SdpMedia, SdpSession } from './session.ts';
 import { attributeValues } from './session.ts';
 
@@ -125,7 +126,7 @@ function roleFor(setup: Setup): DtlsRole {
 }
 
 /** Our lines; `setup` as it stands from our side. Who did not tell its id is not told ours (RFC 8842 §5.3). */
-export function dtlsAttributes(local: LocalDtls, setup: Setup, address: MediaAddress, hasId = true): SdpAttribute[] {
+export function dtlsAttributes(local: LocalDtls, setup: Setup, address: HostPort, hasId = true): SdpAttribute[] {
   const print = Buffer.from(fingerprintOf(local.identity.certificate)).toString('hex').toUpperCase();
   return [
     { name: 'rtcp-mux', value: undefined },

@@ -3,7 +3,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { writeRtpHeader } from '../../../src/protocol/rtp/packet.ts';
 import { SrtpReceiver, SrtpSender } from '../../../src/protocol/rtp/srtp.ts';
-import type { SrtpSuite } from '../../../src/protocol/rtp/suite.ts';
+import type { SrtpSuite } from '../../../src/protocol/rtp/srtp-suite.ts';
 import { Lateness } from '../figures.ts';
 
 /** One party: which of the generator's sockets it speaks from, where to, and the keys of both directions. */

@@ -2,7 +2,7 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { SrtpReceiver, SrtpSender } from '../../../src/protocol/rtp/srtp.ts';
-import type { SrtpSuite } from '../../../src/protocol/rtp/suite.ts';
+import type { SrtpSuite } from '../../../src/protocol/rtp/srtp-suite.ts';
 
 export interface RelaySide {
   /** Where the party is. */

@@ -9,7 +9,7 @@ import { Registry } from '../../../src/engine/media-server/channel/registry.ts';
 import { EventHub } from '../../../src/engine/media-server/host/event-hub.ts';
 import type { MediaHost } from '../../../src/engine/media-server/host/host.ts';
 import type { MediaPorts, MediaSocket } from '../../../src/engine/runtime/media-socket.ts';
-import { masterBytes } from '../../../src/protocol/rtp/suite.ts';
+import { masterBytes } from '../../../src/protocol/rtp/srtp-suite.ts';
 import type { NegotiatedAudio } from '../../../src/protocol/sdp/audio.ts';
 import { CaptureSealer } from '../../../src/seal/capture-sealer.ts';
 import type { Capture } from '../../../src/seal/intake-client.ts';

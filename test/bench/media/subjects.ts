@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LinkClient } from '../../../src/ipc/client.ts';
 import { systemClock } from '../../../src/kernel/clock.ts';
-import { masterBytes, type SrtpSuite } from '../../../src/protocol/rtp/suite.ts';
+import { masterBytes, type SrtpSuite } from '../../../src/protocol/rtp/srtp-suite.ts';
 import { type AudioNegotiation, createAudioNegotiation } from '../../../src/protocol/sdp/negotiation.ts';
 import type { Vault } from '../../../src/vault/contract.ts';
 import { type FsmrfEndpoint, type FsmrfMediaServer, Mrf } from '../../support/media-bench.ts';

@@ -9,8 +9,9 @@ import { pcmaDecoder, pcmuDecoder } from '../../../protocol/rtp/payload-decoder.
 import { ReceptionStats } from '../../../protocol/rtp/reception.ts';
 import { Resampler } from '../../../protocol/rtp/resample.ts';
 import { SrtpReceiver } from '../../../protocol/rtp/srtp.ts';
+import type { SrtpSession } from '../../../protocol/rtp/srtp-suite.ts';
 import { DigitReceiver } from '../../../protocol/rtp/telephone-event.ts';
-import type { AudioCodec, NegotiatedAudio, SrtpSession } from '../../../protocol/sdp/audio.ts';
+import type { AudioCodec, NegotiatedAudio } from '../../../protocol/sdp/audio.ts';
 import { CODECS } from '../../../protocol/sdp/codecs.ts';
 import { isSameKey } from '../../../protocol/sdp/crypto.ts';
 import { receivesIn } from '../../../protocol/sdp/offer-answer.ts';

@@ -1,7 +1,7 @@
 // Two legs of a new worker talk to each other as fast as they can before it takes calls: code that has never run is slow for who comes first.
 import { randomBytes } from 'node:crypto';
 import { systemClock } from '../../../kernel/clock.ts';
-import { masterBytes, type SrtpSuite } from '../../../protocol/rtp/suite.ts';
+import { masterBytes, type SrtpSuite } from '../../../protocol/rtp/srtp-suite.ts';
 import type { NegotiatedAudio } from '../../../protocol/sdp/audio.ts';
 import { createMediaPorts } from '../../runtime/media-socket.ts';
 import { type AudioLeg, openAudioLeg } from '../audio/leg.ts';

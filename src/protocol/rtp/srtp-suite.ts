@@ -25,6 +25,21 @@ export const SUITES: Readonly<Record<SrtpSuite, SuiteShape>> = {
   AES_CM_128_HMAC_SHA1_32: { cipher: 'counter', keyBytes: 16, saltBytes: 14, tagBytes: 4 },
 };
 
+export interface SrtpKey {
+  /** Master key followed by master salt. */
+  readonly master: Uint8Array;
+  /** Bytes of the MKI that this side's packets carry; 0 for none. */
+  readonly mkiBytes: number;
+}
+
+export interface SrtpSession {
+  readonly suite: SrtpSuite;
+  /** Ours, for what we send. */
+  readonly local: SrtpKey;
+  /** Theirs, for what we receive. */
+  readonly remote: SrtpKey;
+}
+
 /** What we offer, best first, and accept unless told otherwise. The 32-bit tag is only for who asks for it by name. */
 export const PREFERRED_SUITES: readonly SrtpSuite[] = [
   'AEAD_AES_256_GCM',
