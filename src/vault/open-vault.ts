@@ -1,28 +1,22 @@
 // The open vault: builds its parts in order, has itself checked, recovers, answers operations, and closes cleanly.
 import { join } from 'node:path';
 import type { Clock } from '../kernel/clock.ts';
-import { codeOf, WardlineError } from '../kernel/errors.ts';
+import { WardlineError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
-import { administrationHandlers } from './administration.ts';
-import { auditHandlers } from './audit-operations.ts';
+import { handlersOf } from './all-handlers.ts';
 import { type DrillRunner, DrillSchedule } from './backup/drill-schedule.ts';
 import { Backups } from './backup/targets.ts';
 import { Artifacts } from './captured/artifacts.ts';
-import { callHandlers } from './captured/calls.ts';
 import type { Intake } from './captured/intake.ts';
-import { noteHandlers } from './captured/notes.ts';
 import { PlayoutFolder } from './captured/playout.ts';
 import { sealLeftovers } from './captured/spool-leftovers.ts';
 import { Checks } from './checks/checks.ts';
-import { bindingHandlers } from './clinic/bindings.ts';
 import type { LeafNames } from './clinic/certificates.ts';
-import { getClinic, settingsHandlers } from './clinic/settings.ts';
-import { LeafRenewal, renewLeaves, tlsHandlers } from './clinic/tls.ts';
+import { LeafRenewal, renewLeaves } from './clinic/tls.ts';
 import type { AnswerTo, Ask, VaultOperation } from './contract.ts';
 import { Door } from './door.ts';
+import { faultOf } from './fault.ts';
 import { type AskContext, type Handlers, WithBody } from './handlers.ts';
-import { people } from './people/people.ts';
-import { readOperations } from './reading/read-operations.ts';
 import { InlineReaders, type Readers, WorkerReaders } from './reading/readers.ts';
 import { Retention } from './retention/retention.ts';
 import { asDiskFault, DATABASE_NAME, dropCopies, lockFolder, mend, openDatabase } from './store/database.ts';
@@ -30,10 +24,6 @@ import { Heads } from './store/heads.ts';
 import { buildCore, type InnerCore, VAULT_ACTOR } from './store/inner-core.ts';
 import type { Reserve } from './store/reserve.ts';
 import { Adoption } from './unlocking/adoption.ts';
-import { rotationHandlers } from './unlocking/rotation.ts';
-import { SecretGuard } from './unlocking/secret-guard.ts';
-import { slotHandlers } from './unlocking/slot-operations.ts';
-import { replacementHandlers } from './unlocking/slot-replacement.ts';
 import { openUnattended, type UnattendedSecrets, unattendedSecret } from './unlocking/unattended.ts';
 
 export interface VaultOptions extends UnattendedSecrets {
@@ -98,16 +88,9 @@ export class OpenVault implements AsyncDisposable {
     keyring.onChange = () => this.#readers.reset();
     this.#leafRenewal = new LeafRenewal(core);
     this.#playout = new PlayoutFolder(options.spoolFolder, clock);
-    const privateKey = signingKey(core);
-    const onError = (thrown: unknown) => log.error({ err: thrown }, 'the audit head could not be written');
     this.#heads = new Heads({
-      path: options.headsFile,
-      keyring,
-      trail,
-      clock,
-      privateKey,
-      onError,
-      onHead: options.onHead,
+      ...{ path: options.headsFile, keyring, trail, clock, privateKey: signingKey(core), onHead: options.onHead },
+      onError: (thrown) => log.error({ err: thrown }, 'the audit head could not be written'),
     });
     this.#backups = new Backups(core, this.#heads, this.#readers, () => this.#isClosing);
     this.#drills = new DrillSchedule({
@@ -115,47 +98,22 @@ export class OpenVault implements AsyncDisposable {
       run: options.drill,
       secret: () => unattendedSecret(options),
     });
-    const { headsFile, keyFile } = options;
-    const guard = new SecretGuard(core);
-    this.#handlers = {
-      ...settingsHandlers(core),
-      ...slotHandlers(core, guard, options),
-      ...replacementHandlers(core, guard, options),
-      ...rotationHandlers({ core, heads: this.#heads, keyFile, guard }),
-      ...tlsHandlers(core),
-      ...bindingHandlers(core),
-      ...callHandlers(core),
-      ...noteHandlers(core, (subject) => this.#retention.mustBeFree(subject)),
-      ...this.#artifacts.handlers(),
-      ...readOperations({
-        core,
-        readers: this.#readers,
-        artifacts: this.#artifacts,
-        playout: this.#playout,
-        retention: this.#retention,
-      }),
-      ...this.#retention.handlers(),
-      ...administrationHandlers({
-        core,
-        secrets: options,
-        guard,
-        adoption: this.#adoption,
-        lastHead: () => this.#heads.last,
-        readers: this.#readers,
-        problems: () => [
-          ...this.#checks.problems,
-          ...core.fenced,
-          ...(options.reserve?.problems() ?? []),
-          ...this.#retention.problems(),
-          ...this.#backups.overdue(),
-          ...this.#drills.problems(),
-        ],
-      }),
-      ...auditHandlers({ core, heads: this.#heads, headsFile, readers: this.#readers }),
-      ...this.#backups.handlers(() => this.#flush()),
-      ...this.#drills.handlers(),
-      ...people(core, () => getClinic(core).clinic.name),
-    };
+    this.#handlers = handlersOf({
+      core,
+      artifacts: this.#artifacts,
+      readers: this.#readers,
+      retention: this.#retention,
+      backups: this.#backups,
+      drills: this.#drills,
+      heads: this.#heads,
+      adoption: this.#adoption,
+      playout: this.#playout,
+      checks: this.#checks,
+      secrets: options,
+      headsFile: options.headsFile,
+      reserve: options.reserve,
+      flush: () => this.#flush(),
+    });
     this.#door = new Door(this.#handlers);
   }
 
@@ -216,12 +174,7 @@ export class OpenVault implements AsyncDisposable {
       this.#door.answered(operation, ask, answered, context);
       return answered instanceof WithBody ? answered : { answer: answered as AnswerTo<Operation> };
     } catch (thrown) {
-      if (thrown instanceof WardlineError) throw thrown;
-      this.#core.log.error({ code: codeOf(thrown), operation, at: placeOf(thrown) }, 'an operation failed');
-      if (/^SQLITE_(FULL|IOERR|READONLY|BUSY)/.test(codeOf(thrown))) {
-        throw new WardlineError('vault-write-failed', 'The vault could not write; check the disk.', { cause: thrown });
-      }
-      throw new WardlineError('vault-fault', `The vault could not do this (${codeOf(thrown)}); its log says more.`);
+      throw faultOf(thrown, operation, this.#core.log);
     }
   }
 
@@ -241,6 +194,7 @@ export class OpenVault implements AsyncDisposable {
     return { [Symbol.dispose]: () => this.#listeners.delete(listener) };
   }
 
+  /** In this order: nothing begins by itself; what reads ends; what waits is written; the trail is closed; the keys are wiped. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#isClosing) return;
     this.#isClosing = true;
@@ -332,15 +286,4 @@ function signingKey(core: InnerCore): Uint8Array {
   if (found === undefined)
     throw new WardlineError('vault-damaged', 'The vault lacks its signing key; restore a backup.');
   return Buffer.from(found.value.privateKey, 'base64');
-}
-
-/** Where in our code, without the message: that could hold what a person said. */
-function placeOf(thrown: unknown): string {
-  const stack = thrown instanceof Error ? (thrown.stack ?? '') : '';
-  return stack
-    .split('\n')
-    .filter((line) => /^\s+at /.test(line))
-    .slice(0, 4)
-    .join(' ')
-    .replace(/\s+/g, ' ');
 }
