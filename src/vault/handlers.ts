@@ -5,7 +5,7 @@ import type { AnswerTo, Ask, VaultOperation } from './contract.ts';
 export interface AskContext {
   /** The peer's role: `controller`, `cli`, `main`, or `local` inside one process. */
   readonly role: string;
-  /** Persons whose session this link has shown, and its token, by user id; see `door.ts`. */
+  /** Persons whose session this link has shown, and its token, by user id; see `authorization.ts`. */
   readonly persons?: Map<string, string>;
 }
 

@@ -4,6 +4,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { WardlineError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { handlersOf } from './all-handlers.ts';
+import { LinkAuthorization } from './authorization.ts';
 import { type DrillRunner, DrillSchedule } from './backup/drill-schedule.ts';
 import { Backups } from './backup/targets.ts';
 import { Artifacts } from './captured/artifacts.ts';
@@ -14,7 +15,6 @@ import { Checks } from './checks/checks.ts';
 import type { LeafNames } from './clinic/certificates.ts';
 import { LeafRenewal, renewLeaves } from './clinic/tls.ts';
 import type { AnswerTo, Ask, VaultOperation } from './contract.ts';
-import { Door } from './door.ts';
 import { faultOf } from './fault.ts';
 import { type AskContext, type Handlers, WithBody } from './handlers.ts';
 import { InlineReaders, type Readers, WorkerReaders } from './reading/readers.ts';
@@ -58,7 +58,7 @@ export class OpenVault implements AsyncDisposable {
   readonly #core: InnerCore;
   readonly #artifacts: Artifacts;
   readonly #handlers: Handlers;
-  readonly #door: Door;
+  readonly #authorization: LinkAuthorization;
   readonly #heads: Heads;
   readonly #adoption: Adoption;
   readonly #backups: Backups;
@@ -114,7 +114,7 @@ export class OpenVault implements AsyncDisposable {
       reserve: options.reserve,
       flush: () => this.#flush(),
     });
-    this.#door = new Door(this.#handlers);
+    this.#authorization = new LinkAuthorization(this.#handlers);
   }
 
   /** @throws WardlineError see `openLocalVault` */
@@ -169,9 +169,9 @@ export class OpenVault implements AsyncDisposable {
   ): Promise<{ answer: AnswerTo<Operation>; body?: Uint8Array }> {
     if (this.#isClosing) throw new WardlineError('vault-closing', 'The vault is closing; try again in a moment.');
     try {
-      await this.#door.admit(operation, ask, context);
+      await this.#authorization.admit(operation, ask, context);
       const answered = await this.#handlers[operation](ask, body, context);
-      this.#door.answered(operation, ask, answered, context);
+      this.#authorization.answered(operation, ask, answered, context);
       return answered instanceof WithBody ? answered : { answer: answered as AnswerTo<Operation> };
     } catch (thrown) {
       throw faultOf(thrown, operation, this.#core.log);

@@ -38,7 +38,7 @@ const SHOWS: Partial<Record<VaultOperation, readonly Role[]>> = {
 /** Persons that one link may have logged in. */
 const MAX_PERSONS = 16;
 
-export class Door {
+export class LinkAuthorization {
   readonly #handlers: Handlers;
 
   constructor(handlers: Handlers) {
@@ -77,7 +77,7 @@ export class Door {
     const sessionToken = persons?.get(id);
     if (sessionToken === undefined) throw personNeeded();
     const session = await this.#handlers['session.check']({ sessionToken, address: '' }, new Uint8Array(0), {
-      role: 'door',
+      role: 'authorization',
     });
     const { user } = session as AnswerTo<'session.check'>;
     if (user.id !== id) throw personNeeded();
