@@ -73,7 +73,7 @@ export function encodeXml(fields: EventFields): string {
   return `<event>\n  <headers>\n${lines.join('')}  </headers>\n${inner}</event>`;
 }
 
-function escapeXml(text: string): string {
+export function escapeXml(text: string): string {
   return text.replace(/[&<>"]/g, (character) => XML_ENTITIES[character] ?? '');
 }
 

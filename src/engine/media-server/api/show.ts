@@ -1,7 +1,10 @@
 // `show channels`, `show calls`, `show modules` and their like: FreeSWITCH's columns as a list, JSON or XML.
 import { splitWords } from '../../../protocol/event-socket/arguments.ts';
+import { escapeXml } from '../../../protocol/event-socket/frame.ts';
 import type { Channel } from '../channel/channel.ts';
 import { toldCodec } from '../channel/codec-names.ts';
+import { timeStamp } from '../host/event-hub.ts';
+import { CONTEXT, HOST_NAME } from '../host/identity.ts';
 import type { ApiCommand, ApiContext } from './command.ts';
 import { usageOf } from './command.ts';
 import { interfaceRows } from './show-interfaces.ts';
@@ -83,10 +86,6 @@ function asXml(rows: readonly Row[], isCount: boolean): string {
   return `<result row_count="${rows.length}">\n${lines.join('')}</result>\n`;
 }
 
-function escapeXml(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
-}
-
 function isFirst({ bridge, uuid }: Channel): boolean {
   return bridge === undefined || bridge.first.uuid === uuid;
 }
@@ -100,7 +99,7 @@ function identityRow(channel: Channel): Row {
   return {
     uuid: facts.uuid,
     direction: facts.direction,
-    created: new Date(facts.createdAt).toISOString().slice(0, 19).replace('T', ' '),
+    created: timeStamp(facts.createdAt),
     created_epoch: String(Math.floor(facts.createdAt / 1000)),
     name: facts.name,
     state: facts.state,
@@ -122,7 +121,7 @@ function channelRow(channel: Channel): Row {
     // What an application was given may be a PIN or what a caller said.
     application_data: '',
     dialplan: 'XML',
-    context: 'mrf',
+    context: CONTEXT,
     read_codec: told.name,
     read_rate: rate,
     read_bit_rate: bits,
@@ -130,7 +129,7 @@ function channelRow(channel: Channel): Row {
     write_rate: rate,
     write_bit_rate: bits,
     secure: channel.variables.get('rtp_secure_media_negotiated') === undefined ? '' : 'srtp',
-    hostname: 'wardline',
+    hostname: HOST_NAME,
     presence_id: '',
     presence_data: '',
     accountcode: '',
@@ -146,7 +145,7 @@ function channelRow(channel: Channel): Row {
     initial_ip_addr: callerAddress,
     initial_dest: destination,
     initial_dialplan: 'XML',
-    initial_context: 'mrf',
+    initial_context: CONTEXT,
   };
 }
 
@@ -159,7 +158,7 @@ function callRow(channel: Channel): Row {
     ...identityRow(channel),
     ...partyRow(channel),
     call_uuid: other === undefined ? '' : channel.uuid,
-    hostname: 'wardline',
+    hostname: HOST_NAME,
     sent_callee_name: '',
     sent_callee_num: '',
     ...prefixed({ ...b, ...(other === undefined ? blank(partyRow(channel)) : partyRow(other)) }),

@@ -2,12 +2,8 @@
 
 import type { Registry } from '../channel/registry.ts';
 import type { Fields } from '../host/event-hub.ts';
+import { CONTEXT, PROFILE, VERSION } from '../host/identity.ts';
 import type { ApiContext } from './command.ts';
-
-/** The FreeSWITCH version whose behaviour this server has. */
-export const VERSION = '1.10.12-release';
-/** The SIP profile that drachtio-fsmrf looks for. */
-export const PROFILE = 'drachtio_mrf';
 
 const RULE = '='.repeat(97);
 
@@ -36,7 +32,7 @@ export function profileStatus({ sipAddress, registry, host }: ApiContext): strin
     ['Domain Name', 'N/A'],
     ['Auto-NAT', 'false'],
     ['Dialplan', 'XML'],
-    ['Context', 'mrf'],
+    ['Context', CONTEXT],
     ['RTP-IP', host.address],
     ['SIP-IP', sipAddress.split(':')[0] ?? ''],
     ['URL', `sip:mod_sofia@${sipAddress}`],

@@ -3,12 +3,13 @@
 import { globalVariable } from '../channel/global-variables.ts';
 import { conferenceUsage, runConferenceApi } from '../conference/api.ts';
 import { newUuid } from '../host/host.ts';
+import { HOST_NAME, PROFILE, VERSION } from '../host/identity.ts';
 import { type ApiCommand, type ApiContext, usageOf } from './command.ts';
 import { consoleComplete } from './console-complete.ts';
 import { ORIGINATE } from './originate.ts';
 import { consoleCommands } from './server-commands.ts';
 import { showApi } from './show.ts';
-import { PROFILE, profileStatus, sofiaGateways, sofiaStatus, statusText, VERSION } from './status-text.ts';
+import { profileStatus, sofiaGateways, sofiaStatus, statusText } from './status-text.ts';
 import { CHANNEL_COMMANDS } from './uuid-commands.ts';
 
 const MODULES = 'mod_commands mod_conference mod_dptools mod_event_socket mod_sndfile mod_sofia mod_tone_stream'.split(
@@ -45,7 +46,7 @@ const SERVER_COMMANDS: readonly ApiCommand[] = [
     run: (args, { host }) => globalVariable(args.trim(), host) ?? '',
   },
   { name: 'help', usage: '[<command>]', about: 'This list', run: help },
-  { name: 'hostname', usage: '', about: 'The name in events', run: () => 'wardline' },
+  { name: 'hostname', usage: '', about: 'The name in events', run: () => HOST_NAME },
   {
     name: 'hupall',
     usage: '<cause> [<var> <value>] [<var2> <value2>]',
@@ -68,7 +69,7 @@ const SERVER_COMMANDS: readonly ApiCommand[] = [
   },
   { name: 'sofia', usage: 'status [profile <name>|gateway]', about: 'The SIP side', run: sofia },
   { name: 'status', usage: '', about: 'Uptime and load', run: (_args, { registry }) => statusText(registry) },
-  { name: 'switchname', usage: '', about: 'The name in events', run: () => 'wardline' },
+  { name: 'switchname', usage: '', about: 'The name in events', run: () => HOST_NAME },
   {
     name: 'version',
     usage: '[short]',

@@ -20,7 +20,7 @@ interface OnChannel {
   readonly about: string;
   /** Words that must follow the UUID. */
   readonly least?: number;
-  /** Of nobody's UUID. */
+  /** The answer when no call has that UUID. */
   readonly unknown?: string;
   readonly act: (channel: Channel, args: readonly string[], rest: string) => string;
 }

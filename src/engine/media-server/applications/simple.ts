@@ -3,6 +3,7 @@ import { expand, splitAssignment, splitAssignments, splitWords } from '../../../
 import type { Execution, RunningApplication } from '../channel/application.ts';
 import { setGlobalVariable } from '../channel/global-variables.ts';
 import { transferChannel } from '../channel/transfer.ts';
+import { isTrue } from '../channel/variables.ts';
 import { levelOf } from '../host/consoles.ts';
 
 const TICK_MS = 20;
@@ -36,7 +37,7 @@ export function hangup({ channel, argument }: Execution): undefined {
 /** `read true`: nothing is heard from the party; `write` is accepted and does nothing. */
 export function setMute({ channel, argument }: Execution): undefined {
   const [direction = '', value = ''] = argument.trim().split(/\s+/);
-  if (direction === 'read') channel.audio.isReadMuted = /^(true|on|yes|1)$/i.test(value);
+  if (direction === 'read') channel.audio.isReadMuted = isTrue(value);
 }
 
 export function sendDtmf({ channel, argument }: Execution): undefined {

@@ -1,4 +1,5 @@
 // What a call leaves in its variables when it ends: cause, times, what was pressed; CHANNEL_HANGUP_COMPLETE carries them (contract §5.6, appendix A).
+import { timeStamp } from '../host/event-hub.ts';
 import { causeNumber } from './causes.ts';
 import type { ChannelFacts } from './event-fields.ts';
 
@@ -34,7 +35,7 @@ export function endVariables(facts: ChannelFacts, end: CallEnd): Readonly<Record
 
 /** A moment as FreeSWITCH's three forms of it; one that never came is 0. */
 function stamps(name: string, atMs: number): Readonly<Record<string, string | number>> {
-  const stamp = atMs === 0 ? {} : { [`${name}_stamp`]: new Date(atMs).toISOString().slice(0, 19).replace('T', ' ') };
+  const stamp = atMs === 0 ? {} : { [`${name}_stamp`]: timeStamp(atMs) };
   return { ...stamp, [`${name}_epoch`]: Math.floor(atMs / SECOND), [`${name}_uepoch`]: atMs * 1000 };
 }
 

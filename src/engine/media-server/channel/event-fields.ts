@@ -1,6 +1,7 @@
 // The headers that say what a channel is, in FreeSWITCH's order: caller profile, states, codecs, variables.
 import type { AudioCodec } from '../../../protocol/sdp/audio.ts';
 import type { Fields } from '../host/event-hub.ts';
+import { CONTEXT } from '../host/identity.ts';
 import { toldCodec } from './codec-names.ts';
 import type { Variables } from './variables.ts';
 
@@ -123,7 +124,7 @@ function profileFields(prefix: string, facts: ChannelFacts): Fields {
     ['Destination-Number', facts.destination],
     ['Unique-ID', facts.uuid],
     ['Source', 'mod_sofia'],
-    ['Context', 'mrf'],
+    ['Context', CONTEXT],
     ['Channel-Name', facts.name],
     ['Profile-Index', '1'],
     ['Profile-Created-Time', micros(facts.createdAt)],
@@ -158,7 +159,7 @@ const PROFILE_VALUES: Readonly<Record<string, (facts: ChannelFacts) => string>> 
   caller_id_name: () => 'unknown',
   orig_caller_id_name: () => 'unknown',
   dialplan: () => 'XML',
-  context: () => 'mrf',
+  context: () => CONTEXT,
   source: () => 'mod_sofia',
   network_addr: ({ callerAddress }) => callerAddress,
   destination_number: ({ destination }) => destination,

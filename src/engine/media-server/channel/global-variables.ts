@@ -2,6 +2,7 @@
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import type { MediaHost } from '../host/host.ts';
+import { HOST_NAME } from '../host/identity.ts';
 
 const MAX_GLOBALS = 1_024;
 const MAX_GLOBAL_LENGTH = 64 * 1024;
@@ -10,7 +11,7 @@ const VALUES: Readonly<Record<string, (host: MediaHost) => string>> = {
   local_ip_v4: ({ address }) => address,
   domain: ({ address }) => address,
   core_uuid: ({ coreUuid }) => coreUuid,
-  hostname: () => 'wardline',
+  hostname: () => HOST_NAME,
   sound_prefix: ({ soundsFolder }) => soundsFolder,
   sounds_dir: ({ soundsFolder }) => soundsFolder,
   // Where the server was started.

@@ -8,6 +8,11 @@ export function isTrue(value: string): boolean {
   return /^(true|yes|on|1|enabled|active|allow)$/i.test(value);
 }
 
+/** And for no. */
+export function isFalse(value: string): boolean {
+  return /^(false|no|off|0|disabled|inactive|disallow)$/i.test(value);
+}
+
 export class Variables implements Iterable<readonly [string, string]> {
   readonly #values = new Map<string, string>();
 

@@ -1,5 +1,6 @@
 // A conference: its members, the mix of each beat, files over all of it, recordings of it, and the events that tell of it (contract §4.2).
 import type { Channel } from '../channel/channel.ts';
+import { isFalse } from '../channel/variables.ts';
 import type { EventHub, Fields } from '../host/event-hub.ts';
 import type { MediaHost } from '../host/host.ts';
 import { newUuid } from '../host/host.ts';
@@ -232,7 +233,7 @@ export class Conference {
     for (const member of this.#members) {
       this.#drop(member);
       member.release();
-      const keeps = /^(false|no|off|0)$/i.test(member.channel.variables.get('hangup_after_conference') ?? '');
+      const keeps = isFalse(member.channel.variables.get('hangup_after_conference') ?? '');
       if (!keeps) member.channel.hangup('NORMAL_CLEARING');
     }
   }

@@ -1,6 +1,7 @@
 // Events on their way to the event sockets: the headers common to all of them, and delivery to who subscribed.
 import type { EventFields, FieldValue } from '../../../protocol/event-socket/frame.ts';
 import type { MediaHost } from './host.ts';
+import { HOST_NAME } from './identity.ts';
 
 /** One event socket, as the hub sees it. */
 export interface EventListener {
@@ -53,16 +54,15 @@ export class EventHub {
   /** The common headers of §5.4 of the contract, then `fields`. */
   build(name: string, fields: Fields): EventFields {
     const now = this.#host.clock.now();
-    const date = new Date(now);
     return new Map<string, FieldValue>([
       ['Event-Name', name],
       ['Core-UUID', this.#host.coreUuid],
-      ['FreeSWITCH-Hostname', 'wardline'],
-      ['FreeSWITCH-Switchname', 'wardline'],
+      ['FreeSWITCH-Hostname', HOST_NAME],
+      ['FreeSWITCH-Switchname', HOST_NAME],
       ['FreeSWITCH-IPv4', this.#host.address],
       ['FreeSWITCH-IPv6', '::1'],
-      ['Event-Date-Local', date.toISOString().slice(0, 19).replace('T', ' ')],
-      ['Event-Date-GMT', date.toUTCString()],
+      ['Event-Date-Local', timeStamp(now)],
+      ['Event-Date-GMT', new Date(now).toUTCString()],
       ['Event-Date-Timestamp', String(now * 1000)],
       ['Event-Calling-File', 'media-server'],
       ['Event-Calling-Function', 'publish'],
@@ -71,4 +71,9 @@ export class EventHub {
       ...fields,
     ]);
   }
+}
+
+/** `2026-11-22 10:15:00`, in UTC: how FreeSWITCH prints a moment. */
+export function timeStamp(utcMs: number): string {
+  return new Date(utcMs).toISOString().slice(0, 19).replace('T', ' ');
 }

@@ -8,7 +8,6 @@ import {
 } from '../../../protocol/event-socket/dial-string.ts';
 import { parseUri, type SipUri } from '../../../protocol/sip/uri.ts';
 import type { SipStack, SipTarget } from '../../runtime/sip-stack.ts';
-import { PROFILE } from '../api/status-text.ts';
 import type { Legs } from '../audio/legs.ts';
 import type { StartApplication } from '../channel/application.ts';
 import { causeOf } from '../channel/causes.ts';
@@ -17,6 +16,7 @@ import type { Dialed, Dialing, DialOptions } from '../channel/dialing.ts';
 import { isTrue } from '../channel/variables.ts';
 import { OutboundSocket, type OutboundSocketOptions } from '../event-socket/outbound-socket.ts';
 import { newUuid } from '../host/host.ts';
+import { PROFILE } from '../host/identity.ts';
 import { controllerAt, isLoopback } from '../host/own-addresses.ts';
 import { OutboundCall } from '../sip/outbound-call.ts';
 import { bridgeApplication } from './bridge-application.ts';
@@ -35,13 +35,13 @@ export interface DialerParts extends Omit<OutboundSocketOptions, 'dialer'> {
 
 const NO_SETTINGS: Settings = new Map();
 
-/** What the caller goes on at, before the answer. */
+/** Whether the caller goes on when it rings, or when early audio comes, before the answer. */
 interface GoesOn {
   readonly ringing: boolean;
   readonly early: boolean;
 }
 
-/** One call that is being made; undefined while its port is opened. */
+/** One call that is being made. */
 interface Attempt {
   readonly result: Promise<Dialed>;
   giveUp(cause: string): void;

@@ -4,8 +4,8 @@ import { tagOf, topVia } from '../../../protocol/sip/fields.ts';
 import type { SipRequest } from '../../../protocol/sip/message.ts';
 import { parseNameAddr, parseUri, type SipUri } from '../../../protocol/sip/uri.ts';
 import type { Arrival } from '../../runtime/sip-stack.ts';
-import { PROFILE } from '../api/status-text.ts';
 import { codecString, toldCodec } from '../channel/codec-names.ts';
+import { PROFILE } from '../host/identity.ts';
 
 type Values = Readonly<Record<string, string | number | undefined>>;
 

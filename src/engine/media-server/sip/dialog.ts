@@ -6,10 +6,10 @@ import { buildResponse } from '../../../protocol/sip/transaction/build.ts';
 import { parseNameAddr, parseUri } from '../../../protocol/sip/uri.ts';
 import type { Flow, ServerTransaction, SipStack, SipTarget } from '../../runtime/sip-stack.ts';
 import { reasonValue } from '../channel/causes.ts';
+import { USER_AGENT } from '../host/identity.ts';
 
 const T1_MS = 500;
 const T2_MS = 4_000;
-export const USER_AGENT = 'FreeSWITCH drachtio_mrf';
 export const ALLOW = 'INVITE, ACK, BYE, CANCEL, OPTIONS, INFO';
 const NO_BODY = new Uint8Array(0);
 

@@ -2,10 +2,10 @@
 import type { SipRequest } from '../../../protocol/sip/message.ts';
 import { parseUri } from '../../../protocol/sip/uri.ts';
 import type { HostPort, ServerTransaction, SipStack } from '../../runtime/sip-stack.ts';
-import { PROFILE } from '../api/status-text.ts';
 import type { AudioLeg } from '../audio/leg.ts';
 import { Channel } from '../channel/channel.ts';
 import { OutboundSocket, type OutboundSocketOptions } from '../event-socket/outbound-socket.ts';
+import { PROFILE } from '../host/identity.ts';
 import { controllerAt } from '../host/own-addresses.ts';
 import { headerVariables, negotiationOf } from './call-media.ts';
 import { DIALPLAN_SETS, inviteVariables } from './call-variables.ts';

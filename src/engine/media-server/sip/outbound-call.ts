@@ -8,15 +8,15 @@ import { SipHeaders } from '../../../protocol/sip/message.ts';
 import type { SipUri } from '../../../protocol/sip/uri.ts';
 import { formatUri } from '../../../protocol/sip/uri.ts';
 import type { ClientTransaction, Flow, ServerTransaction, SipStack, SipTarget } from '../../runtime/sip-stack.ts';
-import { PROFILE } from '../api/status-text.ts';
 import type { AudioLeg } from '../audio/leg.ts';
 import { causeOfStatus } from '../channel/causes.ts';
 import { Channel } from '../channel/channel.ts';
 import { OutboundSocket, type OutboundSocketOptions } from '../event-socket/outbound-socket.ts';
 import { newUuid } from '../host/host.ts';
+import { PROFILE, USER_AGENT } from '../host/identity.ts';
 import { controllerAt } from '../host/own-addresses.ts';
 import { applyPolicy, negotiationOf, takeMedia } from './call-media.ts';
-import { ALLOW, Dialog, type Header, reasonHeader, USER_AGENT, uacState } from './dialog.ts';
+import { ALLOW, Dialog, type Header, reasonHeader, uacState } from './dialog.ts';
 import { EstablishedCall } from './established-call.ts';
 
 const FIRST_CSEQ = 1;
