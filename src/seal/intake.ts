@@ -4,6 +4,9 @@ import type { Ends } from './segment.ts';
 /** Raw audio as the vault keeps it; the artifact's sealed header says which. */
 export type CaptureEncoding = 'ulaw-8000' | 'l16-16000';
 
+/** The name of a file on the RAM-backed spool, for who captures through one: the artifact's id. */
+export const SPOOL_FILE = /^([a-z2-7]{26})\.ul$/;
+
 /**
  * Requests and answers by type. Every one may be sent again: the vault knows a segment by (artifact, segment) and a chunk
  * by (artifact, segment, chunk), and acknowledges after commit.

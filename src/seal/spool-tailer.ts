@@ -1,9 +1,10 @@
 // Follows what a media server writes to the RAM-backed spool, `<artifact id>.ul`: seals it as it grows, reclaims what is safe, unlinks it at the end.
+// For FreeSWITCH in the media server's place; the appliance does not start it yet.
 import { closeSync, openSync, readdirSync, readSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../kernel/clock.ts';
 import { codeOf } from '../kernel/errors.ts';
-import { bytesPerSample, sampleRate } from './intake.ts';
+import { bytesPerSample, SPOOL_FILE, sampleRate } from './intake.ts';
 import { type Capture, type IntakeClient, MAX_QUEUE_MS } from './intake-client.ts';
 
 export interface SpoolTailerOptions {
@@ -16,8 +17,6 @@ export interface SpoolTailerOptions {
   readonly onFailure?: (artifactId: string, code: string) => void;
 }
 
-/** A spool file's name. */
-export const SPOOL_FILE = /^([a-z2-7]{26})\.ul$/;
 const TICK_MS = 100;
 /** Bytes of one file that one tick takes: seconds of audio, should the tailer have been away. */
 const MAX_READ_BYTES = 256 * 1024;

@@ -1,4 +1,4 @@
-// The media server's SIP side: INVITEs that name a loopback controller become calls, everything else gets its plain answer.
+// The media server's SIP side: INVITEs that name a controller on this machine become calls, everything else gets its plain answer.
 import { codeOf } from '../../kernel/errors.ts';
 import { tagOf } from '../../protocol/sip/fields.ts';
 import type { SipRequest, SipResponse } from '../../protocol/sip/message.ts';

@@ -51,7 +51,7 @@ export function noteHandlers(core: InnerCore, mustBeFree: (subject: string) => v
       return { noteId };
     },
     'note.remove': ({ caller, noteId, subject }) => {
-      const row = core.notes.get(noteId) as (NoteRow & CapturedRow) | undefined;
+      const row = core.notes.get(noteId) as NoteRow | undefined;
       if (row === undefined || (subject !== undefined && row.subject !== subject))
         throw new WardlineError('note-unknown', 'There is no such note any more.');
       mustBeTheirs(core, row, caller.actor);

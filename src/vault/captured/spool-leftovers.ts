@@ -2,8 +2,7 @@
 import { closeSync, existsSync, openSync, readdirSync, readSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { CaptureSealer } from '../../seal/capture-sealer.ts';
-import { bytesPerSample } from '../../seal/intake.ts';
-import { SPOOL_FILE } from '../../seal/spool-tailer.ts';
+import { bytesPerSample, SPOOL_FILE } from '../../seal/intake.ts';
 import type { InnerCore } from '../store/inner-core.ts';
 import type { Artifacts } from './artifacts.ts';
 

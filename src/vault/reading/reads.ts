@@ -116,7 +116,7 @@ export class Reads {
       },
       'deep-check': async ({ restMs }, progress) => {
         const rest = () =>
-          new Promise<boolean>((resolve) => setTimeout(() => resolve(core.keyring.isUnlocked), restMs));
+          new Promise<boolean>((resolve) => core.clock.after(restMs, () => resolve(core.keyring.isUnlocked)));
         return { answer: await checkDeeply(core, artifacts, rest, progress) };
       },
       'trail.check': async ({ heads }) => {

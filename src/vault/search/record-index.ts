@@ -117,7 +117,7 @@ export class RecordIndex {
   }
 
   #addSubject(noteId: string, score: number, add: (table: Indexed, seq: number, score: number) => void): void {
-    const note = this.#core.notes.get(noteId) as (NoteRow & CapturedRow) | undefined;
+    const note = this.#core.notes.get(noteId) as NoteRow | undefined;
     if (note === undefined) {
       this.#texts.remove(`note ${noteId}`);
       return;

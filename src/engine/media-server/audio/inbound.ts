@@ -60,7 +60,8 @@ export class InboundAudio {
   #oldKeyTicks = 0;
   /** Where packets came from since the last configuration; only these are heard from then on. */
   source: HostPort | undefined;
-  silentTicks = 0;
+  /** Since the last accepted packet. */
+  #silentTicks = 0;
   #allowance = MAX_ALLOWANCE;
   #strange = MAX_STRANGE;
 
@@ -132,13 +133,13 @@ export class InboundAudio {
     if (!isKnown) this.source = { host, port };
     this.#counters.packetsReceived++;
     this.#counters.bytesReceived += packet.length;
-    this.silentTicks = 0;
+    this.#silentTicks = 0;
     this.#take(packet, session);
   }
 
   /** The next 20 ms; the array is used again. */
   read(): Int16Array {
-    this.silentTicks++;
+    this.#silentTicks++;
     this.#allowance = Math.min(MAX_ALLOWANCE, Math.max(0, this.#allowance) + ALLOWANCE_A_TICK);
     this.#strange = Math.min(MAX_STRANGE, Math.max(0, this.#strange) + STRANGE_A_TICK);
     this.#digits.step();
@@ -182,7 +183,7 @@ export class InboundAudio {
     const mayLatch = this.#mayLatch && !isAddressFixed;
     const mayMove = mayLatch && this.#srtp !== undefined;
     const isTold = remote.port === port && remote.host === host;
-    if (source !== undefined) return this.#srtp === undefined ? isTold : mayMove && this.silentTicks >= MOVED_TICKS;
+    if (source !== undefined) return this.#srtp === undefined ? isTold : mayMove && this.#silentTicks >= MOVED_TICKS;
     return isTold || mayMove || (mayLatch && remote.host === host);
   }
 

@@ -85,8 +85,6 @@ export interface LocalLeg extends AudioLeg {
   readonly isSendingDigits: boolean;
   /** Where packets come from now; undefined before the first that was accepted. */
   readonly remote: HostPort | undefined;
-  /** Ticks since the last accepted packet. */
-  readonly silentTicks: number;
 }
 
 /**
@@ -206,10 +204,6 @@ class RtpLeg implements LocalLeg {
 
   get remote(): HostPort | undefined {
     return this.#inbound.source;
-  }
-
-  get silentTicks(): number {
-    return this.#inbound.silentTicks;
   }
 
   [Symbol.dispose](): void {

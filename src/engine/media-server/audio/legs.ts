@@ -8,7 +8,7 @@ export interface Legs extends AsyncDisposable {
   open(): Promise<AudioLeg>;
   /** One beat of 20 ms: `onHeard` is called once every leg has what it heard in it; what is written meanwhile is sent after it. */
   beat(onHeard: () => void): void;
-  /** Those that still fall silent included. */
+  /** Ports of closed legs that wait until their peer is silent are counted too. */
   readonly portsInUse: number;
   /** Worker threads, and how many have died since the start. */
   readonly workers: number;

@@ -29,7 +29,7 @@ export class ChannelDigits {
     this.#hub = hub;
   }
 
-  /** What was pressed since the start, for CHANNEL_HANGUP_COMPLETE; `none` when nothing that may be shown. */
+  /** What was pressed since the start, for CHANNEL_HANGUP_COMPLETE; `none` when nothing was pressed, or nothing that may be shown. */
   get dialed(): string {
     return this.#dialed === '' ? 'none' : this.#dialed;
   }

@@ -217,7 +217,7 @@ export class Channel {
     if (wait !== 'tail') publishComplete(this, wait);
   }
 
-  /** Whatever it did is over: it is moved. */
+  /** Ends whatever it does, because it is bridged or sent elsewhere. */
   interrupt(): void {
     this.#walk.leave();
     this.applications.drop();

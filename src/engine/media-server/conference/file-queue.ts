@@ -52,10 +52,6 @@ export class FileQueue {
     return waiting + 1;
   }
 
-  get isPlaying(): boolean {
-    return this.#current !== undefined;
-  }
-
   /** The next 20 ms at `rate`; undefined when nothing plays. The array is used again. */
   read(rate: number): Int16Array | undefined {
     const current = this.#current;

@@ -51,7 +51,7 @@ export class EventSocket implements EventListener {
   format: EventFormat = 'plain';
   /** The lines of the log that it asked for; none when absent. */
   logLevel: number | undefined;
-  /** How long it stays after its channel's end; -1 until the client goes. */
+  /** How long it stays after its channel's end; -1 until the client goes, undefined: closes with its channel. */
   lingerSeconds: number | undefined;
   readonly #reader = new CommandReader();
   #isAuthenticated: boolean;

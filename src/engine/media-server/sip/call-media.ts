@@ -1,5 +1,4 @@
 // What a call's offers and answers may contain: codecs, and keys by the channel's variables as FreeSWITCH has them (contract §8.1), or by ours.
-import { randomInt } from 'node:crypto';
 import type { NegotiatedAudio } from '../../../protocol/sdp/audio.ts';
 import { ALL_CODECS } from '../../../protocol/sdp/codecs.ts';
 import { DEFAULT_POLICY, parseKeyPolicy } from '../../../protocol/sdp/key-policy.ts';
@@ -10,13 +9,14 @@ import type { AudioLeg } from '../audio/leg.ts';
 import type { Channel } from '../channel/channel.ts';
 import type { Variables } from '../channel/variables.ts';
 import type { MediaHost } from '../host/host.ts';
+import { CONTEXT } from '../host/identity.ts';
 import { mediaVariables } from './call-variables.ts';
 
 export function negotiationOf(host: MediaHost, leg: AudioLeg): AudioNegotiation {
   return createAudioNegotiation({
     local: leg.local,
-    name: 'mrf',
-    sessionId: randomInt(1_000_000_000, 2_000_000_000),
+    name: CONTEXT,
+    sessionId: 1_000_000_000 + (Buffer.from(host.random(4)).readUInt32BE() % 1_000_000_000),
     secure: DEFAULT_POLICY.secure,
     codecs: [...new Set([...host.codecs, ...ALL_CODECS])],
     offered: host.codecs,
