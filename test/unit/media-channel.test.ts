@@ -42,7 +42,7 @@ function bench(extra: Record<string, StartApplication> = {}) {
   });
   registry.add(channel);
   channel.answer();
-  channel.waitForCommands('127.0.0.1:1');
+  channel.waiting.forCommands('127.0.0.1:1');
   events.length = 0;
   return {
     channel,

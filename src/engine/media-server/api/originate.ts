@@ -1,7 +1,7 @@
 // `originate` of `api` and `bgapi`: calls somebody, and has the channel that answered run an application or an inline extension.
 import { splitWords } from '../../../protocol/event-socket/arguments.ts';
 import { takeSettings } from '../../../protocol/event-socket/dial-string.ts';
-import { parseApplication, parseInline, type Step } from '../channel/extension.ts';
+import { parseApplication, parseInline, type Step } from '../channel/dialplan.ts';
 import { type ApiCommand, type ApiContext, usageOf } from './command.ts';
 
 const USAGE =

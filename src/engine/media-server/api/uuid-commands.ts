@@ -3,7 +3,7 @@ import { splitWords, takeBraces } from '../../../protocol/event-socket/arguments
 import { encodeHeaderBlock, encodeJson, encodeXml } from '../../../protocol/event-socket/frame.ts';
 import { Bridge } from '../channel/bridge.ts';
 import type { Channel } from '../channel/channel.ts';
-import { parseInline } from '../channel/extension.ts';
+import { parseInline } from '../channel/dialplan.ts';
 import { mediaStatistics } from '../channel/media-statistics.ts';
 import { broadcastTo, transferChannel } from '../channel/transfer.ts';
 import type { ApiCommand } from './command.ts';

@@ -3,6 +3,7 @@ import type { Execution, RunningApplication } from '../channel/application.ts';
 import type { Channel } from '../channel/channel.ts';
 import type { PlayResult } from '../channel/player.ts';
 import { Player } from '../channel/player.ts';
+import { soundsHostOf } from '../channel/sound-settings.ts';
 import { speakerOf } from '../sources/speech.ts';
 
 export function playback({ channel, argument, complete }: Execution): RunningApplication | undefined {
@@ -30,7 +31,7 @@ export function speak({ channel, argument, complete }: Execution): RunningApplic
     complete('-ERR no speech engine');
     return undefined;
   }
-  const { speaker = {} } = channel.sounds;
+  const { speaker = {} } = soundsHostOf(channel);
   const { engine, voice, text } = speakerOf(argument, speaker);
   const done = (result: PlayResult) => complete(result === 'FILE NOT FOUND' ? '-ERR speech failed' : undefined);
   return playing(channel, new Player(channel, `tts://${engine}|${voice}|${text}`, done, { isSpeech: true }));

@@ -1,6 +1,7 @@
 // `record`: what the party says, into a file or the vault, until a time limit, silence, a terminator, a break or the end of the call.
 import { splitWords } from '../../../protocol/event-socket/arguments.ts';
 import type { Execution, RunningApplication } from '../channel/application.ts';
+import { recordingRateOf } from '../channel/sound-settings.ts';
 import { Recording } from '../recording/recording.ts';
 import { SilenceWatch } from '../recording/silence-watch.ts';
 import { terminatorsOf } from './playback.ts';
@@ -16,7 +17,7 @@ export function record({ channel, argument, complete }: Execution): RunningAppli
     path,
     layout: 'heard',
     limitSeconds: Number(limit) || 0,
-    rate: channel.recordingRate,
+    rate: recordingRateOf(channel),
   });
   if (recording === undefined) {
     channel.variables.set('record_completion_cause', 'uri-failure');

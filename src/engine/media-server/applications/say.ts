@@ -4,6 +4,7 @@ import { splitWords } from '../../../protocol/event-socket/arguments.ts';
 import type { Execution, RunningApplication } from '../channel/application.ts';
 import type { Channel } from '../channel/channel.ts';
 import { Player } from '../channel/player.ts';
+import { soundsFolderOf } from '../channel/sound-settings.ts';
 import type { SayMethod } from '../say/english.ts';
 import { sayEnglish } from '../say/english.ts';
 import { ourName } from '../say/sound-names.ts';
@@ -36,7 +37,8 @@ export function say({ channel, argument, complete }: Execution): RunningApplicat
 }
 
 function soundsOf(channel: Channel, type: string, method: string, text: string): string[] {
-  const { host, variables, soundsFolder } = channel;
+  const { host, variables } = channel;
+  const soundsFolder = soundsFolderOf(channel);
   const timeZone = variables.get('timezone');
   const saying = {
     type: type.toUpperCase(),

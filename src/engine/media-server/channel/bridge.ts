@@ -1,6 +1,6 @@
 // Two channels that hear each other (`uuid_bridge`), until one ends or both are sent elsewhere; events in FreeSWITCH's order.
 import type { Channel } from './channel.ts';
-import type { Step } from './extension.ts';
+import type { Step } from './dialplan.ts';
 
 export class Bridge {
   /** The channel that the command was given for: only on it are BRIDGE and UNBRIDGE told. */

@@ -5,6 +5,7 @@ import { Recording } from '../recording/recording.ts';
 import type { SilenceLimits } from '../recording/silence-watch.ts';
 import type { RecordingLayout } from '../recording/sink.ts';
 import type { Channel } from './channel.ts';
+import { recordingRateOf } from './sound-settings.ts';
 import { isTrue } from './variables.ts';
 
 /** Session recordings that one channel may have at a time. */
@@ -26,7 +27,7 @@ export class ChannelRecordings {
 
   /** Starts one, `own` settings before the channel's variables; false when the path cannot be written. One that runs already goes on. */
   start(path: string, limitSeconds: number, own: ReadonlyMap<string, string> = new Map()): boolean {
-    const { host, variables, recordingRate, codec } = this.#channel;
+    const { host, variables, codec } = this.#channel;
     const setting = (name: string) => own.get(name) ?? variables.get(name) ?? '';
     const isOn = (name: string) => isTrue(setting(name));
     if (this.#byPath.has(path)) return isOn('RECORD_TOGGLE_ON_REPEAT') ? this.stop(path) : true;
@@ -36,7 +37,7 @@ export class ChannelRecordings {
       path,
       layout: layoutOf(isOn),
       limitSeconds,
-      rate: Number(own.get('record_sample_rate')) || recordingRate,
+      rate: Number(own.get('record_sample_rate')) || recordingRateOf(this.#channel),
       appends: isOn('RECORD_APPEND'),
       makesFolder: true,
       blanksDigits: isOn('RECORD_BLANK_DIGITS'),

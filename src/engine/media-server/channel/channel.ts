@@ -6,16 +6,15 @@ import type { AudioLeg } from '../audio/leg.ts';
 import type { EventHub, Fields } from '../host/event-hub.ts';
 import type { MediaHost } from '../host/host.ts';
 import { newUuid } from '../host/host.ts';
-import type { SoundsHost } from '../sources/open-source.ts';
 import type { StartApplication } from './application.ts';
-import type { Run, RunStyle } from './application-stack.ts';
-import { ApplicationStack, executeFields, publishComplete } from './application-stack.ts';
+import { ApplicationStack, type RunStyle } from './application-stack.ts';
 import type { Bridge } from './bridge.ts';
 import { causeOf } from './causes.ts';
 import { ChannelAudio } from './channel-audio.ts';
 import { ChannelDigits } from './channel-digits.ts';
 import { ChannelRecordings } from './channel-recordings.ts';
 import { ChannelTasks } from './channel-tasks.ts';
+import { DialplanWalk, type Step } from './dialplan.ts';
 import { endVariables } from './end-variables.ts';
 import type { CallDirection, CallState, ChannelFacts, ChannelState, ChannelTimes } from './event-fields.ts';
 import {
@@ -27,10 +26,10 @@ import {
   timesFrom,
   variableFields,
 } from './event-fields.ts';
-import { ExtensionWalk, type Step } from './extension.ts';
 import { globalVariable } from './global-variables.ts';
 import { mediaStatistics } from './media-statistics.ts';
 import { Variables } from './variables.ts';
+import { Waiting } from './waiting.ts';
 
 export interface ChannelOptions {
   readonly host: MediaHost;
@@ -45,7 +44,7 @@ export interface ChannelOptions {
   readonly uuid?: string;
   /** Seen from this server; `inbound` when absent. */
   readonly direction?: CallDirection;
-  /** An extension has come to `socket <target>`. */
+  /** The dialplan has come to `socket <target>`. */
   readonly connect?: (target: string) => void;
   /** The call is about to end and nothing was told yet. */
   readonly onHangup?: () => void;
@@ -54,9 +53,6 @@ export interface ChannelOptions {
   /** The channel is over and everything was told. */
   readonly onEnd: (channel: Channel) => void;
 }
-
-/** What a channel does when no application runs: it waits. `tail` is a wait without an application, after a bridge. */
-type Wait = (Run & { readonly application: 'socket' | 'park' }) | 'tail';
 
 export class Channel {
   readonly uuid: string;
@@ -68,15 +64,15 @@ export class Channel {
   readonly audio: ChannelAudio;
   readonly tasks: ChannelTasks;
   readonly applications: ApplicationStack;
+  readonly waiting = new Waiting(this);
   codec: AudioCodec;
   bridge: Bridge | undefined;
   readonly #options: ChannelOptions;
-  readonly #walk: ExtensionWalk;
+  readonly #walk: DialplanWalk;
   readonly #times: { -readonly [Name in keyof ChannelTimes]: number };
   #state: ChannelState = 'CS_EXECUTE';
   #callState: CallState = 'DOWN';
   #hangupCause: string | undefined;
-  #wait: Wait | undefined;
   #isControlled = true;
   #isOver = false;
 
@@ -90,28 +86,11 @@ export class Channel {
     this.recordings = new ChannelRecordings(this);
     this.digits = new ChannelDigits(this, options.hub);
     this.applications = new ApplicationStack(this, options.applications, () => this.#idle());
-    this.#walk = new ExtensionWalk({ run: (step) => this.#step(step), finish: () => this.hangup('NORMAL_CLEARING') });
+    this.#walk = new DialplanWalk({ run: (step) => this.#step(step), finish: () => this.hangup('NORMAL_CLEARING') });
     this.audio = new ChannelAudio(this);
     this.tasks = new ChannelTasks(options.host.clock);
     this.leg.onDigit = (digit, ticks) => this.digits.receive(digit, ticks, 'RTP');
     this.leg.onLost = () => this.hangup('NETWORK_OUT_OF_ORDER');
-  }
-
-  /** What a recording is made at where its format leaves a choice: `record_sample_rate`, else the codec's own. */
-  get recordingRate(): number {
-    return Number(this.variables.get('record_sample_rate')) || this.leg.rate;
-  }
-
-  /** Where relative names of sounds begin: `sound_prefix`, else the server's folder. */
-  get soundsFolder(): string {
-    return this.variables.get('sound_prefix') ?? this.host.soundsFolder;
-  }
-
-  /** What opening a sound for this party takes. */
-  get sounds(): SoundsHost {
-    const { soundsFolder: streamsFolder, supervise, speech } = this.host;
-    const speaker = { engine: this.variables.get('tts_engine'), voice: this.variables.get('tts_voice') };
-    return { soundsFolder: this.soundsFolder, streamsFolder, supervise, speech, speaker };
   }
 
   get isHungUp(): boolean {
@@ -200,31 +179,14 @@ export class Channel {
     this.setCallState(next);
   }
 
-  /** The dialplan has come to `socket`: the channel waits for commands. */
-  waitForCommands(target: string): void {
-    this.variables.setAll({ current_application_data: `${target} async full`, current_application: 'socket' });
-    const wait = { application: 'socket', data: `${target} async full`, uuid: newUuid(this.host.random) } as const;
-    this.#wait = wait;
-    this.publish('CHANNEL_EXECUTE', executeFields(wait));
-  }
-
-  /** Ends the wait, for a bridge or a transfer: the completion of `socket` or `park` is told. */
-  leaveWait(): void {
-    const wait = this.#wait;
-    this.#wait = undefined;
-    if (wait === undefined) return;
-    this.publish('CHANNEL_UNPARK');
-    if (wait !== 'tail') publishComplete(this, wait);
-  }
-
   /** Ends whatever it does, because it is bridged or sent elsewhere. */
   interrupt(): void {
     this.#walk.leave();
     this.applications.drop();
-    this.leaveWait();
+    this.waiting.end();
   }
 
-  /** FreeSWITCH routes a channel that is transferred anew, then runs the extension. */
+  /** FreeSWITCH routes a channel that is transferred anew, then runs the dialplan. */
   transfer(steps: readonly Step[]): void {
     this.interrupt();
     const isInbound = this.#options.direction !== 'outbound';
@@ -235,7 +197,7 @@ export class Channel {
     this.run(steps);
   }
 
-  /** Runs an extension, and ends after its last step unless that waits. */
+  /** Runs a dialplan, and ends after its last step unless that waits. */
   run(steps: readonly Step[]): void {
     this.guard(() => this.#walk.begin(steps));
   }
@@ -245,26 +207,19 @@ export class Channel {
   }
 
   #step({ application, data }: Step): void {
-    if (application === 'park') this.#waitParked();
-    else if (application === 'socket') {
+    if (application === 'park') {
+      this.#walk.leave();
+      this.waiting.parked();
+    } else if (application === 'socket') {
       this.#walk.leave();
       this.#options.connect?.(data.split(/\s/)[0] ?? '');
     } else this.execute(application, data, newUuid(this.host.random));
   }
 
-  #waitParked(): void {
-    this.#walk.leave();
-    const wait = { application: 'park', data: '', uuid: newUuid(this.host.random) } as const;
-    this.#wait = wait;
-    this.publish('CHANNEL_EXECUTE', executeFields(wait));
-    this.publish('CHANNEL_PARK');
-  }
-
   /** The wait after a bridge whose other leg is gone (`park_after_bridge`). */
   parkAfterBridge(): void {
     this.#state = 'CS_PARK';
-    this.#wait = 'tail';
-    this.publish('CHANNEL_PARK');
+    this.waiting.afterBridge();
   }
 
   enterBridge(bridge: Bridge, other: string): void {
@@ -324,7 +279,7 @@ export class Channel {
     this.#walk.leave();
     this.applications.drop();
     this.bridge?.end(this);
-    this.leaveWait();
+    this.waiting.end();
     this.recordings.stop('all');
     this.#state = 'CS_HANGUP';
     if (this.#callState === 'HELD') this.setCallState('UNHELD');
@@ -355,7 +310,6 @@ export class Channel {
   }
 
   #endIfAlone(): void {
-    const isWaiting = this.#wait !== undefined && this.#wait !== 'tail' && this.#wait.application === 'socket';
-    if (!this.#isControlled && isWaiting && this.applications.isIdle) this.hangup('NORMAL_CLEARING');
+    if (!this.#isControlled && this.waiting.isForCommands && this.applications.isIdle) this.hangup('NORMAL_CLEARING');
   }
 }

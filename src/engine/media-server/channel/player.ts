@@ -5,6 +5,7 @@ import type { Opened } from '../sources/open-source.ts';
 import { openSource, splitParts } from '../sources/open-source.ts';
 import type { AudioSource } from '../sources/source.ts';
 import type { Channel } from './channel.ts';
+import { soundsHostOf } from './sound-settings.ts';
 
 export type PlayResult = 'FILE PLAYED' | 'FILE NOT FOUND' | 'PLAYBACK ERROR';
 
@@ -117,7 +118,7 @@ export class Player {
       this.#finish();
       return;
     }
-    const opened = openSource(part, this.#channel.sounds, this.#channel.leg.rate / 1000);
+    const opened = openSource(part, soundsHostOf(this.#channel), this.#channel.leg.rate / 1000);
     if (!(opened instanceof Promise)) {
       this.#begin(opened);
       return;

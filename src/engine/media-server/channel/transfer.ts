@@ -2,7 +2,7 @@
 
 import { newUuid } from '../host/host.ts';
 import type { Channel } from './channel.ts';
-import { parseInline } from './extension.ts';
+import { parseInline } from './dialplan.ts';
 
 /** `[-both|-bleg] app:args,… inline`; false for anything else: this server has no other dialplan. */
 export function transferChannel(channel: Channel, args: readonly string[]): boolean {

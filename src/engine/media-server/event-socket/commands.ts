@@ -3,7 +3,7 @@ import { splitWords } from '../../../protocol/event-socket/arguments.ts';
 import type { EventSocketCommand } from '../../../protocol/event-socket/command-reader.ts';
 import type { EventFormat } from '../../../protocol/event-socket/frame.ts';
 import type { Channel } from '../channel/channel.ts';
-import { stepsOf } from '../channel/extension.ts';
+import { stepsOf } from '../channel/dialplan.ts';
 import { parseUnicast } from '../channel/unicast.ts';
 import { LOG_LEVELS } from '../host/consoles.ts';
 import { type MediaHost, newUuid } from '../host/host.ts';

@@ -25,7 +25,7 @@ export class OutboundSocket {
   async connect(channel: Channel, controller: HostPort): Promise<void> {
     const { host } = this.#options;
     channel.variables.set('socket_host', controller.host);
-    channel.waitForCommands(`${controller.host}:${controller.port}`);
+    channel.waiting.forCommands(`${controller.host}:${controller.port}`);
     const { connectDelayMs = 0 } = host.quirks;
     if (connectDelayMs > 0) await new Promise<void>((resolve) => host.clock.after(connectDelayMs, resolve));
     try {

@@ -3,7 +3,7 @@ import { Resampler } from '../../../protocol/rtp/resample.ts';
 import type { HostPort } from '../../runtime/sip-stack.ts';
 import type { AudioLeg, AudioStats } from '../audio/leg.ts';
 import { TICK_SAMPLES } from '../audio/leg.ts';
-import { parseInline, type Step } from '../channel/extension.ts';
+import { parseInline, type Step } from '../channel/dialplan.ts';
 
 const RATE = 8_000;
 const TICKS_A_MS = 8;

@@ -1,6 +1,6 @@
-// A dialplan extension, applications one after the other: `inline` (mod_dialplan_inline), `&app(args)`, `xferext`, and a channel's way through one.
+// An inline dialplan, applications one after the other: `inline` (mod_dialplan_inline), `&app(args)`, `xferext`, and a channel's way through one.
 
-/** Steps of one extension; further ones are left out. */
+/** Steps of one dialplan; further ones are left out. */
 const MAX_STEPS = 64;
 
 export interface Step {
@@ -37,15 +37,15 @@ function isNamed({ application }: Step): boolean {
   return application !== '';
 }
 
-/** What a channel can do for its extension. */
+/** What a channel can do for its dialplan. */
 export interface Walker {
   run(step: Step): void;
   /** There is no further step. */
   finish(): void;
 }
 
-/** A channel's way through an extension, a step whenever the one before it has ended. */
-export class ExtensionWalk {
+/** A channel's way through a dialplan, a step whenever the one before it has ended. */
+export class DialplanWalk {
   readonly #walker: Walker;
   #steps: Step[] | undefined;
 
