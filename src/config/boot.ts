@@ -1,10 +1,6 @@
 // The boot messages: what the supervisor writes to each process's standard input, one line of JSON; secrets travel here alone.
-
-/** A host and port to listen on; port 0 lets the kernel choose, and `status` tells which. */
-export interface Address {
-  readonly host: string;
-  readonly port: number;
-}
+// Where a process listens, port 0 lets the kernel choose, and `status` tells which.
+import type { HostPort } from '../kernel/ip.ts';
 
 interface BootBase {
   /** The 0700 folder on RAM where the processes' sockets are. */
@@ -34,7 +30,7 @@ export interface VaultBoot extends BootBase {
   readonly startLocked?: boolean;
 }
 
-export interface EdgeListener extends Address {
+export interface EdgeListener extends HostPort {
   readonly name: 'phones' | 'carrier' | 'inner';
   readonly transport: 'udp' | 'tcp' | 'tls' | 'wss';
   /** For `wss`: host names of pages that may connect. */
@@ -45,7 +41,7 @@ export interface EdgeListener extends Address {
 
 export interface EdgeBoot extends BootBase {
   /** drachtio's admin port, loopback. */
-  readonly admin: Address;
+  readonly admin: HostPort;
   readonly adminSecret: string;
   readonly listeners: readonly EdgeListener[];
   /** PEM, for the TLS and WSS listeners. */
@@ -53,10 +49,10 @@ export interface EdgeBoot extends BootBase {
 }
 
 export interface MediaBoot extends BootBase {
-  readonly eventSocket: Address;
+  readonly eventSocket: HostPort;
   readonly eventSocketSecret: string;
   /** Loopback SIP toward the edge. */
-  readonly sip: Address;
+  readonly sip: HostPort;
   /** The address that phones and carriers send audio to. */
   readonly rtpHost: string;
   readonly rtpPorts: { readonly first: number; readonly last: number };
@@ -76,14 +72,14 @@ export interface ControllerBoot extends BootBase {
   readonly vaultSocket: string;
   readonly vaultToken: string;
   /** `socket` is the edge's control socket; `token` lets the controller in there. */
-  readonly edge: { readonly admin: Address; readonly secret: string; readonly socket: string; readonly token: string };
-  readonly media: { readonly eventSocket: Address; readonly secret: string };
+  readonly edge: { readonly admin: HostPort; readonly secret: string; readonly socket: string; readonly token: string };
+  readonly media: { readonly eventSocket: HostPort; readonly secret: string };
   readonly listeners: readonly EdgeListener[];
   readonly spoolFolder: string;
   readonly soundsFolder: string;
   /** Where the clinic's own spoken prompts are laid out for the media server; on RAM. */
   readonly promptsFolder: string;
-  readonly console: Address;
+  readonly console: HostPort;
   /** The name in the console's URL and certificate. */
   readonly hostName: string;
 }

@@ -6,8 +6,9 @@ import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { parse } from 'yaml';
 import { codeOf, WardlineError } from '../kernel/errors.ts';
+import type { HostPort } from '../kernel/ip.ts';
 import { isIP } from '../kernel/ip.ts';
-import type { Address, EdgeListener, MediaBoot } from './boot.ts';
+import type { EdgeListener, MediaBoot } from './boot.ts';
 import type { Environment } from './env.ts';
 
 const Port = Type.Integer({ minimum: 0, maximum: 65535 });
@@ -60,7 +61,7 @@ export interface Bootstrap {
   /** Where phones and carriers reach the appliance; also in its SDP. */
   readonly address: string;
   readonly listeners: readonly EdgeListener[];
-  readonly console: Address;
+  readonly console: HostPort;
   readonly rtpPorts: { readonly first: number; readonly last: number };
   /** Threads that carry audio; one fewer than there are cores when undefined. */
   readonly audioWorkers: number | undefined;

@@ -1,11 +1,12 @@
 // Starts the four processes in the order in which they need each other, and ends them in reverse.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Address, ControllerBoot, EdgeBoot, EdgeListener, MediaBoot, VaultBoot } from '../config/boot.ts';
+import type { ControllerBoot, EdgeBoot, EdgeListener, MediaBoot, VaultBoot } from '../config/boot.ts';
 import type { Bootstrap } from '../config/bootstrap.ts';
 import { certificateNames } from '../config/bootstrap.ts';
 import type { ProcessRole, RunSecrets } from '../config/secrets.ts';
 import type { Clock } from '../kernel/clock.ts';
+import type { HostPort } from '../kernel/ip.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { CertificateWatch, type TlsMaterial } from './certificate-watch.ts';
 import { SupervisedProcess } from './supervised-process.ts';
@@ -24,13 +25,13 @@ export interface SupervisorOptions {
 }
 
 interface EdgeStatus {
-  readonly admin: Address;
+  readonly admin: HostPort;
   readonly listeners: readonly EdgeListener[];
 }
 
 interface MediaStatus {
-  readonly eventSocket: Address;
-  readonly sip: Address;
+  readonly eventSocket: HostPort;
+  readonly sip: HostPort;
 }
 
 interface ControllerStatus {
@@ -46,7 +47,7 @@ export interface Running {
   readonly consoleUrl: string;
 }
 
-const LOOPBACK: Address = { host: '127.0.0.1', port: 0 };
+const LOOPBACK: HostPort = { host: '127.0.0.1', port: 0 };
 const STOP_GRACE_MS = 5_000;
 const TLS_DEADLINE_MS = 10_000;
 

@@ -1,7 +1,7 @@
 // The application behind a fuzzed edge, on unmodified drachtio-srf: it answers, refuses, rings on, proxies, calls back and keeps silent, as chance has it.
 import { once } from 'node:events';
 import Srf from 'drachtio-srf';
-import type { HostPort } from '../../src/engine/runtime/sip-stack.ts';
+import type { HostPort } from '../../src/kernel/ip.ts';
 import type { SrfConnection, SrfDialog, SrfRequest, SrfResponse } from '../../src/pbx/leg/srf-types.ts';
 import type { Seeded } from './seeded.ts';
 import { SDP } from './sip-peer.ts';

@@ -6,13 +6,14 @@ import { createEdge, type Edge, type EdgeListenerOptions } from '../../engine/ed
 import type { RequestHandler } from '../../engine/edge/request-handlers.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { codeOf, WardlineError } from '../../kernel/errors.ts';
+import type { HostPort } from '../../kernel/ip.ts';
 import { createLogger } from '../../kernel/logger.ts';
 import { parseAppPlace } from '../../protocol/drachtio-wire/handler.ts';
-import { type Place, parsePlace, writtenPlace } from '../place.ts';
+import { formatHostPort, parseHostPort } from '../host-port.ts';
 
 interface Options {
-  readonly admin: Place;
-  readonly adminTls?: Place;
+  readonly admin: HostPort;
+  readonly adminTls?: HostPort;
   readonly secret: string;
   readonly listen: readonly EdgeListenerOptions[];
   readonly cert?: string;
@@ -59,10 +60,10 @@ export function addEdgeCommand(program: Command): void {
     .description('Run the SIP edge alone, in the place of drachtio-server: SIP on one side, drachtio-srf on the other.')
     .addOption(
       new Option('--admin <address:port>', 'where applications connect')
-        .argParser(parsePlace)
+        .argParser(parseHostPort)
         .default({ host: '127.0.0.1', port: 9022 }, '127.0.0.1:9022'),
     )
-    .addOption(new Option('--admin-tls <address:port>', 'the same inside TLS, beside it').argParser(parsePlace))
+    .addOption(new Option('--admin-tls <address:port>', 'the same inside TLS, beside it').argParser(parseHostPort))
     .requiredOption('--secret <secret>', 'what applications authenticate with')
     .requiredOption('--listen <listener>', 'where SIP is listened for; may be given several times', collectListener)
     .option('--cert <file>', 'certificate chain for TLS and WSS, PEM')
@@ -142,10 +143,10 @@ function tlsOf({ cert, key, listen, adminTls }: Options): { tls?: { certificate:
 function tell({ admin, adminTls, listeners }: Edge): void {
   const lines = listeners.map(({ name, transport, host, port }) => {
     const profile = name === 'neutral' ? '' : `${name}:`;
-    return `listens at ${profile}${transport}/${writtenPlace({ host, port })}`;
+    return `listens at ${profile}${transport}/${formatHostPort({ host, port })}`;
   });
-  lines.push(`applications connect at ${writtenPlace(admin)}`);
-  if (adminTls !== undefined) lines.push(`applications connect by TLS at ${writtenPlace(adminTls)}`);
+  lines.push(`applications connect at ${formatHostPort(admin)}`);
+  if (adminTls !== undefined) lines.push(`applications connect by TLS at ${formatHostPort(adminTls)}`);
   process.stdout.write(`${lines.join('\n')}\n`);
 }
 
@@ -186,7 +187,7 @@ function collectListener(text: string, all: readonly EdgeListenerOptions[] = [])
   if (!isProfileKnown || transport === undefined) {
     throw new InvalidArgumentError('Write it as udp/127.0.0.1:5060, with phones: or carrier: before it if you like.');
   }
-  const place = parsePlace(match?.[3] ?? '');
+  const place = parseHostPort(match?.[3] ?? '');
   const listener: EdgeListenerOptions = {
     ...place,
     transport,

@@ -8,17 +8,18 @@ import { createMediaServer, type MediaServer } from '../../engine/media-server/m
 import { defaultWorkerCount, MAX_WORKERS, startLegWorkers } from '../../engine/media-server/workers/leg-workers.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { codeOf, WardlineError } from '../../kernel/errors.ts';
+import type { HostPort } from '../../kernel/ip.ts';
 import { isIP } from '../../kernel/ip.ts';
 import { createLogger } from '../../kernel/logger.ts';
 import { speakFor } from '../../ops/speech.ts';
 import type { AudioCodec } from '../../protocol/sdp/audio.ts';
 import { ALL_CODECS } from '../../protocol/sdp/codecs.ts';
-import { type Place, parsePlace, writtenPlace } from '../place.ts';
+import { formatHostPort, parseHostPort } from '../host-port.ts';
 
 interface Options {
-  readonly eventSocket: Place;
+  readonly eventSocket: HostPort;
   readonly secret: string;
-  readonly sip: Place;
+  readonly sip: HostPort;
   readonly rtp: { readonly first: number; readonly last: number };
   readonly rtpAddress?: string;
   readonly sounds: string;
@@ -53,13 +54,13 @@ export function addMediaServerCommand(program: Command): void {
     )
     .addOption(
       new Option('--event-socket <address:port>', 'where applications connect')
-        .argParser(parsePlace)
+        .argParser(parseHostPort)
         .default({ host: '127.0.0.1', port: 8021 }, '127.0.0.1:8021'),
     )
     .requiredOption('--secret <secret>', 'what applications authenticate with')
     .addOption(
       new Option('--sip <address:port>', 'where INVITEs are taken')
-        .argParser(parsePlace)
+        .argParser(parseHostPort)
         .default({ host: '127.0.0.1', port: 5080 }, '127.0.0.1:5080'),
     )
     .addOption(
@@ -121,7 +122,9 @@ async function run(options: Options): Promise<void> {
 }
 
 function tell({ sip, eventSocket }: MediaServer): void {
-  process.stdout.write(`listens at udp/${writtenPlace(sip)}\napplications connect at ${writtenPlace(eventSocket)}\n`);
+  process.stdout.write(
+    `listens at udp/${formatHostPort(sip)}\napplications connect at ${formatHostPort(eventSocket)}\n`,
+  );
 }
 
 function explain(cause: unknown, { eventSocket, sip, rtpAddress }: Options): unknown {
@@ -132,8 +135,8 @@ function explain(cause: unknown, { eventSocket, sip, rtpAddress }: Options): unk
     });
   }
   if (codeOf(cause) !== 'EADDRINUSE') return cause;
-  const places = `${writtenPlace(eventSocket)} or ${writtenPlace(sip)}`;
-  return new WardlineError('port-taken', `Something else listens at ${places}; stop it or choose other ports.`, {
+  const addresses = `${formatHostPort(eventSocket)} or ${formatHostPort(sip)}`;
+  return new WardlineError('port-taken', `Something else listens at ${addresses}; stop it or choose other ports.`, {
     cause,
   });
 }

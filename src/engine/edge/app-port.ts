@@ -2,11 +2,12 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../../kernel/clock.ts';
 import { WardlineError } from '../../kernel/errors.ts';
+import type { HostPort } from '../../kernel/ip.ts';
 import type { AppMessage } from '../../protocol/drachtio-wire/app-message.ts';
 import { parseAppMessage } from '../../protocol/drachtio-wire/app-message.ts';
 import { encodeFrame, FrameReader } from '../../protocol/drachtio-wire/frame.ts';
 import { hostPorts, okLeader, refusal, SERVER_VERSION } from '../../protocol/drachtio-wire/leader.ts';
-import type { HostPort, ListenerTls } from '../runtime/sip-stack.ts';
+import type { ListenerTls } from '../runtime/sip-stack.ts';
 import type { TcpConnection, TcpServer } from '../runtime/tcp-server.ts';
 import { listenTcp } from '../runtime/tcp-server.ts';
 import type { EdgeCounters } from './counters.ts';

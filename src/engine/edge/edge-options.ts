@@ -1,8 +1,9 @@
 // What an edge is made from, what it tells of itself, and what it can be told.
 import type { Clock } from '../../kernel/clock.ts';
+import type { HostPort } from '../../kernel/ip.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { Resolver } from '../runtime/resolver.ts';
-import type { ClientCertificates, HostPort, SipStack, SipTransport, StackEvents } from '../runtime/sip-stack.ts';
+import type { ClientCertificates, SipStack, SipTransport, StackEvents } from '../runtime/sip-stack.ts';
 import type { Counters } from './counters.ts';
 import type { Ban, GuardLimits, ListenerProfile } from './guard.ts';
 import type { Random } from './ids.ts';

@@ -1,11 +1,12 @@
 // The SIP edge: phones, carriers and the media server on one side, applications speaking drachtio's wire on the other.
 import { codeOf, WardlineError } from '../../kernel/errors.ts';
+import type { HostPort } from '../../kernel/ip.ts';
 import { pooledRandom } from '../../kernel/random.ts';
 import { localAddressFor } from '../runtime/addresses.ts';
 import { Locator } from '../runtime/locator.ts';
 import type { StackObserver } from '../runtime/observer.ts';
 import { systemResolver } from '../runtime/resolver.ts';
-import type { HostPort, ListenerSpec, SipStack, SipTransport, StackEvents } from '../runtime/sip-stack.ts';
+import type { ListenerSpec, SipStack, SipTransport, StackEvents } from '../runtime/sip-stack.ts';
 import { createSipStack } from '../runtime/stack.ts';
 import { Answers } from './answers.ts';
 import { type AppConnection, AppPort, type AppSipMessage } from './app-port.ts';

@@ -1,6 +1,6 @@
 // An address that cannot be listened at, said so that an operator knows what to do.
 import { codeOf, WardlineError } from '../../kernel/errors.ts';
-import type { HostPort } from '../runtime/sip-stack.ts';
+import type { HostPort } from '../../kernel/ip.ts';
 
 /** @throws WardlineError `cannot-listen` */
 export async function orSayWhy<Result>({ host, port }: HostPort, what: string, work: Promise<Result>): Promise<Result> {

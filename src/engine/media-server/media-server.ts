@@ -1,13 +1,13 @@
 // The embedded media server: what drachtio-fsmrf cannot tell from FreeSWITCH, put together and taken apart again.
 import { performance } from 'node:perf_hooks';
 import type { Clock } from '../../kernel/clock.ts';
+import type { HostPort } from '../../kernel/ip.ts';
 import { heardLogger, type Logger } from '../../kernel/logger.ts';
 import { createDtlsIdentity } from '../../protocol/dtls/identity.ts';
 import { loadOpus } from '../../protocol/rtp/opus.ts';
 import type { AudioCodec } from '../../protocol/sdp/audio.ts';
 import { DEFAULT_CODECS } from '../../protocol/sdp/negotiation.ts';
 import { createMediaPorts } from '../runtime/media-socket.ts';
-import type { HostPort } from '../runtime/sip-stack.ts';
 import type { TcpConnection, TcpServer } from '../runtime/tcp-server.ts';
 import { listenTcp } from '../runtime/tcp-server.ts';
 import { type Legs, localLegs } from './audio/legs.ts';

@@ -1,12 +1,13 @@
 // A rehearsal: calls from a private media server to itself before the real one listens. Code that has never run is slow
 // for its first callers: compiling it and the first use of each cipher made beats late by 50 ms and more (test/bench/media-first-calls.ts).
 import type { Clock } from '../../kernel/clock.ts';
+import type { HostPort } from '../../kernel/ip.ts';
 import { createAudioNegotiation } from '../../protocol/sdp/negotiation.ts';
 import { SipHeaders, type SipRequest, type SipResponse } from '../../protocol/sip/message.ts';
 import { buildResponse } from '../../protocol/sip/transaction/build.ts';
 import type { MediaPorts } from '../runtime/media-socket.ts';
 import { createMediaPorts } from '../runtime/media-socket.ts';
-import type { HostPort, SipStack, StackEvents } from '../runtime/sip-stack.ts';
+import type { SipStack, StackEvents } from '../runtime/sip-stack.ts';
 import { createSipStack } from '../runtime/stack.ts';
 import type { TcpConnection } from '../runtime/tcp-server.ts';
 import { listenTcp } from '../runtime/tcp-server.ts';

@@ -1,8 +1,9 @@
 // The media server's SIP side: INVITEs that name a controller on this machine become calls, everything else gets its plain answer.
 import { codeOf } from '../../kernel/errors.ts';
+import type { HostPort } from '../../kernel/ip.ts';
 import { tagOf } from '../../protocol/sip/fields.ts';
 import type { SipRequest, SipResponse } from '../../protocol/sip/message.ts';
-import type { HostPort, ServerTransaction, SipStack } from '../runtime/sip-stack.ts';
+import type { ServerTransaction, SipStack } from '../runtime/sip-stack.ts';
 import { createSipStack } from '../runtime/stack.ts';
 import type { Legs } from './audio/legs.ts';
 import type { Registry } from './channel/registry.ts';

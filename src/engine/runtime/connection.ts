@@ -2,12 +2,13 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { Clock } from '../../kernel/clock.ts';
+import type { HostPort } from '../../kernel/ip.ts';
 import type { SipRequest } from '../../protocol/sip/message.ts';
 import type { StreamItem } from '../../protocol/sip/parse.ts';
 import { plainAddress } from './addresses.ts';
 import type { LiveFlow, TransportEvents } from './flow.ts';
 import type { StackLimits } from './limits.ts';
-import type { HostPort, SipTransport } from './sip-stack.ts';
+import type { SipTransport } from './sip-stack.ts';
 import { type ProvenPeer, provenPeer } from './tls-server.ts';
 import type { Wire } from './wire.ts';
 

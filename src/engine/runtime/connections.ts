@@ -2,11 +2,12 @@
 import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls, createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
 import type { Clock } from '../../kernel/clock.ts';
+import type { HostPort } from '../../kernel/ip.ts';
 import { isWildcard, plainAddress } from './addresses.ts';
 import { Connection } from './connection.ts';
 import { deadFlow, type LiveFlow, type TransportEvents } from './flow.ts';
 import type { StackLimits } from './limits.ts';
-import type { HostPort, ListenerSpec, SipTarget, SipTransport } from './sip-stack.ts';
+import type { ListenerSpec, SipTarget, SipTransport } from './sip-stack.ts';
 import { StreamWire, type Wire } from './wire.ts';
 
 export interface ConnectionsOptions {

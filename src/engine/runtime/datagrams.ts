@@ -1,7 +1,7 @@
 // A UDP socket between two addresses of this machine, for raw audio beside a call: bytes out, bytes in, nobody else heard.
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import type { HostPort } from './sip-stack.ts';
+import type { HostPort } from '../../kernel/ip.ts';
 
 export interface DatagramPipe extends Disposable {
   onData: ((bytes: Uint8Array) => void) | undefined;

@@ -1,6 +1,7 @@
 // What the transports give the transaction layer: flows that can send, and what happens on them.
+import type { HostPort } from '../../kernel/ip.ts';
 import type { SipMessage, SipRequest } from '../../protocol/sip/message.ts';
-import type { Flow, HostPort } from './sip-stack.ts';
+import type { Flow } from './sip-stack.ts';
 
 export interface LiveFlow extends Flow {
   /** What a Via on this flow names: where the peer can reach us, even when the connection is gone. */

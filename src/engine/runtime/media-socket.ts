@@ -5,7 +5,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import type { Clock } from '../../kernel/clock.ts';
 import { codeOf, WardlineError } from '../../kernel/errors.ts';
-import type { HostPort } from './sip-stack.ts';
+import type { HostPort } from '../../kernel/ip.ts';
 
 export interface MediaSocket extends Disposable {
   readonly local: HostPort;

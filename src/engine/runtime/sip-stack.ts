@@ -1,4 +1,5 @@
 // What the edge and the media server stand on: transports and RFC 3261 transactions behind one interface.
+import type { HostPort } from '../../kernel/ip.ts';
 import type { SipRequest, SipResponse } from '../../protocol/sip/message.ts';
 
 import type { FloodLimits } from './flood.ts';
@@ -11,12 +12,6 @@ export function defaultPort(transport: SipTransport): number {
 }
 
 const DEFAULT_PORTS: Readonly<Record<SipTransport, number>> = { udp: 5060, tcp: 5060, tls: 5061, ws: 80, wss: 443 };
-
-export interface HostPort {
-  /** An IP address, no brackets. */
-  readonly host: string;
-  readonly port: number;
-}
 
 export interface ListenerSpec extends HostPort {
   /** What policy calls it: `phones`, `carrier`, `inner`. Listeners on other transports or addresses may share it. */

@@ -2,6 +2,7 @@
 import { isIPv6 } from 'node:net';
 import type { Clock } from '../../kernel/clock.ts';
 import { WardlineError } from '../../kernel/errors.ts';
+import type { HostPort } from '../../kernel/ip.ts';
 import { pooledRandom } from '../../kernel/random.ts';
 import type { SipRequest } from '../../protocol/sip/message.ts';
 import { serialise } from '../../protocol/sip/serialise.ts';
@@ -13,7 +14,6 @@ import type {
   ClientEvents,
   ClientTransaction,
   Flow,
-  HostPort,
   ListenerSpec,
   SipStack,
   SipTarget,

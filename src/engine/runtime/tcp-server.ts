@@ -3,7 +3,8 @@ import type { Socket } from 'node:net';
 import { connect, createServer, isIP } from 'node:net';
 import { connect as connectTls, createServer as createTlsServer, rootCertificates } from 'node:tls';
 import { WardlineError } from '../../kernel/errors.ts';
-import type { HostPort, ListenerTls } from './sip-stack.ts';
+import type { HostPort } from '../../kernel/ip.ts';
+import type { ListenerTls } from './sip-stack.ts';
 import { tlsServerOptions, withReadablePem } from './tls-server.ts';
 
 export interface TcpLimits {

@@ -1,5 +1,6 @@
 // Which transaction each message belongs to (RFC 3261 §17.1.3, §17.2.3), and what the stack answers by itself.
 import type { Clock } from '../../kernel/clock.ts';
+import type { HostPort } from '../../kernel/ip.ts';
 import type { CSeq, Via } from '../../protocol/sip/fields.ts';
 import { BRANCH_COOKIE, completeTopVia, cseqOf, formatVia, topVia } from '../../protocol/sip/fields.ts';
 import { findFlaw } from '../../protocol/sip/flaws.ts';
@@ -13,7 +14,7 @@ import type { LiveFlow } from './flow.ts';
 import type { StackLimits } from './limits.ts';
 import type { StackObserver } from './observer.ts';
 import { RunningServerTransaction, type ServerOwner } from './server-transaction.ts';
-import { type ClientEvents, type ClientFailure, defaultPort, type HostPort, type StackEvents } from './sip-stack.ts';
+import { type ClientEvents, type ClientFailure, defaultPort, type StackEvents } from './sip-stack.ts';
 
 const BRANCH_BYTES = 12;
 const TAG_BYTES = 8;

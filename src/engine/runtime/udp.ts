@@ -3,13 +3,14 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { isIP, isIPv6 } from 'node:net';
 import type { Clock } from '../../kernel/clock.ts';
+import type { HostPort } from '../../kernel/ip.ts';
 import { parseMessage } from '../../protocol/sip/parse.ts';
 import { formatBindingResponse, isStun, parseBindingRequest } from '../../protocol/stun/binding.ts';
 import { isWildcard, localAddressFor, plainAddress } from './addresses.ts';
 import { SourceBuckets } from './flood.ts';
 import type { LiveFlow, TransportEvents } from './flow.ts';
 import type { StackLimits } from './limits.ts';
-import type { HostPort, ListenerSpec } from './sip-stack.ts';
+import type { ListenerSpec } from './sip-stack.ts';
 
 /** What the kernel may queue for us while the process is busy. */
 const RECEIVE_BUFFER_BYTES = 2_097_152;

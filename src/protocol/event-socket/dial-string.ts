@@ -1,24 +1,24 @@
 // What `originate` and `bridge` are given (switch_ivr_originate.c): settings in braces, places to call parted by `,` (at once) and `|` (in turn).
 
-/** Places in one dial string; further ones are left out. */
-const MAX_PLACES = 32;
+/** Targets in one dial string; further ones are left out. */
+const MAX_TARGETS = 32;
 const MAX_SETTINGS = 128;
 
 export type Settings = ReadonlyMap<string, string>;
 
-export interface Place {
+export interface DialTarget {
   /** `sofia/drachtio_mrf/sip:…`, `loopback/…`, `error/…`. */
   readonly url: string;
   /** What `{…}` and its own `[…]` set. */
   readonly settings: Settings;
 }
 
-/** Groups that are tried in turn; the places of a group are called at once. */
-export type DialString = readonly (readonly Place[])[];
+/** Groups that are tried in turn; the targets of a group are called at once. */
+export type DialString = readonly (readonly DialTarget[])[];
 
 export function parseDialString(text: string): DialString {
   const { settings, rest } = takeSettings(text.trim(), '{}');
-  let left = MAX_PLACES;
+  let left = MAX_TARGETS;
   return splitOutside(rest, '|').map((group) =>
     splitOutside(group, ',').flatMap((part) => {
       const own = takeSettings(part.trim(), '[]');

@@ -1,5 +1,6 @@
 // One leg's RTCP (RFC 3550 §6, SRTCP where the audio is SRTP): reports every few seconds, and what the peer's tell.
 import type { Clock } from '../../../kernel/clock.ts';
+import type { HostPort } from '../../../kernel/ip.ts';
 import { opinionScore, rating } from '../../../protocol/rtp/e-model.ts';
 import type { Report, ReportBlock, SenderInfo } from '../../../protocol/rtp/rtcp.ts';
 import { MAX_REPORT_BYTES, ntpOf, parseReport, writeReport } from '../../../protocol/rtp/rtcp.ts';
@@ -8,7 +9,6 @@ import type { NegotiatedAudio } from '../../../protocol/sdp/audio.ts';
 import { CODECS } from '../../../protocol/sdp/codecs.ts';
 import { sameSrtpKeys } from '../../../protocol/sdp/crypto.ts';
 import type { MediaSocket } from '../../runtime/media-socket.ts';
-import type { HostPort } from '../../runtime/sip-stack.ts';
 import type { Counters } from './counters.ts';
 import type { InboundAudio } from './inbound.ts';
 import type { OutboundAudio } from './outbound.ts';

@@ -1,6 +1,7 @@
 // What one leg hears: from a packet of the wire to 20 ms of audio and digits. Only who may be heard is heard.
 import type { Clock } from '../../../kernel/clock.ts';
 import { pcma, pcmu } from '../../../kernel/g711.ts';
+import type { HostPort } from '../../../kernel/ip.ts';
 import { ComfortNoise } from '../../../protocol/rtp/comfort-noise.ts';
 import { JitterBuffer } from '../../../protocol/rtp/jitter-buffer.ts';
 import { emptyRtpHeader, isRtcp, parseRtp } from '../../../protocol/rtp/packet.ts';
@@ -15,7 +16,6 @@ import type { AudioCodec, NegotiatedAudio } from '../../../protocol/sdp/audio.ts
 import { CODECS } from '../../../protocol/sdp/codecs.ts';
 import { isSameKey } from '../../../protocol/sdp/crypto.ts';
 import { receivesIn } from '../../../protocol/sdp/offer-answer.ts';
-import type { HostPort } from '../../runtime/sip-stack.ts';
 import { decoderFor, rateOf, samplesOf, wireRateOf } from './codec.ts';
 import type { Counters } from './counters.ts';
 

@@ -1,10 +1,10 @@
 // One party's audio: RTP or SRTP on a port of its own, moved on in 20 ms ticks by its owner's media clock (RFC 3550, RFC 3711).
 import type { Clock } from '../../../kernel/clock.ts';
+import type { HostPort } from '../../../kernel/ip.ts';
 import { isRtcp } from '../../../protocol/rtp/packet.ts';
 import type { NegotiatedAudio } from '../../../protocol/sdp/audio.ts';
 import { DtlsTransport, isHandshake } from '../../runtime/dtls-transport.ts';
 import type { MediaPorts, MediaSocket } from '../../runtime/media-socket.ts';
-import type { HostPort } from '../../runtime/sip-stack.ts';
 import { rateOf } from './codec.ts';
 import { ControlAudio } from './control.ts';
 import type { Counters } from './counters.ts';

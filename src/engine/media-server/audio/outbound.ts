@@ -1,4 +1,5 @@
 // What one leg says: audio in packets of 10 to 60 ms, or steps of a digit, as RTP or SRTP; from samples of either rate.
+import type { HostPort } from '../../../kernel/ip.ts';
 import { writeRtpHeader } from '../../../protocol/rtp/packet.ts';
 import { RateMatch } from '../../../protocol/rtp/rate-match.ts';
 import { Resampler } from '../../../protocol/rtp/resample.ts';
@@ -10,7 +11,6 @@ import { CODECS } from '../../../protocol/sdp/codecs.ts';
 import { isSameKey } from '../../../protocol/sdp/crypto.ts';
 import { sendsIn } from '../../../protocol/sdp/offer-answer.ts';
 import type { MediaSocket } from '../../runtime/media-socket.ts';
-import type { HostPort } from '../../runtime/sip-stack.ts';
 import type { PayloadEncoder } from './codec.ts';
 import { encoderFor, rateOf, samplesOf, wireRateOf } from './codec.ts';
 import type { Counters } from './counters.ts';

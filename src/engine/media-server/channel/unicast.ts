@@ -1,6 +1,6 @@
 // `sendmsg unicast`: a waiting call's audio as raw samples to a port of this machine, and back (switch_ivr_activate_unicast).
+import type { HostPort } from '../../../kernel/ip.ts';
 import { type DatagramPipe, openDatagrams } from '../../runtime/datagrams.ts';
-import type { HostPort } from '../../runtime/sip-stack.ts';
 import { connectTcp } from '../../runtime/tcp-server.ts';
 import { isLoopback } from '../host/own-addresses.ts';
 

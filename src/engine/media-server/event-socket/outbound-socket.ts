@@ -1,5 +1,5 @@
 // A channel's outbound event socket: the controller that `socket` names is connected to, and told of the end.
-import type { HostPort } from '../../runtime/sip-stack.ts';
+import type { HostPort } from '../../../kernel/ip.ts';
 import { connectTcp } from '../../runtime/tcp-server.ts';
 import type { ApiContext } from '../api/command.ts';
 import type { Channel } from '../channel/channel.ts';

@@ -1,6 +1,6 @@
 // Addresses of this machine: the only ones that a call is handed to.
+import type { HostPort } from '../../../kernel/ip.ts';
 import { ownAddresses } from '../../runtime/addresses.ts';
-import type { HostPort } from '../../runtime/sip-stack.ts';
 
 /**
  * The first target of several parted by `|`; the last `:` parts the port. Only this machine: whoever can have this server connect

@@ -2,7 +2,7 @@
 import { codeOf } from '../../../kernel/errors.ts';
 import {
   type DialString,
-  type Place,
+  type DialTarget,
   parseDialString,
   type Settings,
 } from '../../../protocol/event-socket/dial-string.ts';
@@ -68,7 +68,7 @@ export class Dialer implements Dialing {
   }
 
   /** Who answers first, or is heard first, has the call. */
-  async #dialGroup(group: readonly Place[], options: DialOptions): Promise<Dialed> {
+  async #dialGroup(group: readonly DialTarget[], options: DialOptions): Promise<Dialed> {
     const { signal, seconds = DEFAULT_SECONDS, settings: shared = NO_SETTINGS } = options;
     const attempts = group.map(({ url, settings }) => {
       const own = new Map([...shared, ...settings]);
@@ -96,7 +96,7 @@ export class Dialer implements Dialing {
     return dialed;
   }
 
-  #begin({ url, settings }: Place, seconds: number, goesOn: GoesOn): Attempt {
+  #begin({ url, settings }: DialTarget, seconds: number, goesOn: GoesOn): Attempt {
     const { registry } = this.#parts;
     const { promise: result, resolve } = Promise.withResolvers<Dialed>();
     let channel: Channel | undefined;
@@ -272,13 +272,13 @@ interface Line {
   readonly fail: (cause: string) => void;
 }
 
-/** FreeSWITCH's rules: early media unless it is to be ignored (`consume` and `ring_ready` ignore it, too), ringing where one place is called. */
-function goesOnAt(settings: Settings, places: number): GoesOn {
+/** FreeSWITCH's rules: early media unless it is to be ignored (`consume` and `ring_ready` ignore it, too), ringing where one target is called. */
+function goesOnAt(settings: Settings, targets: number): GoesOn {
   const word = settings.get('ignore_early_media') ?? '';
   const isIgnored = isTrue(word) || word === 'consume' || word === 'ring_ready';
   return {
     early: !isIgnored && !isTrue(settings.get('bridge_early_media') ?? ''),
-    ringing: places === 1 && isTrue(settings.get('return_ring_ready') ?? ''),
+    ringing: targets === 1 && isTrue(settings.get('return_ring_ready') ?? ''),
   };
 }
 

@@ -1,6 +1,6 @@
 // The `loopback` endpoint: two channels whose audio is each other's, without a network; the second runs the extension that was called.
+import type { HostPort } from '../../../kernel/ip.ts';
 import { Resampler } from '../../../protocol/rtp/resample.ts';
-import type { HostPort } from '../../runtime/sip-stack.ts';
 import type { AudioLeg, AudioStats } from '../audio/leg.ts';
 import { TICK_SAMPLES } from '../audio/leg.ts';
 import { parseInline, type Step } from '../channel/dialplan.ts';

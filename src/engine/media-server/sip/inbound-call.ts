@@ -1,7 +1,8 @@
 // One INVITE's life: audio leg, offer and answer, dialog, channel, and the event socket toward whoever controls it.
+import type { HostPort } from '../../../kernel/ip.ts';
 import type { SipRequest } from '../../../protocol/sip/message.ts';
 import { parseUri } from '../../../protocol/sip/uri.ts';
-import type { HostPort, ServerTransaction, SipStack } from '../../runtime/sip-stack.ts';
+import type { ServerTransaction, SipStack } from '../../runtime/sip-stack.ts';
 import type { AudioLeg } from '../audio/leg.ts';
 import { Channel } from '../channel/channel.ts';
 import { OutboundSocket, type OutboundSocketOptions } from '../event-socket/outbound-socket.ts';

@@ -1,7 +1,7 @@
 // One leg worker from the main thread's side: its messages, its place in the beat, and its end.
 import { Worker } from 'node:worker_threads';
 import { codeOf, WardlineError } from '../../../kernel/errors.ts';
-import type { HostPort } from '../../runtime/sip-stack.ts';
+import type { HostPort } from '../../../kernel/ip.ts';
 import type { AudioLeg } from '../audio/leg.ts';
 import { LegSlot } from './leg-slot.ts';
 import type { FromWorker, ToWorker, WorkerData, WorkerSetup } from './messages.ts';

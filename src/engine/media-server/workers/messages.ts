@@ -1,6 +1,6 @@
 // What the main thread and a leg worker say to each other: plain data alone; samples and counters are in the leg's slot.
+import type { HostPort } from '../../../kernel/ip.ts';
 import type { NegotiatedAudio } from '../../../protocol/sdp/audio.ts';
-import type { HostPort } from '../../runtime/sip-stack.ts';
 
 export interface WorkerSetup {
   readonly rtpHost: string;

@@ -1,6 +1,6 @@
 // A leg that lives on a worker thread, as the main thread's channels see it.
+import type { HostPort } from '../../../kernel/ip.ts';
 import type { NegotiatedAudio } from '../../../protocol/sdp/audio.ts';
-import type { HostPort } from '../../runtime/sip-stack.ts';
 import { rateOf, samplesOf } from '../audio/codec.ts';
 import type { AudioLeg, AudioStats } from '../audio/leg.ts';
 import type { LegSlot } from './leg-slot.ts';

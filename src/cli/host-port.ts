@@ -1,13 +1,8 @@
 // Addresses on the command line: an IP address and a port, written as RFC 3986 §3.2.2 has them.
 import { InvalidArgumentError } from 'commander';
-import { isIP } from '../kernel/ip.ts';
+import { type HostPort, isIP } from '../kernel/ip.ts';
 
-export interface Place {
-  readonly host: string;
-  readonly port: number;
-}
-
-export function parsePlace(text: string): Place {
+export function parseHostPort(text: string): HostPort {
   const match = /^(?:\[([0-9a-f:.]+)\]|([0-9.]+|localhost)):(\d{1,5})$/i.exec(text);
   const given = match?.[1] ?? match?.[2] ?? '';
   const host = given === 'localhost' ? '127.0.0.1' : given;
@@ -18,6 +13,6 @@ export function parsePlace(text: string): Place {
   return { host, port };
 }
 
-export function writtenPlace({ host, port }: Place): string {
+export function formatHostPort({ host, port }: HostPort): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
