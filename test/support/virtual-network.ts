@@ -62,7 +62,7 @@ export class VirtualNetwork implements MediaPorts {
   /** Reports arrive whatever befalls the audio. */
   carryControl(from: number, to: number, packet: Uint8Array): void {
     const bytes = packet.slice();
-    this.#post(0, () => this.#sockets.get(to - 1)?.onControl?.(bytes, HOST, from + 1));
+    this.#post(0, () => this.#sockets.get(to - 1)?.onRtcp?.(bytes, HOST, from + 1));
   }
 
   #post(delayMs: number, arrive: () => void): void {
@@ -83,7 +83,7 @@ class VirtualSocket implements MediaSocket {
   readonly local: { readonly host: string; readonly port: number };
   readonly sendErrors = 0;
   onPacket: MediaSocket['onPacket'];
-  onControl: MediaSocket['onControl'];
+  onRtcp: MediaSocket['onRtcp'];
 
   constructor(network: VirtualNetwork, port: number) {
     this.#network = network;
@@ -94,12 +94,12 @@ class VirtualSocket implements MediaSocket {
     this.#network.carry(this.local.port, port, packet.subarray(0, length));
   }
 
-  sendControl(packet: Uint8Array, _host: string, port: number): void {
+  sendRtcp(packet: Uint8Array, _host: string, port: number): void {
     this.#network.carryControl(this.local.port, port, packet);
   }
 
   [Symbol.dispose](): void {
     this.onPacket = undefined;
-    this.onControl = undefined;
+    this.onRtcp = undefined;
   }
 }

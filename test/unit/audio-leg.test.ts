@@ -395,11 +395,11 @@ t.test('a closed leg keeps its port until the peer is silent, a minute at most: 
 t.test(
   'RTCP: each side learns its round trip and what the other lost, over SRTCP and both ways of ports',
   async (t) => {
-    for (const control of [undefined, 'mux'] as const) {
+    for (const rtcp of [undefined, 'mux'] as const) {
       const { clock, leg } = bench(t);
       const [aKeys, bKeys] = keyPair('AEAD_AES_256_GCM');
       const [a, b] = [await leg(), await leg()];
-      const more = control === undefined ? {} : { control };
+      const more = rtcp === undefined ? {} : { rtcp };
       a.configure(plain(b, { srtp: aKeys, ...more }));
       b.configure(plain(a, { srtp: bKeys, ...more }));
       for (let tick = 0; tick < 1_200; tick++) {
@@ -444,8 +444,8 @@ t.test('loss that the peer reports is heard of, and lowers the score of what it 
     if (count++ % 5 > 0) lossy.send(packet, b.local.port, HOST);
   });
   const through = { host: HOST, port: lossy.address().port };
-  a.configure({ ...plain(b), remote: through, control: { host: HOST, port: b.local.port + 1 } });
-  b.configure({ ...plain(a), remote: through, control: { host: HOST, port: a.local.port + 1 } });
+  a.configure({ ...plain(b), remote: through, rtcp: { host: HOST, port: b.local.port + 1 } });
+  b.configure({ ...plain(a), remote: through, rtcp: { host: HOST, port: a.local.port + 1 } });
   for (let tick = 0; tick < 1_200; tick++) {
     clock.advance(20);
     for (const each of [a, b]) {

@@ -32,8 +32,8 @@ function bench() {
     local: { host: '192.0.2.7', port: 20_000 },
     send: (packet, length, host) => sent.push({ packet: packet.subarray(0, length), host }),
     onPacket: undefined,
-    sendControl: () => undefined,
-    onControl: undefined,
+    sendRtcp: () => undefined,
+    onRtcp: undefined,
     sendErrors: 0,
     [Symbol.dispose]: () => undefined,
   };

@@ -3,10 +3,10 @@ import { createCipheriv, createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { writeRtpHeader } from '../../src/protocol/rtp/packet.ts';
-import { ControlCipher, SrtcpReceiver, SrtcpSender } from '../../src/protocol/rtp/srtcp.ts';
+import { SrtcpCipher, SrtcpReceiver, SrtcpSender } from '../../src/protocol/rtp/srtcp.ts';
 import { SrtpReceiver, SrtpSender } from '../../src/protocol/rtp/srtp.ts';
 import type { SessionKeys } from '../../src/protocol/rtp/srtp-keys.ts';
-import { deriveControlKeys } from '../../src/protocol/rtp/srtp-keys.ts';
+import { deriveSrtcpKeys } from '../../src/protocol/rtp/srtp-keys.ts';
 import type { SrtpSuite } from '../../src/protocol/rtp/srtp-suite.ts';
 import { masterBytes, SUITES } from '../../src/protocol/rtp/srtp-suite.ts';
 import { createTransform } from '../../src/protocol/rtp/srtp-transform.ts';
@@ -49,7 +49,7 @@ for (const suite of Object.keys(aead.keys) as SrtpSuite[]) {
 
     const [rtcp, srtcp] = [hex(aead.rtcp), hex(aead.srtcp[suite])];
     const clear = rtcp.subarray(0, 8);
-    const cipher = new ControlCipher(suite, keys);
+    const cipher = new SrtcpCipher(suite, keys);
     const sealed = cipher.seal(clear, rtcp.subarray(8), aead.rtcpIndex);
     t.same(Buffer.concat([clear, sealed.body, sealed.tag]), srtcp.subarray(0, -4));
     t.same(cipher.open(clear, sealed, aead.rtcpIndex), rtcp.subarray(8));
@@ -103,7 +103,7 @@ for (const suite of ['AEAD_AES_256_GCM', 'AEAD_AES_128_GCM'] as const) {
 
 /** SRTCP with the key of `master` that is authenticated and not encrypted (RFC 3711 §3.4, RFC 7714 §9.2). */
 function inTheClear(suite: SrtpSuite, master: Uint8Array, rtcp: Buffer): Buffer {
-  const keys = deriveControlKeys(suite, master);
+  const keys = deriveSrtcpKeys(suite, master);
   const word = Buffer.from([0, 0, 0, 1]);
   if (SUITES[suite].cipher === 'counter') {
     const tag = createHmac('sha1', keys.authentication).update(rtcp).update(word).digest().subarray(0, 10);

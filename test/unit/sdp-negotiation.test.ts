@@ -359,13 +359,13 @@ t.test('no text makes the parser or a negotiation throw, nor outlasts its limits
 t.test('RFC 5761 §5.1.1: rtcp-mux is agreed to when it is offered; RFC 3605: an address for RTCP is kept', (t) => {
   const answered = (...lines: string[]) => {
     const answer = mrf('optional').answerOffer(offer('m=audio 49450 RTP/AVP 0', ...lines));
-    return 'refused' in answer ? t.fail(answer.refused) : { control: answer.audio.control, sdp: answer.sdp };
+    return 'refused' in answer ? t.fail(answer.refused) : { rtcp: answer.audio.rtcp, sdp: answer.sdp };
   };
-  t.match(answered('a=rtcp-mux'), { control: 'mux', sdp: /^a=rtcp-mux\r$/m });
-  t.match(answered('a=rtcp:50001 IN IP4 127.0.0.9'), { control: { host: '127.0.0.9', port: 50_001 } });
-  t.match(answered('a=rtcp:50001'), { control: { host: '127.0.0.1', port: 50_001 } });
+  t.match(answered('a=rtcp-mux'), { rtcp: 'mux', sdp: /^a=rtcp-mux\r$/m });
+  t.match(answered('a=rtcp:50001 IN IP4 127.0.0.9'), { rtcp: { host: '127.0.0.9', port: 50_001 } });
+  t.match(answered('a=rtcp:50001'), { rtcp: { host: '127.0.0.1', port: 50_001 } });
   for (const none of ['a=rtcp:0', 'a=rtcp:99999', 'a=rtcp:x', 'a=rtcp:50001 IN IP4 224.0.0.1', 'a=ptime:20']) {
-    t.match(answered(none), { control: undefined });
+    t.match(answered(none), { rtcp: undefined });
   }
   t.end();
 });

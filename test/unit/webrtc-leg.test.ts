@@ -4,12 +4,12 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import type { Test } from 'tap';
 import t from 'tap';
-import { ControlAudio } from '../../src/engine/media-server/audio/control.ts';
 import { noCounts } from '../../src/engine/media-server/audio/counters.ts';
 import { InboundAudio } from '../../src/engine/media-server/audio/inbound.ts';
 import type { AudioLeg } from '../../src/engine/media-server/audio/leg.ts';
 import { openAudioLeg } from '../../src/engine/media-server/audio/leg.ts';
 import { OutboundAudio } from '../../src/engine/media-server/audio/outbound.ts';
+import { LegRtcp } from '../../src/engine/media-server/audio/rtcp.ts';
 import type { MediaPorts, MediaSocket } from '../../src/engine/runtime/media-socket.ts';
 import { createMediaPorts } from '../../src/engine/runtime/media-socket.ts';
 import { isDtls } from '../../src/protocol/dtls/record.ts';
@@ -47,12 +47,12 @@ function losing(ports: MediaPorts, isLost: () => boolean): MediaPorts {
       const wrapped: MediaSocket = {
         local: socket.local,
         onPacket: undefined,
-        onControl: undefined,
+        onRtcp: undefined,
         sendErrors: 0,
         send(packet, length, host, port) {
           if (!isDtls(packet) || !isLost()) socket.send(packet, length, host, port);
         },
-        sendControl: (packet, host, port) => socket.sendControl(packet, host, port),
+        sendRtcp: (packet, host, port) => socket.sendRtcp(packet, host, port),
         [Symbol.dispose]: () => socket[Symbol.dispose](),
       };
       socket.onPacket = (packet, host, port) => wrapped.onPacket?.(packet, host, port);
@@ -309,8 +309,8 @@ t.test(
       local: a.leg.local,
       send: (_packet, _length, host) => sentTo.push(host),
       onPacket: undefined,
-      sendControl: (_packet, host) => sentTo.push(host),
-      onControl: undefined,
+      sendRtcp: (_packet, host) => sentTo.push(host),
+      onRtcp: undefined,
       sendErrors: 0,
       [Symbol.dispose]: () => undefined,
     };
@@ -318,14 +318,14 @@ t.test(
     const inbound = new InboundAudio(clock, counters, true, () => undefined);
     const outbound = new OutboundAudio(socket, counters, randomBytes);
     t.teardown(() => outbound[Symbol.dispose]());
-    const control = new ControlAudio({ socket, clock, random: randomBytes, counters, inbound, outbound });
+    const rtcp = new LegRtcp({ socket, clock, random: randomBytes, counters, inbound, outbound });
     const srtp = { suite: 'AEAD_AES_128_GCM', local: key, remote: key } as const;
-    control.configure({ ...audio, remote, srtp, control: 'mux' });
+    rtcp.configure({ ...audio, remote, srtp, rtcp: 'mux' });
     const report = Buffer.alloc(200);
     const length = writeReport(report, { ssrc: 7, sender: undefined, blocks: [], isBye: false }, 'peer');
     const carried = new SrtcpSender(srtp.suite, master).protect(report.subarray(0, length));
-    control.accept(carried, '203.0.113.9', 666, true);
-    for (let tick = 0; tick < 1_000; tick++) control.tick();
+    rtcp.accept(carried, '203.0.113.9', 666, true);
+    for (let tick = 0; tick < 1_000; tick++) rtcp.tick();
     t.ok(sentTo.length > 0);
     t.same([...new Set(sentTo)], [remote.host]);
   },

@@ -14,8 +14,8 @@ export interface MediaSocket extends Disposable {
   /** The packet is the listener's own. */
   onPacket: ((packet: Uint8Array, host: string, port: number) => void) | undefined;
   /** Sends from the port above, where RTCP belongs without rtcp-mux; nothing when that port is another's. */
-  sendControl(packet: Uint8Array, host: string, port: number): void;
-  onControl: ((packet: Uint8Array, host: string, port: number) => void) | undefined;
+  sendRtcp(packet: Uint8Array, host: string, port: number): void;
+  onRtcp: ((packet: Uint8Array, host: string, port: number) => void) | undefined;
   readonly sendErrors: number;
 }
 
@@ -69,7 +69,7 @@ class PortRange implements MediaPorts {
       this.#claimed.add(port);
       try {
         const socket = await bind(this.#options.address, port);
-        return this.#adopt(socket, await this.#bindControl(socket.address().port + 1));
+        return this.#adopt(socket, await this.#bindRtcp(socket.address().port + 1));
       } catch (error) {
         if (codeOf(error) !== 'EADDRINUSE') throw error;
       } finally {
@@ -80,7 +80,7 @@ class PortRange implements MediaPorts {
   }
 
   /** A call is worth having without its reports. */
-  async #bindControl(port: number): Promise<Socket | undefined> {
+  async #bindRtcp(port: number): Promise<Socket | undefined> {
     try {
       return port > 65_535 ? undefined : await bind(this.#options.address, port);
     } catch {
@@ -88,9 +88,9 @@ class PortRange implements MediaPorts {
     }
   }
 
-  #adopt(socket: Socket, control: Socket | undefined): MediaSocket {
+  #adopt(socket: Socket, rtcp: Socket | undefined): MediaSocket {
     const onClosed = () => this.#sockets.delete(media.local.port);
-    const media = new UdpMediaSocket(socket, control, this.#options.clock, onClosed);
+    const media = new UdpMediaSocket(socket, rtcp, this.#options.clock, onClosed);
     this.#sockets.set(media.local.port, media);
     return media;
   }
@@ -133,10 +133,10 @@ async function bind(address: string, port: number): Promise<Socket> {
 class UdpMediaSocket implements MediaSocket {
   readonly local: HostPort;
   onPacket: MediaSocket['onPacket'];
-  onControl: MediaSocket['onControl'];
+  onRtcp: MediaSocket['onRtcp'];
   sendErrors = 0;
   readonly #socket: Socket;
-  readonly #control: Socket | undefined;
+  readonly #rtcp: Socket | undefined;
   readonly #clock: Clock;
   readonly #onClosed: () => void;
   #state: 'open' | 'silencing' | 'closed' = 'open';
@@ -148,29 +148,29 @@ class UdpMediaSocket implements MediaSocket {
     if (error !== null) this.sendErrors++;
   };
 
-  constructor(socket: Socket, control: Socket | undefined, clock: Clock, onClosed: () => void) {
+  constructor(socket: Socket, rtcp: Socket | undefined, clock: Clock, onClosed: () => void) {
     const { address, port } = socket.address();
     this.local = { host: address, port };
     this.#socket = socket;
-    this.#control = control;
+    this.#rtcp = rtcp;
     this.#clock = clock;
     this.#onClosed = onClosed;
     socket.on('message', (packet, from) => {
       this.#hasHeard = true;
       this.onPacket?.(packet, from.address, from.port);
     });
-    control?.on('message', (packet, from) => this.onControl?.(packet, from.address, from.port));
-    for (const each of [socket, control]) {
+    rtcp?.on('message', (packet, from) => this.onRtcp?.(packet, from.address, from.port));
+    for (const each of [socket, rtcp]) {
       each?.on('error', () => {
         this.sendErrors++;
       });
     }
   }
 
-  sendControl(packet: Uint8Array, host: string, port: number): void {
-    if (this.#state !== 'open' || this.#control === undefined) return;
+  sendRtcp(packet: Uint8Array, host: string, port: number): void {
+    if (this.#state !== 'open' || this.#rtcp === undefined) return;
     try {
-      this.#control.send(packet, port, host, this.#onSent);
+      this.#rtcp.send(packet, port, host, this.#onSent);
     } catch {
       this.sendErrors++;
     }
@@ -190,7 +190,7 @@ class UdpMediaSocket implements MediaSocket {
     if (this.#state !== 'open') return;
     this.#state = 'silencing';
     this.onPacket = undefined;
-    this.onControl = undefined;
+    this.onRtcp = undefined;
     this.#awaitSilence();
   }
 
@@ -208,10 +208,10 @@ class UdpMediaSocket implements MediaSocket {
     if (this.#state === 'closed') return Promise.resolve();
     this.#state = 'closed';
     this.onPacket = undefined;
-    this.onControl = undefined;
+    this.onRtcp = undefined;
     this.#timer?.[Symbol.dispose]();
     this.#onClosed();
-    this.#control?.close();
+    this.#rtcp?.close();
     return new Promise((resolve) => {
       this.#socket.close(resolve);
     });

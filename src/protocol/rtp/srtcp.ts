@@ -3,7 +3,7 @@ import type { KeyObject } from 'node:crypto';
 import { createCipheriv, createDecipheriv, createHmac, createSecretKey, timingSafeEqual } from 'node:crypto';
 import { ReplayWindows } from './replay-window.ts';
 import type { SessionKeys } from './srtp-keys.ts';
-import { deriveControlKeys } from './srtp-keys.ts';
+import { deriveSrtcpKeys } from './srtp-keys.ts';
 import type { SrtpSuite } from './srtp-suite.ts';
 import { SUITES } from './srtp-suite.ts';
 
@@ -25,7 +25,7 @@ interface Sealed {
 }
 
 /** One direction, with its session keys. */
-export class ControlCipher {
+export class SrtcpCipher {
   readonly isGcm: boolean;
   readonly tagBytes: number;
   readonly #key: KeyObject;
@@ -94,13 +94,13 @@ export class ControlCipher {
 
 /** Our side; one for one master key, as with RTP. */
 export class SrtcpSender {
-  readonly #cipher: ControlCipher;
+  readonly #cipher: SrtcpCipher;
   #index: number;
 
   /** `index`: of the first packet. */
   constructor(suite: SrtpSuite, master: Uint8Array, index = 0) {
     this.#index = index;
-    this.#cipher = new ControlCipher(suite, deriveControlKeys(suite, master));
+    this.#cipher = new SrtcpCipher(suite, deriveSrtcpKeys(suite, master));
   }
 
   /** The sealed packet; empty once the key has served as many as it may (RFC 3711 §9.2). */
@@ -116,13 +116,13 @@ export class SrtcpSender {
 
 /** Their side: what is not authentic, or came before, is nothing. */
 export class SrtcpReceiver {
-  readonly #cipher: ControlCipher;
+  readonly #cipher: SrtcpCipher;
   readonly #mkiBytes: number;
   /** RFC 3711 §3.4: each sender counts its own. */
   readonly #taken = new ReplayWindows(REPLAY_WINDOW);
 
   constructor(suite: SrtpSuite, master: Uint8Array, mkiBytes = 0) {
-    this.#cipher = new ControlCipher(suite, deriveControlKeys(suite, master));
+    this.#cipher = new SrtcpCipher(suite, deriveSrtcpKeys(suite, master));
     this.#mkiBytes = mkiBytes;
   }
 

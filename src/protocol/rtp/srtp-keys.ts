@@ -8,7 +8,7 @@ import { SUITES } from './srtp-suite.ts';
 const LABEL_ENCRYPTION = 0;
 const LABEL_AUTHENTICATION = 1;
 const LABEL_SALT = 2;
-const CONTROL_LABELS = 3;
+const SRTCP_LABEL_OFFSET = 3;
 const AUTHENTICATION_KEY_BYTES = 20;
 /** The derivation's salt is 14 bytes; a shorter master salt is filled with zeros on its right. */
 const DERIVATION_SALT_BYTES = 14;
@@ -26,8 +26,8 @@ export function deriveSessionKeys(suite: SrtpSuite, master: Uint8Array): Session
 }
 
 /** Session keys for RTCP: the same three labels, moved on by three (RFC 3711 §4.3.2). */
-export function deriveControlKeys(suite: SrtpSuite, master: Uint8Array): SessionKeys {
-  return deriveKeys(suite, master, CONTROL_LABELS);
+export function deriveSrtcpKeys(suite: SrtpSuite, master: Uint8Array): SessionKeys {
+  return deriveKeys(suite, master, SRTCP_LABEL_OFFSET);
 }
 
 function deriveKeys(suite: SrtpSuite, master: Uint8Array, labels: number): SessionKeys {

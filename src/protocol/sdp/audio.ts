@@ -76,7 +76,7 @@ export interface NegotiatedAudio {
   readonly eventRate?: number;
   readonly direction: MediaDirection;
   /** Where their RTCP is: `mux` with their RTP (RFC 5761), or an address of its own (RFC 3605). Undefined: the port above. */
-  readonly control?: HostPort | 'mux';
+  readonly rtcp?: HostPort | 'mux';
   /** Undefined means plain RTP, except that nothing is sent or heard while `remote` is undefined. */
   readonly srtp: SrtpSession | undefined;
   /** Then `remote` and `srtp` are undefined here: whoever owns the socket finds them. */

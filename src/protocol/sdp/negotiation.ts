@@ -13,7 +13,7 @@ import { answerMedia, OWN_MID, offerMedia, refuseMedia } from './describe.ts';
 import type { KeyPolicy } from './key-policy.ts';
 import { DEFAULT_POLICY } from './key-policy.ts';
 import type { ChosenMedia, Taste } from './offer-answer.ts';
-import { answerDirection, chooseMedia, controlOf, packetMsOf, remoteOf } from './offer-answer.ts';
+import { answerDirection, chooseMedia, packetMsOf, remoteOf, rtcpOf } from './offer-answer.ts';
 import type { SdpAttribute, SdpMedia, SdpSession } from './session.ts';
 import { directionOf, formatSdp, parseSdp } from './session.ts';
 import type { LocalDtls, RemoteDtls } from './webrtc.ts';
@@ -250,10 +250,10 @@ class Negotiation implements AudioNegotiation {
 function optional(
   chosen: ChosenMedia,
   event: EventType | undefined,
-): Pick<NegotiatedAudio, 'control' | 'packetMs' | 'opus' | 'eventRate'> {
-  const [control, packetMs] = [controlOf(chosen), packetMsOf(chosen)];
+): Pick<NegotiatedAudio, 'rtcp' | 'packetMs' | 'opus' | 'eventRate'> {
+  const [rtcp, packetMs] = [rtcpOf(chosen), packetMsOf(chosen)];
   return {
-    ...(control === undefined ? {} : { control }),
+    ...(rtcp === undefined ? {} : { rtcp }),
     ...(packetMs === undefined ? {} : { packetMs }),
     ...(chosen.codec === 'opus' ? { opus: opusParameters(chosen.media, chosen.type) } : {}),
     ...(event === undefined || event.clockRate === 8000 ? {} : { eventRate: event.clockRate }),

@@ -127,7 +127,7 @@ export function remoteOf(chosen: ChosenMedia, local: HostPort): HostPort | undef
 }
 
 /** Their RTCP, when it is not on the port above: with their RTP when both sides say so, or where `a=rtcp` puts it. */
-export function controlOf({ media, address }: ChosenMedia): HostPort | 'mux' | undefined {
+export function rtcpOf({ media, address }: ChosenMedia): HostPort | 'mux' | undefined {
   if (isMuxed(media)) return 'mux';
   const [, portText, host] = /^(\d{1,5})(?: IN IP[46] (\S+))?$/.exec(attributeValues(media, 'rtcp')[0] ?? '') ?? [];
   const port = Number(portText ?? 0);

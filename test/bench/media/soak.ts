@@ -129,10 +129,10 @@ function wire(port: number): [MediaPorts, MediaPorts] {
   const end = (local: number): MediaSocket => ({
     local: { host: HOST, port: local },
     onPacket: undefined,
-    onControl: undefined,
+    onRtcp: undefined,
     sendErrors: 0,
     send: (packet, length, host) => other.get(local)?.onPacket?.(Buffer.from(packet.subarray(0, length)), host, local),
-    sendControl: (packet, host) => other.get(local)?.onControl?.(Buffer.from(packet), host, local),
+    sendRtcp: (packet, host) => other.get(local)?.onRtcp?.(Buffer.from(packet), host, local),
     [Symbol.dispose]: () => undefined,
   });
   const [a, b] = [end(port), end(port + 2)];

@@ -6,11 +6,11 @@ import type { NegotiatedAudio } from '../../../protocol/sdp/audio.ts';
 import { DtlsTransport, isHandshake } from '../../runtime/dtls-transport.ts';
 import type { MediaPorts, MediaSocket } from '../../runtime/media-socket.ts';
 import { rateOf } from './codec.ts';
-import { ControlAudio } from './control.ts';
 import type { Counters } from './counters.ts';
 import { noCounts } from './counters.ts';
 import { InboundAudio } from './inbound.ts';
 import { OutboundAudio } from './outbound.ts';
+import { LegRtcp } from './rtcp.ts';
 
 /** Samples of one tick: 20 ms at 8 kHz. */
 export const TICK_SAMPLES = 160;
@@ -113,7 +113,7 @@ class RtpLeg implements LocalLeg {
   readonly #socket: MediaSocket;
   readonly #inbound: InboundAudio;
   readonly #outbound: OutboundAudio;
-  readonly #control: ControlAudio;
+  readonly #rtcp: LegRtcp;
   readonly #options: AudioLegOptions;
   /** Only of a party whose keys come by DTLS. */
   #dtls: DtlsTransport | undefined;
@@ -132,15 +132,15 @@ class RtpLeg implements LocalLeg {
       this.onDigit?.(digit, ticks);
     });
     const [inbound, outbound] = [this.#inbound, this.#outbound];
-    const control = new ControlAudio({ socket, clock, random, counters, inbound, outbound });
-    this.#control = control;
-    this.stats = liveStats(counters, inbound, control, socket);
+    const rtcp = new LegRtcp({ socket, clock, random, counters, inbound, outbound });
+    this.#rtcp = rtcp;
+    this.stats = liveStats(counters, inbound, rtcp, socket);
     socket.onPacket = (packet, host, port) => {
       if (this.#dtls !== undefined && isHandshake(packet)) this.#dtls.accept(packet, host, port);
-      else if (isRtcp(packet)) control.accept(packet, host, port, true);
+      else if (isRtcp(packet)) rtcp.accept(packet, host, port, true);
       else inbound.accept(packet, host, port);
     };
-    socket.onControl = (packet, host, port) => control.accept(packet, host, port, false);
+    socket.onRtcp = (packet, host, port) => rtcp.accept(packet, host, port, false);
   }
 
   configure(session: NegotiatedAudio): void {
@@ -172,13 +172,13 @@ class RtpLeg implements LocalLeg {
     this.#session = session;
     this.#inbound.configure(session);
     this.#outbound.configure(session);
-    this.#control.configure(session);
+    this.#rtcp.configure(session);
   }
 
   read(): Int16Array {
     this.#dtls?.tick();
     this.#outbound.tick();
-    this.#control.tick();
+    this.#rtcp.tick();
     return this.#inbound.read();
   }
 
@@ -207,7 +207,7 @@ class RtpLeg implements LocalLeg {
   }
 
   [Symbol.dispose](): void {
-    if (!this.#isClosed) this.#control.sayGoodbye();
+    if (!this.#isClosed) this.#rtcp.sayGoodbye();
     this.#isClosed = true;
     this.#dtls?.[Symbol.dispose]();
     this.onDigit = undefined;
@@ -218,7 +218,7 @@ class RtpLeg implements LocalLeg {
 }
 
 /** `counters`, and what the parts count themselves, as one view for reading. */
-function liveStats(counters: Counters, inbound: InboundAudio, control: ControlAudio, socket: MediaSocket): AudioStats {
+function liveStats(counters: Counters, inbound: InboundAudio, rtcp: LegRtcp, socket: MediaSocket): AudioStats {
   return {
     get packetsSent() {
       return counters.packetsSent;
@@ -275,22 +275,22 @@ function liveStats(counters: Counters, inbound: InboundAudio, control: ControlAu
       return counters.reportsReceived;
     },
     get roundTripMs() {
-      return control.roundTripMs;
+      return rtcp.roundTripMs;
     },
     get peerLoss() {
-      return control.peerLoss;
+      return rtcp.peerLoss;
     },
     get peerJitterMs() {
-      return control.peerJitterMs;
+      return rtcp.peerJitterMs;
     },
     get bufferMs() {
       return inbound.bufferMs;
     },
     get mos() {
-      return control.mos;
+      return rtcp.mos;
     },
     get peerMos() {
-      return control.peerMos;
+      return rtcp.peerMos;
     },
   };
 }

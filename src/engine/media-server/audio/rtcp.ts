@@ -24,7 +24,7 @@ const PACKET_MS = 20;
 /** A round trip longer than this is a mistake of the peer's clock. */
 const MAX_ROUND_TRIP_MS = 30_000;
 
-export interface ControlParts {
+export interface RtcpParts {
   readonly socket: MediaSocket;
   readonly clock: Clock;
   readonly random: (count: number) => Uint8Array;
@@ -33,15 +33,15 @@ export interface ControlParts {
   readonly outbound: OutboundAudio;
 }
 
-export class ControlAudio {
-  readonly #parts: ControlParts;
+export class LegRtcp {
+  readonly #parts: RtcpParts;
   readonly #cname: string;
   readonly #buffer = Buffer.alloc(MAX_REPORT_BYTES);
   /** Wall-clock time at monotonic zero: the clock of our reports never jumps. */
   readonly #epoch: number;
   #session: NegotiatedAudio | undefined;
-  #sealing: SrtcpSender | undefined;
-  #opening: SrtcpReceiver | undefined;
+  #srtcpSender: SrtcpSender | undefined;
+  #srtcpReceiver: SrtcpReceiver | undefined;
   /** Where their reports come from, once one was good. */
   #source: HostPort | undefined;
   #isMuxed = false;
@@ -54,7 +54,7 @@ export class ControlAudio {
   peerLoss = 0;
   peerJitterMs = 0;
 
-  constructor(parts: ControlParts) {
+  constructor(parts: RtcpParts) {
     this.#parts = parts;
     this.#cname = Buffer.from(parts.random(12)).toString('base64');
     this.#epoch = parts.clock.now() - parts.clock.monotonic();
@@ -64,11 +64,11 @@ export class ControlAudio {
   configure(session: NegotiatedAudio): void {
     const before = this.#session;
     this.#session = session;
-    this.#isMuxed = session.control === 'mux';
+    this.#isMuxed = session.rtcp === 'mux';
     if (!sameSrtpKeys(before?.srtp, session.srtp)) {
       const { srtp } = session;
-      this.#sealing = srtp && new SrtcpSender(srtp.suite, srtp.local.master);
-      this.#opening = srtp && new SrtcpReceiver(srtp.suite, srtp.remote.master, srtp.remote.mkiBytes);
+      this.#srtcpSender = srtp && new SrtcpSender(srtp.suite, srtp.local.master);
+      this.#srtcpReceiver = srtp && new SrtcpReceiver(srtp.suite, srtp.remote.master, srtp.remote.mkiBytes);
     }
     if (before?.remote?.host === session.remote?.host && before?.remote?.port === session.remote?.port) return;
     this.#source = undefined;
@@ -93,9 +93,9 @@ export class ControlAudio {
     if (session?.remote === undefined || this.#allowance <= 0) return;
     // Who is not proven by a key must at least be the host that sends the audio.
     const audioHost = (this.#parts.inbound.source ?? session.remote).host;
-    if (this.#opening === undefined && host !== audioHost) return;
+    if (this.#srtcpReceiver === undefined && host !== audioHost) return;
     this.#allowance--;
-    const plain = this.#opening === undefined ? packet : this.#opening.unprotect(packet);
+    const plain = this.#srtcpReceiver === undefined ? packet : this.#srtcpReceiver.unprotect(packet);
     const report = plain === undefined ? undefined : parseReport(plain, plain.length);
     if (report === undefined) return;
     this.#parts.counters.reportsReceived++;
@@ -158,22 +158,22 @@ export class ControlAudio {
     const report = { ssrc: outbound.ssrc, sender: this.#senderInfo(), blocks: this.#blocks(), isBye };
     const plain = this.#buffer.subarray(0, writeReport(this.#buffer, report, this.#cname));
     // The system may still hold the last one: each report is a buffer of its own.
-    const packet = this.#sealing === undefined ? Buffer.from(plain) : this.#sealing.protect(plain);
+    const packet = this.#srtcpSender === undefined ? Buffer.from(plain) : this.#srtcpSender.protect(plain);
     if (packet.length === 0) return;
     counters.reportsSent++;
     if (this.#isMuxed) socket.send(packet, packet.length, to.host, to.port);
-    else socket.sendControl(packet, to.host, to.port);
+    else socket.sendRtcp(packet, to.host, to.port);
   }
 
   #target(): HostPort | undefined {
-    const { remote, control, dtls } = this.#session ?? {};
+    const { remote, rtcp, dtls } = this.#session ?? {};
     if (remote === undefined) return undefined;
     // RFC 7675 §5.1: with ICE only the address that consents, wherever an authentic packet was carried in from.
     if (dtls !== undefined) return remote;
     const audio = this.#parts.inbound.source ?? remote;
     if (this.#source !== undefined) return this.#source;
-    if (control === 'mux') return audio;
-    return control ?? { host: audio.host, port: audio.port + 1 };
+    if (rtcp === 'mux') return audio;
+    return rtcp ?? { host: audio.host, port: audio.port + 1 };
   }
 
   /** Only who has sent since the report before is a sender (RFC 3550 §6.4). */
