@@ -1,4 +1,4 @@
-// The connection to the media server and its supervision: probed first, thrown away when it ends, reconnected with a capped back-off, swept of stale channels (contract §6.1–6.5).
+// The connection to the media server and its supervision: probed first, thrown away when it ends, reconnected with a capped back-off, swept of stale channels (CONTRACT.md §6.1–6.5).
 import { connect } from 'node:net';
 import type { MediaServer, SrfFacade } from 'drachtio-fsmrf';
 import Mrf from 'drachtio-fsmrf';

@@ -1,4 +1,4 @@
-// What a client says on an event socket, by FreeSWITCH's names, each answered with exactly one frame (contract §5.2).
+// What a client says on an event socket, by FreeSWITCH's names, each answered with exactly one frame (CONTRACT.md §5.2).
 import { splitWords } from '../../../protocol/event-socket/arguments.ts';
 import type { EventSocketCommand } from '../../../protocol/event-socket/command-reader.ts';
 import type { EventFormat } from '../../../protocol/event-socket/frame.ts';

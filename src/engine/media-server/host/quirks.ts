@@ -1,4 +1,4 @@
-// What real FreeSWITCH does at times and a controller has to survive; switched on by tests alone (contract §9). Four of its
+// What real FreeSWITCH does at times and a controller has to survive; switched on by tests alone (CONTRACT.md §9). Four of its
 // differences need no switch, they are how this server always is: completions come inner-first (c), playback is counted in blocks
 // of 16384 samples (d), the server's order of codecs wins (j), a bridged or conferenced call outlives its controller (m).
 
