@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { codeOf, WardlineError } from '../kernel/errors.ts';
 import { syncPath } from '../vault/store/sync-path.ts';
 import type { CliContext, CliVault } from './context.ts';
+import { writeNew } from './files.ts';
 
 /** Where systemd looks for what `LoadCredentialEncrypted=<name>` names. */
 export const CREDENTIAL_STORE = '/etc/credstore.encrypted';
@@ -30,7 +31,7 @@ export function canSeal(): boolean {
   return process.getuid?.() === 0 && spawnSync('systemd-creds', ['--version'], { stdio: 'ignore' }).status === 0;
 }
 
-/** Sealed and durable where that can be done, else on RAM in clear. @throws WardlineError `credential-unsealed` */
+/** Sealed and durable where that can be done, else on RAM in clear. @throws WardlineError `credential-unsealed`, `file-unwritable` */
 export async function keepCredential(
   context: CliContext,
   vault: CliVault,
@@ -41,7 +42,7 @@ export async function keepCredential(
   if (canSeal()) return seal(text, name, store);
   const file = join(context.runtimeFolder, name);
   rmSync(file, { force: true });
-  writeFileSync(file, text, { mode: 0o400, flag: 'wx' });
+  writeNew(file, text, 0o400);
   return { name, file, isSealed: false };
 }
 

@@ -57,6 +57,11 @@ export function localTime(utcMs: number, timeZone: string): string {
   return parts.format(utcMs);
 }
 
+/** In the machine's own zone: for what is said of a vault that may be locked, or gone, and with it the clinic's zone. */
+export function machineTime(utcMs: number): string {
+  return localTime(utcMs, Intl.DateTimeFormat().resolvedOptions().timeZone);
+}
+
 /** `1:05` minutes and seconds. */
 export function duration(ms: number): string {
   const seconds = Math.round(ms / 1000);

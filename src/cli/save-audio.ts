@@ -3,14 +3,15 @@ import { rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { wavRange } from '../api/audio/stream.ts';
 import { wavBytes } from '../api/audio/wav.ts';
-import { codeOf, WardlineError } from '../kernel/errors.ts';
+import { WardlineError } from '../kernel/errors.ts';
 import type { ArtifactId } from '../kernel/id.ts';
 import type { Vault } from '../vault/contract.ts';
 import type { Caller } from '../vault/shapes.ts';
+import { notWritable } from './files.ts';
 
 /**
  * Answers the bytes written. The copy is on record before its first byte is.
- * @throws WardlineError `file-exists`, `file-failed`, and what `artifact.audio` says
+ * @throws WardlineError `file-exists`, `file-unwritable`, and what `artifact.audio` says
  */
 export async function saveAudio(
   vault: Vault,
@@ -20,7 +21,7 @@ export async function saveAudio(
   onProgress: (done: number, all: number) => void = () => undefined,
 ): Promise<number> {
   await using file = await open(path, 'wx', 0o600).catch((cause: unknown) => {
-    throw cannotWrite(path, cause);
+    throw notWritable(path, cause);
   });
   try {
     const ask = { caller, artifactId, fromSample: 0, samples: 1, play: 'export' } as const;
@@ -36,12 +37,6 @@ export async function saveAudio(
     return done;
   } catch (thrown) {
     rmSync(path, { force: true }); // half a copy is none
-    throw thrown instanceof WardlineError ? thrown : cannotWrite(path, thrown);
+    throw thrown instanceof WardlineError ? thrown : notWritable(path, thrown);
   }
-}
-
-function cannotWrite(path: string, cause: unknown): WardlineError {
-  if (codeOf(cause) === 'EEXIST')
-    return new WardlineError('file-exists', `${path} is there already; name a file that is not.`);
-  return new WardlineError('file-failed', `${path} cannot be written (${codeOf(cause)}).`, { cause });
 }

@@ -1,12 +1,12 @@
 // The secrets that the slot commands handle: what somebody shows, what a new slot opens with, and how a new recovery code is told.
-import { appendFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { codeOf, WardlineError } from '../kernel/errors.ts';
+import { WardlineError } from '../kernel/errors.ts';
 import { newKeyFileText, type SlotKind } from '../vault/keys/slots.ts';
-import { syncPath } from '../vault/store/sync-path.ts';
 import { readKeyFile } from '../vault/unlocking/key-file.ts';
 import { ask } from './ask.ts';
 import type { CliContext } from './context.ts';
+import { writeNew } from './files.ts';
 
 /** Options that say what one proves oneself with. */
 export interface ProofFlags {
@@ -33,7 +33,7 @@ export async function newPassphrase(): Promise<string> {
 
 /** Writes a new key file, durable before its slot is there, and takes it away again when `use` fails. */
 export async function withNewKeyFile<Result>(file: string, text: string, use: () => Promise<Result>): Promise<Result> {
-  keep(file, text);
+  writeNew(file, text, 0o400);
   try {
     return await use();
   } catch (thrown) {
@@ -46,18 +46,8 @@ export async function withNewKeyFile<Result>(file: string, text: string, use: ()
 export function begunKeyText(file: string): string {
   if (existsSync(file)) return readKeyFile(file);
   const text = newKeyFileText();
-  keep(file, text);
+  writeNew(file, text, 0o400);
   return text;
-}
-
-function keep(file: string, text: string): void {
-  try {
-    writeFileSync(file, text, { mode: 0o400, flag: 'wx', flush: true });
-    syncPath(dirname(file));
-  } catch (cause) {
-    const sentence = `${file} cannot be written (${codeOf(cause)}); nothing was changed. Name a new file in a folder that is yours.`;
-    throw new WardlineError('file-unwritable', sentence, { cause });
-  }
 }
 
 /**

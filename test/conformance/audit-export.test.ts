@@ -4,7 +4,7 @@ import { appendFileSync, cpSync, readdirSync, readFileSync, writeFileSync } from
 import { join } from 'node:path';
 import t from 'tap';
 import { type ExportVerdict, readTrust, verifyExport } from '../../src/audit/export-verifier.ts';
-import { verifyFile } from '../../src/cli/commands/audit-files.ts';
+import { verifyFile } from '../../src/cli/audit-copy.ts';
 import { blake2b, checkSignature } from '../../src/seal/sodium.ts';
 import { type BenchVault, CALLER, CANARY_NUMBER, type Folders, makeVault, newFolders, openVault, sampleCdr } from '../support/vault-bench.ts'; // biome-ignore format: one import
 
@@ -121,8 +121,8 @@ t.test('what is no copy at all is named in a sentence', async (t) => {
   using folders = newFolders();
   const copy = join(folders.root, 'copy');
   const key = 'none';
-  t.throws(() => verifyFile(folders.root, { key }), { code: 'file-missing', message: /is a folder/ });
-  t.throws(() => verifyFile(copy, { key }), { code: 'file-missing' });
+  t.throws(() => verifyFile(folders.root, { key }), { code: 'file-unreadable', message: /is a folder/ });
+  t.throws(() => verifyFile(copy, { key }), { code: 'file-unreadable' });
   writeFileSync(copy, 'x');
   t.throws(() => verifyFile(copy, {}), { code: 'head-needed' });
   t.throws(() => verifyFile(copy, { head: copy }), { code: 'bad-head' });

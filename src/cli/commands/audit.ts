@@ -3,12 +3,12 @@ import type { Command } from 'commander';
 import type { SealedEntryContent } from '../../audit/entry.ts';
 import { type AuditFilter, actorName } from '../../audit/filter.ts';
 import { WardlineError } from '../../kernel/errors.ts';
+import { exportTrail, verifyFile } from '../audit-copy.ts';
 import { openContext, openVault } from '../context.ts';
+import { readText, writeNew } from '../files.ts';
 import { asPerson, mustBeAllowed } from '../person.ts';
 import { localTime, rowLimit, show, table } from '../print.ts';
 import { progress } from '../progress.ts';
-import { exportTrail, verifyFile } from './audit-files.ts';
-import { readText, writeNew } from './files.ts';
 
 export function addAuditCommands(program: Command): void {
   const audit = program.command('audit').description('The audit trail.');

@@ -1,5 +1,5 @@
 // `wardline backup`, `restore` and `drill`: copies that a bare machine and the recovery code can be made whole from, and the proof of it.
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
@@ -10,11 +10,10 @@ import type { SlotKind } from '../../vault/keys/slots.ts';
 import type { DrillReport } from '../../vault/shapes.ts';
 import { ask, confirm } from '../ask.ts';
 import { type CliContext, openContext, openVault } from '../context.ts';
-import { localTime, show, table } from '../print.ts';
+import { readText, writeNew } from '../files.ts';
+import { machineTime, show, table } from '../print.ts';
 import { bytesText, progress } from '../progress.ts';
 import { addDrillCommands } from './drill.ts';
-
-const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 export function addBackupCommands(program: Command): void {
   const backup = program.command('backup').description('Sealed copies of the vault on other disks.');
@@ -89,7 +88,7 @@ async function list(options: { json?: boolean }): Promise<void> {
       : `${table(status.targets, [
           { title: 'Target', value: ({ id }) => id },
           { title: 'Folder', value: ({ path, isThere }) => (isThere ? path : `${path} (not there)`), shrinks: true },
-          { title: 'Last run', value: ({ lastAt }) => (lastAt === 0 ? 'never' : localTime(lastAt, ZONE)) },
+          { title: 'Last run', value: ({ lastAt }) => (lastAt === 0 ? 'never' : machineTime(lastAt)) },
           { title: 'Size', value: ({ bytes }) => bytesText(bytes) },
           { title: 'Holds disposed keys', value: ({ holdsDisposed }) => String(holdsDisposed) },
         ])}\n${CIPHERTEXT}`,
@@ -110,7 +109,7 @@ async function verify(folder: string, options: { json?: boolean }): Promise<void
   bar[Symbol.dispose]();
   show(options.json, result, () =>
     result.ok
-      ? `The backup holds: ${result.files} files of ${localTime(result.createdAt, ZONE)}.`
+      ? `The backup holds: ${result.files} files of ${machineTime(result.createdAt)}.`
       : `The backup does NOT hold:\n${result.problems.join('\n')}\nMake a new one in an empty folder.`,
   );
   if (!result.ok) process.exitCode = 1;
@@ -148,13 +147,13 @@ async function restore(folder: string, options: RestoreFlags): Promise<void> {
   });
   if (unlock.slot === 'key-file' && !existsSync(keyFile)) {
     mkdirSync(dirname(keyFile), { recursive: true, mode: 0o700 });
-    writeFileSync(keyFile, unlock.secret, { mode: 0o400, flag: 'wx', flush: true });
+    writeNew(keyFile, unlock.secret, 0o400);
   }
   bar[Symbol.dispose]();
   const seconds = ((clock.monotonic() - begun) / 1000).toFixed(1);
   show(options.json, restored, () =>
     [
-      `Restored the backup of ${localTime(restored.createdAt, ZONE)} in ${seconds} s: ${restored.rows} rows.`,
+      `Restored the backup of ${machineTime(restored.createdAt)} in ${seconds} s: ${restored.rows} rows.`,
       `What was written after it is not there: the trail goes on after entry ${restored.until}.`,
       ...restored.problems.map((problem) => `Problem: ${problem}`),
       'Next: wardline start',
@@ -164,7 +163,7 @@ async function restore(folder: string, options: RestoreFlags): Promise<void> {
 }
 
 async function askSecret({ keyFile, passphrase }: RestoreFlags): Promise<{ slot: SlotKind; secret: string }> {
-  if (keyFile !== undefined) return { slot: 'key-file', secret: readKey(keyFile) };
+  if (keyFile !== undefined) return { slot: 'key-file', secret: readText(keyFile) };
   if (passphrase) return { slot: 'passphrase', secret: await ask('Passphrase: ', { isSecret: true }) };
   return { slot: 'recovery', secret: await ask('Recovery code: ', { isSecret: true }) };
 }
@@ -228,14 +227,4 @@ async function newestTarget(context: CliContext): Promise<string> {
     'backup-missing',
     'There is no backup to try; make one with `wardline backup create <folder>`.',
   );
-}
-
-function readKey(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (cause) {
-    throw new WardlineError('key-file-missing', `The key file ${file} cannot be read; check its name and owner.`, {
-      cause,
-    });
-  }
 }

@@ -3,9 +3,7 @@ import type { Command } from 'commander';
 import { WardlineError } from '../../kernel/errors.ts';
 import type { DrillStatus } from '../../vault/shapes.ts';
 import { openContext, openVault } from '../context.ts';
-import { localTime, show } from '../print.ts';
-
-const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
+import { machineTime, show } from '../print.ts';
 
 export function addDrillCommands(drill: Command): void {
   drill.command('status').description('What came of the last drill.').option('--json', 'print JSON').action(status);
@@ -26,7 +24,7 @@ async function status(options: { json?: boolean }): Promise<void> {
 function lastText({ last }: DrillStatus): string {
   if (last === undefined) return 'No drill was held yet.';
   const { at, from, problems, calls, artifacts, restoreMs, checkMs, isLocked } = last;
-  const when = localTime(at, ZONE);
+  const when = machineTime(at);
   if (problems.length > 0) return `The drill of ${when} with ${from} FAILED:\n${problems.join('\n')}`;
   const seconds = ((restoreMs + checkMs) / 1000).toFixed(1);
   const looked = isLocked

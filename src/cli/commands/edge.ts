@@ -1,14 +1,14 @@
 // `wardline edge`: the SIP edge alone, in the place of drachtio-server, for applications on drachtio-srf and their test suites.
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { createEdge, type Edge, type EdgeListenerOptions } from '../../engine/edge/edge.ts';
 import type { RequestHandler } from '../../engine/edge/request-handlers.ts';
 import { systemClock } from '../../kernel/clock.ts';
-import { codeOf, WardlineError } from '../../kernel/errors.ts';
+import { WardlineError } from '../../kernel/errors.ts';
 import type { HostPort } from '../../kernel/ip.ts';
 import { createLogger } from '../../kernel/logger.ts';
 import { parseAppPlace } from '../../protocol/drachtio-wire/handler.ts';
+import { readText } from '../files.ts';
 import { formatHostPort, parseHostPort } from '../host-port.ts';
 
 interface Options {
@@ -107,7 +107,7 @@ async function run(options: Options): Promise<void> {
     clock: systemClock,
     logger: createLogger({ role: 'edge', level: options.log }),
     ...tlsOf(options),
-    ...(options.trust !== undefined && { trust: readPem(options.trust) }),
+    ...(options.trust !== undefined && { trust: readText(options.trust) }),
   });
   process.on('SIGHUP', () => reload(edge, options));
   tell(edge);
@@ -127,13 +127,13 @@ function reload(edge: Edge, options: Options): void {
 }
 
 function listenersOf({ listen, clientCa, clientCerts, origin }: Options): EdgeListenerOptions[] {
-  const clients = clientCa === undefined ? {} : { clients: { mode: clientCerts, ca: readPem(clientCa) } };
+  const clients = clientCa === undefined ? {} : { clients: { mode: clientCerts, ca: readText(clientCa) } };
   const origins = origin === undefined ? {} : { origins: origin };
   return listen.map((each) => ({ ...each, ...clients, ...origins }));
 }
 
 function tlsOf({ cert, key, listen, adminTls }: Options): { tls?: { certificate: string; key: string } } {
-  if (cert !== undefined && key !== undefined) return { tls: { certificate: readPem(cert), key: readPem(key) } };
+  if (cert !== undefined && key !== undefined) return { tls: { certificate: readText(cert), key: readText(key) } };
   const needsNone =
     adminTls === undefined && listen.every(({ transport }) => transport !== 'tls' && transport !== 'wss');
   if (cert === undefined && key === undefined && needsNone) return {};
@@ -148,14 +148,6 @@ function tell({ admin, adminTls, listeners }: Edge): void {
   lines.push(`applications connect at ${formatHostPort(admin)}`);
   if (adminTls !== undefined) lines.push(`applications connect by TLS at ${formatHostPort(adminTls)}`);
   process.stdout.write(`${lines.join('\n')}\n`);
-}
-
-function readPem(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (cause) {
-    throw new WardlineError('no-file', `${file} cannot be read (${codeOf(cause)}): name a PEM file.`, { cause });
-  }
 }
 
 function collect(value: string, all: readonly string[] = []): string[] {

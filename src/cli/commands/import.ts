@@ -1,12 +1,12 @@
 // `wardline import` and `wardline export`: a whole clinic from a YAML file, and back into one.
-import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { codeOf, WardlineError } from '../../kernel/errors.ts';
+import { WardlineError } from '../../kernel/errors.ts';
 import { formatClinicYaml } from '../../model/format-clinic.ts';
 import { importClinic, planImport } from '../../ops/import-clinic.ts';
 import { confirm } from '../ask.ts';
 import { openContext, openVault } from '../context.ts';
+import { readText, replaceText } from '../files.ts';
 import { show } from '../print.ts';
 
 interface ImportOptions {
@@ -68,26 +68,5 @@ async function runExport(file: string | undefined, options: { json?: boolean }):
   await vault.ask('audit.put', { entry: { action: 'settings-exported', outcome: 'ok', ...context.caller } });
   const text = options.json ? `${JSON.stringify(clinic, null, 2)}\n` : formatClinicYaml(clinic);
   if (file === undefined) process.stdout.write(text);
-  else writeText(file, text);
-}
-
-function writeText(file: string, text: string): void {
-  try {
-    writeFileSync(file, text, { mode: 0o600 });
-  } catch (thrown) {
-    const sentence = `${file} cannot be written (${codeOf(thrown)}); check its folder and its mode.`;
-    throw new WardlineError(codeOf(thrown), sentence, { cause: thrown });
-  }
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (thrown) {
-    throw new WardlineError(
-      codeOf(thrown),
-      `${file} cannot be read (${codeOf(thrown)}); check its name and its mode.`,
-      { cause: thrown },
-    );
-  }
+  else replaceText(file, text);
 }

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { connectProcess, openContext } from '../context.ts';
 import { show } from '../print.ts';
-import { statusTable } from './sip-status.ts';
+import { statusTable } from '../status-table.ts';
 
 export function addMediaCommands(program: Command): void {
   program

@@ -4,9 +4,8 @@ import { WardlineError } from '../../kernel/errors.ts';
 import type { RetentionRules } from '../../vault/shapes.ts';
 import { confirm } from '../ask.ts';
 import { type CliContext, openContext, openVault } from '../context.ts';
-import { localTime, show, table } from '../print.ts';
+import { machineTime, show, table } from '../print.ts';
 
-const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 const NAMES = { calls: 'cdr', voicemail: 'voicemail', recordings: 'recording', greetings: 'greeting' } as const;
 type Name = keyof typeof NAMES;
 
@@ -99,7 +98,7 @@ async function setPlace(number: string, text: string, options: Flags): Promise<v
 
 /** Who sets a rule says that the clock is right. */
 function clockText({ clock }: CliContext): string {
-  return `By this machine's clock it is ${localTime(clock.now(), ZONE)}.`;
+  return `By this machine's clock it is ${machineTime(clock.now())}.`;
 }
 
 async function place(subject: string, options: Flags & { reason: string }): Promise<void> {
@@ -115,7 +114,7 @@ async function list(options: Flags): Promise<void> {
   show(options.json, holds, () =>
     table(holds, [
       { title: 'Hold', value: ({ id }) => id },
-      { title: 'Since', value: ({ placedAt }) => localTime(placedAt, ZONE) },
+      { title: 'Since', value: ({ placedAt }) => machineTime(placedAt) },
       { title: 'Keeps', value: ({ subjects }) => subjects.join(' '), shrinks: true },
       { title: 'Reason', value: ({ reason }) => reason, shrinks: true },
     ]),

@@ -6,7 +6,7 @@ import type { Json } from '../../kernel/canonical.ts';
 import { WardlineError } from '../../kernel/errors.ts';
 import { type CliContext, connectProcess, openContext, openVault } from '../context.ts';
 import { show, table } from '../print.ts';
-import { statusTable } from './sip-status.ts';
+import { statusTable } from '../status-table.ts';
 
 const MAX_SECONDS = 3_600;
 

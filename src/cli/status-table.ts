@@ -1,6 +1,6 @@
-// What `wardline sip status` prints of the edge's status: numbers and our own words, nothing about people.
-import type { Json } from '../../kernel/canonical.ts';
-import { table } from '../print.ts';
+// What `wardline sip status` and `wardline media status` print of a part's status: numbers and our own words, nothing about people.
+import type { Json } from '../kernel/canonical.ts';
+import { table } from './print.ts';
 
 interface Row {
   readonly what: string;

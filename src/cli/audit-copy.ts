@@ -1,16 +1,16 @@
 // Copies of the trail: written from the vault piece by piece, and checked on any machine with a head and no secret. FORMAT.md §7.4.
 import { closeSync, fstatSync, fsyncSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
-import { type ExportFault, type ExportVerdict, readTrust, verifyExport } from '../../audit/export-verifier.ts';
-import { WardlineError } from '../../kernel/errors.ts';
-import { blake2b, checkSignature } from '../../seal/sodium.ts';
-import type { Vault } from '../../vault/contract.ts';
-import type { Caller } from '../../vault/shapes.ts';
-import { openContext, openVault } from '../context.ts';
-import { asPerson, mustBeAllowed } from '../person.ts';
-import { show } from '../print.ts';
-import { type Progress, progress } from '../progress.ts';
-import { notWritable, readText } from './files.ts';
+import { type ExportFault, type ExportVerdict, readTrust, verifyExport } from '../audit/export-verifier.ts';
+import { WardlineError } from '../kernel/errors.ts';
+import { blake2b, checkSignature } from '../seal/sodium.ts';
+import type { Vault } from '../vault/contract.ts';
+import type { Caller } from '../vault/shapes.ts';
+import { openContext, openVault } from './context.ts';
+import { notReadable, notWritable, readText } from './files.ts';
+import { asPerson, mustBeAllowed } from './person.ts';
+import { show } from './print.ts';
+import { type Progress, progress } from './progress.ts';
 
 interface ExportFlags {
   readonly from?: string;
@@ -124,7 +124,7 @@ function* linesOf(file: string, bar: Progress): Generator<string> {
   const descriptor = openToRead(file);
   try {
     const about = fstatSync(descriptor);
-    if (about.isDirectory()) throw new WardlineError('file-missing', `${file} is a folder; name the copy in it.`);
+    if (about.isDirectory()) throw new WardlineError('file-unreadable', `${file} is a folder; name the copy in it.`);
     const all = about.size;
     const chunk = Buffer.alloc(READ_BYTES);
     const decoder = new StringDecoder('utf8');
@@ -148,7 +148,7 @@ function openToRead(file: string): number {
   try {
     return openSync(file, 'r');
   } catch (cause) {
-    throw new WardlineError('file-missing', `${file} cannot be read; check its name and its mode.`, { cause });
+    throw notReadable(file, cause);
   }
 }
 
