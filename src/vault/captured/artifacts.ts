@@ -9,7 +9,8 @@ import { heldRows } from '../retention/keeping.ts';
 import type { ArtifactHeader, ArtifactState, Caller } from '../shapes.ts';
 import { type InnerCore, VAULT_ACTOR } from '../store/inner-core.ts';
 import { ArtifactReader } from './artifact-reader.ts';
-import type { ArtifactRow, AudioSum, Closing } from './artifact-rows.ts';
+import type { ArtifactRow, Closing } from './artifact-rows.ts';
+import type { AudioSum } from './audio-sum.ts';
 import { recordDisposal } from './disposals.ts';
 import { Intake } from './intake.ts';
 

@@ -4,7 +4,8 @@ import { bytesPerSample } from '../../seal/intake.ts';
 import { ENDS, type Ends, SegmentOpener, STREAM_HEADER_BYTES } from '../../seal/segment.ts';
 import { wipe } from '../../seal/sodium.ts';
 import type { RecordKeys } from '../store/record-keys.ts';
-import { type ArtifactRow, type ArtifactRows, type SegmentRow, segmentKeyRow } from './artifact-rows.ts';
+import { type ArtifactRow, type ArtifactRows, segmentKeyRow } from './artifact-rows.ts';
+import type { SegmentRow } from './audio-sum.ts';
 
 /** Bytes of one answer. */
 export const MAX_AUDIO_BYTES = 4 * 1024 * 1024;

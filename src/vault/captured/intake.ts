@@ -5,7 +5,8 @@ import { WardlineError } from '../../kernel/errors.ts';
 import type { ChunkAsk, IntakeGrant, SegmentAsk } from '../../seal/intake.ts';
 import { ENDS, type Ends, SEALED_KEY_BYTES, STREAM_HEADER_BYTES } from '../../seal/segment.ts';
 import type { InnerCore } from '../store/inner-core.ts';
-import { type ArtifactRow, type ArtifactRows, type AudioSum, RunningSum, segmentKeyRow } from './artifact-rows.ts';
+import { type ArtifactRow, type ArtifactRows, segmentKeyRow } from './artifact-rows.ts';
+import { type AudioSum, RunningSum } from './audio-sum.ts';
 import { CommitQueue } from './commit-queue.ts';
 import {
   differs,
