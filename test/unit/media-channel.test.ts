@@ -41,7 +41,7 @@ function bench(extra: Record<string, StartApplication> = {}) {
     onEnd: () => registry.remove(channel),
   });
   registry.add(channel);
-  channel.answer();
+  channel.progress.answer();
   channel.waiting.forCommands('127.0.0.1:1');
   events.length = 0;
   return {

@@ -108,7 +108,7 @@ function channelOf(host: MediaHost, hub: EventHub, registry: Registry, leg: Audi
   const facts = { callerAddress: HOST, destination: 'soak', name: 'soak', codec: 'PCMU' } as const;
   const onEnd = () => registry.remove(channel);
   const channel = new Channel({ host, hub, leg, applications: new Map(), ...facts, sendBye: () => undefined, onEnd });
-  channel.answer();
+  channel.progress.answer();
   registry.add(channel);
   return channel;
 }

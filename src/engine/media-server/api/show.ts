@@ -176,9 +176,9 @@ function detailedRow(channel: Channel): Row {
   return { ...own, ...prefixed(other === undefined ? blank(own) : channelRow(other)), call_created_epoch: since };
 }
 
-function partyRow({ callState }: Channel): Row {
+function partyRow({ progress }: Channel): Row {
   const nobody = { callee_name: '', callee_num: '', callee_direction: '' };
-  return { presence_id: '', presence_data: '', accountcode: '', callstate: callState, ...nobody };
+  return { presence_id: '', presence_data: '', accountcode: '', callstate: progress.callState, ...nobody };
 }
 
 function blank(row: Row): Row {

@@ -1,4 +1,4 @@
-// One call as FreeSWITCH sees it: states, variables, the stack of running applications, one ending.
+// One call as FreeSWITCH sees it: what it is, what of it is told, what runs on it, and its one ending.
 
 import type { EventFields } from '../../../protocol/event-socket/frame.ts';
 import type { AudioCodec } from '../../../protocol/sdp/audio.ts';
@@ -9,6 +9,7 @@ import { newUuid } from '../host/host.ts';
 import type { StartApplication } from './application.ts';
 import { ApplicationStack, type RunStyle } from './application-stack.ts';
 import type { Bridge } from './bridge.ts';
+import { CallProgress } from './call-progress.ts';
 import { causeOf } from './causes.ts';
 import { ChannelAudio } from './channel-audio.ts';
 import { ChannelDigits } from './channel-digits.ts';
@@ -16,16 +17,8 @@ import { ChannelRecordings } from './channel-recordings.ts';
 import { ChannelTasks } from './channel-tasks.ts';
 import { DialplanWalk, type Step } from './dialplan.ts';
 import { endVariables } from './end-variables.ts';
-import type { CallDirection, CallState, ChannelFacts, ChannelState, ChannelTimes } from './event-fields.ts';
-import {
-  basicFields,
-  CALL_STATE_NUMBERS,
-  dataFields,
-  dumpFields,
-  profileValue,
-  timesFrom,
-  variableFields,
-} from './event-fields.ts';
+import type { CallDirection, ChannelFacts } from './event-fields.ts';
+import { basicFields, dataFields, dumpFields, profileValue, variableFields } from './event-fields.ts';
 import { globalVariable } from './global-variables.ts';
 import { mediaStatistics } from './media-statistics.ts';
 import { Variables } from './variables.ts';
@@ -65,13 +58,11 @@ export class Channel {
   readonly tasks: ChannelTasks;
   readonly applications: ApplicationStack;
   readonly waiting = new Waiting(this);
+  readonly progress: CallProgress;
   codec: AudioCodec;
   bridge: Bridge | undefined;
   readonly #options: ChannelOptions;
   readonly #walk: DialplanWalk;
-  readonly #times: { -readonly [Name in keyof ChannelTimes]: number };
-  #state: ChannelState = 'CS_EXECUTE';
-  #callState: CallState = 'DOWN';
   #hangupCause: string | undefined;
   #isControlled = true;
   #isOver = false;
@@ -82,7 +73,7 @@ export class Channel {
     this.leg = options.leg;
     this.codec = options.codec;
     this.uuid = options.uuid ?? newUuid(options.host.random);
-    this.#times = timesFrom(options.host.clock.now());
+    this.progress = new CallProgress(this, options.hub);
     this.recordings = new ChannelRecordings(this);
     this.digits = new ChannelDigits(this, options.hub);
     this.applications = new ApplicationStack(this, options.applications, () => this.#idle());
@@ -95,10 +86,6 @@ export class Channel {
 
   get isHungUp(): boolean {
     return this.#hangupCause !== undefined;
-  }
-
-  get callState(): CallState {
-    return this.#callState;
   }
 
   /** What `${name}` means: a variable of its own, what its caller profile says, a variable of the server. */
@@ -114,9 +101,9 @@ export class Channel {
       direction: this.#options.direction ?? 'inbound',
       callerAddress: this.#options.callerAddress,
       destination: this.#options.destination,
-      ...this.#times,
-      state: this.#state,
-      callState: this.#callState,
+      ...this.progress.times,
+      state: this.progress.state,
+      callState: this.progress.callState,
       hangupCause: this.#hangupCause,
       codec: this.codec,
       other: withOther ? bridge?.otherOf(this).facts(false) : undefined,
@@ -142,43 +129,6 @@ export class Channel {
     else hub.publish(name, fields);
   }
 
-  setCallState(next: CallState): void {
-    const before = this.#callState;
-    if (before === next) return;
-    this.#callState = next;
-    this.#options.hub.publish('CHANNEL_CALLSTATE', () => [
-      ['Original-Channel-Call-State', before],
-      ['Channel-Call-State-Number', String(CALL_STATE_NUMBERS[next])],
-      ...basicFields(this.facts()),
-    ]);
-  }
-
-  /** Told as FreeSWITCH tells it (contract §5.7): there is a call, and the dialplan is looked for. */
-  arrive(): void {
-    this.#state = 'CS_INIT';
-    this.publish('CHANNEL_CREATE');
-    this.#state = 'CS_ROUTING';
-    this.setCallState('RINGING');
-    this.#state = 'CS_EXECUTE';
-  }
-
-  answer(): void {
-    this.#times.answeredAt = this.host.clock.now();
-    this.publish('CHANNEL_ANSWER');
-    this.setCallState('ACTIVE');
-  }
-
-  /** It rings (180), or is heard before it answers (183 with SDP, or what `answer` begins with); each is told once. */
-  progress(next: 'RINGING' | 'EARLY'): void {
-    const { progressAt, progressMediaAt, answeredAt } = this.#times;
-    const isHeard = next === 'EARLY';
-    if (answeredAt > 0 || progressMediaAt > 0 || (!isHeard && progressAt > 0)) return;
-    this.#times[isHeard ? 'progressMediaAt' : 'progressAt'] = this.host.clock.now();
-    if (isHeard) this.variables.set('endpoint_disposition', 'EARLY MEDIA');
-    this.publish(isHeard ? 'CHANNEL_PROGRESS_MEDIA' : 'CHANNEL_PROGRESS');
-    this.setCallState(next);
-  }
-
   /** Ends whatever it does, because it is bridged or sent elsewhere. */
   interrupt(): void {
     this.#walk.leave();
@@ -189,11 +139,7 @@ export class Channel {
   /** FreeSWITCH routes a channel that is transferred anew, then runs the dialplan. */
   transfer(steps: readonly Step[]): void {
     this.interrupt();
-    const isInbound = this.#options.direction !== 'outbound';
-    this.#state = 'CS_ROUTING';
-    if (isInbound) this.setCallState('RINGING');
-    this.#state = 'CS_EXECUTE';
-    if (isInbound) this.setCallState('ACTIVE');
+    this.progress.reroute(this.#options.direction !== 'outbound');
     this.run(steps);
   }
 
@@ -218,23 +164,23 @@ export class Channel {
 
   /** The wait after a bridge whose other leg is gone (`park_after_bridge`). */
   parkAfterBridge(): void {
-    this.#state = 'CS_PARK';
+    this.progress.state = 'CS_PARK';
     this.waiting.afterBridge();
   }
 
   enterBridge(bridge: Bridge, other: string): void {
     this.bridge = bridge;
-    this.#state = 'CS_SOFT_EXECUTE';
+    this.progress.state = 'CS_SOFT_EXECUTE';
     this.tellBridged(other);
     this.publish('CHANNEL_EXECUTE', [
       ['Application', 'uuid_bridge'],
       ['Application-Data', other],
     ]);
-    this.#state = 'CS_EXECUTE';
+    this.progress.state = 'CS_EXECUTE';
   }
 
   tellBridged(other: string): void {
-    this.#times.bridgedAt = this.host.clock.now();
+    this.progress.stamp('bridgedAt');
     this.variables.setAll({ bridge_uuid: other, signal_bond: other });
   }
 
@@ -272,7 +218,7 @@ export class Channel {
     if (this.isHungUp) return;
     const cause = causeOf(given);
     this.#hangupCause = cause;
-    this.#times.hungUpAt = this.host.clock.now();
+    this.progress.stamp('hungUpAt');
     const lastApp = this.variables.get('current_application') ?? '';
     this.#options.onHangup?.();
     this.publish('CHANNEL_HANGUP');
@@ -281,9 +227,7 @@ export class Channel {
     this.bridge?.end(this);
     this.waiting.end();
     this.recordings.stop('all');
-    this.#state = 'CS_HANGUP';
-    if (this.#callState === 'HELD') this.setCallState('UNHELD');
-    this.setCallState('HANGUP');
+    this.progress.end();
     if (!byRemote) this.#options.sendBye(cause);
     const disposition = byRemote ? 'recv_bye' : 'send_bye';
     this.variables.setAll(endVariables(this.facts(), { disposition, digits: this.digits.dialed, lastApp }));

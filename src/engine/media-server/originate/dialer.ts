@@ -240,7 +240,7 @@ export class Dialer implements Dialing {
     line.onChannel(a);
     for (const channel of [a, b]) {
       channel.publish('CHANNEL_CREATE');
-      channel.answer();
+      channel.progress.answer();
     }
     line.onProgress(a, 'answered');
     b.run(steps);

@@ -73,10 +73,10 @@ export class EstablishedCall {
     const { channel } = this.#parts;
     takeMedia(this.#parts, audio);
     const isHeld = audio.direction === 'inactive' || audio.direction === 'sendonly';
-    if (isHeld && channel.callState === 'ACTIVE') channel.setCallState('HELD');
-    else if (!isHeld && channel.callState === 'HELD') {
-      channel.setCallState('UNHELD');
-      channel.setCallState('ACTIVE');
+    if (isHeld && channel.progress.callState === 'ACTIVE') channel.progress.setCallState('HELD');
+    else if (!isHeld && channel.progress.callState === 'HELD') {
+      channel.progress.setCallState('UNHELD');
+      channel.progress.setCallState('ACTIVE');
     }
   }
 

@@ -72,10 +72,10 @@ export class InboundCall {
       return false;
     }
     const { channel } = this;
-    channel.arrive();
+    channel.progress.arrive();
     channel.applications.tell('answer', '', () => {
-      channel.progress('EARLY');
-      channel.answer();
+      channel.progress.goOn('EARLY');
+      channel.progress.answer();
     });
     return true;
   }

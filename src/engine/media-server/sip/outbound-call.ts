@@ -113,12 +113,12 @@ export class OutboundCall {
   /** A description that we cannot use says nothing yet: the answer decides. */
   #progressed({ status, body }: SipResponse): void {
     const { channel } = this;
-    if (status === 180) channel.progress('RINGING');
+    if (status === 180) channel.progress.goOn('RINGING');
     const early = body.length === 0 ? undefined : this.#negotiation.acceptAnswer(textOf(body), true);
     const audio = early !== undefined && 'audio' in early ? early.audio : undefined;
     if (audio?.remote !== undefined || audio?.dtls !== undefined) {
       takeMedia({ host: this.#options.host, channel, negotiation: this.#negotiation }, audio);
-      channel.progress('EARLY');
+      channel.progress.goOn('EARLY');
       this.#options.onEarlyMedia();
     } else if (status === 180) this.#options.onRinging();
   }
@@ -147,7 +147,7 @@ export class OutboundCall {
     }
     this.#established.agreed(answered);
     this.channel.variables.set('endpoint_disposition', 'ANSWER');
-    this.channel.answer();
+    this.channel.progress.answer();
     this.#options.onAnswered();
   }
 
