@@ -163,9 +163,10 @@ t.test(
     const { phone, endpoint } = await bench.call();
     await phone.wait(200);
     const frame = new Int16Array(160);
-    for (let i = 0; i < 2_000; i++) phone.leg.write(frame);
     let flooded = 0;
+    // Of what is sent while this machine is busy with something else, its kernel throws most away.
     while (flooded === 0) {
+      for (let i = 0; i < 2_000; i++) phone.leg.write(frame);
       const variables = await endpoint.getChannelVariables(true);
       flooded = Number(variables.variable_rtp_audio_in_flood_packet_count);
     }
