@@ -10,48 +10,65 @@ export type Actor =
   | { readonly kind: 'local'; readonly user: string };
 
 export type AuditAction =
+  // The vault, its keys and the ways to open it.
   | 'vault-created'
   | 'vault-opened'
+  | 'vault-closed'
   | 'vault-unlocked'
   | 'vault-locked'
+  | 'vault-verified'
   | 'slot-added'
   | 'slot-removed'
   | 'slot-replaced'
+  | 'root-rotated'
   | 'epoch-created'
+  | 'epoch-destroyed'
+
+  // Settings, phones and certificates.
   | 'settings-imported'
   | 'settings-exported'
   | 'extension-added'
   | 'credential-set'
+  | 'prompt-added'
+  | 'certificate-renewed'
+
+  // Registrations, sources and traces of SIP.
   | 'binding-added'
   | 'binding-removed'
   | 'registration-failed'
   | 'source-banned'
   | 'ban-lifted'
   | 'sip-trace-started'
+
+  // Calls.
+  | 'call-ended'
+  | 'calls-listed'
+  | 'call-read'
+  | 'call-disposed'
+  | 'emergency-call'
+
+  // Voicemail, recordings and greetings.
   | 'artifact-opened'
   | 'artifact-closed'
   | 'artifact-recovered'
   | 'artifact-adopted'
   | 'recording-failed'
-  | 'call-ended'
-  | 'calls-listed'
-  | 'call-read'
+  | 'artifact-marked'
   | 'voicemails-listed'
+  | 'recordings-listed'
+  | 'artifact-read'
   | 'artifact-played'
   | 'artifact-played-to-phone'
   | 'artifact-exported'
   | 'artifact-disposed'
-  | 'artifact-marked'
-  | 'artifact-read'
+
+  // Notes and search.
   | 'note-added'
   | 'note-removed'
   | 'notes-read'
   | 'records-searched'
-  | 'prompt-added'
-  | 'recordings-listed'
-  | 'vault-closed'
-  | 'vault-verified'
-  | 'certificate-renewed'
+
+  // People and their sessions.
   | 'user-invited'
   | 'user-enrolled'
   | 'user-changed'
@@ -65,10 +82,13 @@ export type AuditAction =
   | 'locked-out'
   | 'logged-out'
   | 'session-ended'
+
+  // The trail itself.
   | 'audit-searched'
   | 'audit-verified'
   | 'audit-exported'
-  | 'emergency-call'
+
+  // Backups and drills.
   | 'backup-started'
   | 'backup-created'
   | 'backup-verified'
@@ -76,13 +96,12 @@ export type AuditAction =
   | 'vault-restored'
   | 'drill-run'
   | 'drill-scheduled'
-  | 'disposal-completed'
+
+  // Retention.
   | 'retention-changed'
   | 'hold-placed'
   | 'hold-released'
-  | 'call-disposed'
-  | 'epoch-destroyed'
-  | 'root-rotated';
+  | 'disposal-completed';
 
 /** A row that the transaction wrote or deleted; `hash` is of its ciphertext, absent when it was deleted. */
 export interface RowChange {
