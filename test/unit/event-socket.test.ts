@@ -1,7 +1,7 @@
 // The event socket's codec: commands whatever way they are cut, headers that no client can choke on, subscriptions and filters.
 import t from 'tap';
 import { localLegs } from '../../src/engine/media-server/audio/legs.ts';
-import { Registry } from '../../src/engine/media-server/channel/registry.ts';
+import { Channels } from '../../src/engine/media-server/channel/channels.ts';
 import { Conferences } from '../../src/engine/media-server/conference/conferences.ts';
 import { EventSocket } from '../../src/engine/media-server/event-socket/event-socket.ts';
 import { EventHub } from '../../src/engine/media-server/host/event-hub.ts';
@@ -222,13 +222,13 @@ function socketOn(clock: ManualClock): TcpConnection & { isDestroyed(): boolean 
   };
   const host = mediaHost(clock);
   const hub = new EventHub(host);
-  const registry = new Registry(clock);
+  const channels = new Channels(clock);
   const conferences = new Conferences(host, hub);
   const ignore = () => undefined;
   const events = { onRequest: ignore, onCancel: ignore, onAck: ignore, onStrayResponse: ignore, onFault: ignore };
   const ports = createMediaPorts({ address: '127.0.0.1', first: 0, last: 0, clock });
   const legs = localLegs(ports, clock, host.random);
-  const context = { host, hub, registry, conferences, sipAddress: 'x' };
+  const context = { host, hub, channels, conferences, sipAddress: 'x' };
   const stack = createSipStack(events, { clock });
   const dialer = new Dialer({ ...context, legs, stack, onDialog: ignore, onOver: ignore });
   new EventSocket({ ...context, dialer, connection, secret: 'secret' });

@@ -7,7 +7,7 @@ import { APPLICATIONS } from '../../src/engine/media-server/applications/table.t
 import type { AudioLeg } from '../../src/engine/media-server/audio/leg.ts';
 import type { StartApplication } from '../../src/engine/media-server/channel/application.ts';
 import { Channel } from '../../src/engine/media-server/channel/channel.ts';
-import { Registry } from '../../src/engine/media-server/channel/registry.ts';
+import { Channels } from '../../src/engine/media-server/channel/channels.ts';
 import { Conferences } from '../../src/engine/media-server/conference/conferences.ts';
 import { EventHub } from '../../src/engine/media-server/host/event-hub.ts';
 import type { EventFields } from '../../src/protocol/event-socket/frame.ts';
@@ -24,7 +24,7 @@ function bench(extra: Record<string, StartApplication> = {}) {
   const hub = new EventHub(host);
   const events: EventFields[] = [];
   hub.add({ hears: () => true, deliver: (fields) => void events.push(fields) });
-  const registry = new Registry(clock);
+  const channels = new Channels(clock);
   const heard = new Int16Array(160);
   const leg = fakeLeg(heard);
   const byes: string[] = [];
@@ -38,21 +38,21 @@ function bench(extra: Record<string, StartApplication> = {}) {
     name: 'sofia/test',
     codec: 'PCMU',
     sendBye: (cause) => void byes.push(cause),
-    onEnd: () => registry.remove(channel),
+    onEnd: () => channels.remove(channel),
   });
-  registry.add(channel);
+  channels.add(channel);
   channel.progress.answer();
   channel.waiting.forCommands('127.0.0.1:1');
   events.length = 0;
   return {
     channel,
-    registry,
+    channels,
     heard,
     byes,
     work,
     /** Media time. */
     run(ms: number) {
-      for (let left = ms; left > 0; left -= 20) registry.tick();
+      for (let left = ms; left > 0; left -= 20) channels.tick();
     },
     press: (digit: string) => leg.onDigit?.(digit, 800),
     /** Completions so far, with what they said. */
@@ -205,12 +205,12 @@ t.test('a mistake of ours ends that one call', (t) => {
       throw new Error('broken on purpose');
     },
   });
-  const { channel, registry, run, byes } = bench({ broken });
+  const { channel, channels, run, byes } = bench({ broken });
   channel.execute('broken', '', 'x');
   run(40);
   t.ok(channel.isHungUp);
   t.same(byes, ['NORMAL_TEMPORARY_FAILURE']);
-  t.equal(registry.size, 0);
+  t.equal(channels.size, 0);
   t.end();
 });
 

@@ -12,7 +12,7 @@ import type { TcpConnection, TcpServer } from '../runtime/tcp-server.ts';
 import { listenTcp } from '../runtime/tcp-server.ts';
 import { type Legs, localLegs } from './audio/legs.ts';
 import { MediaClock } from './audio/media-clock.ts';
-import { DEFAULT_MAX_CHANNELS, Registry } from './channel/registry.ts';
+import { Channels, DEFAULT_MAX_CHANNELS } from './channel/channels.ts';
 import { Conferences } from './conference/conferences.ts';
 import { EventSocket } from './event-socket/event-socket.ts';
 import { Consoles } from './host/consoles.ts';
@@ -93,27 +93,27 @@ export async function createMediaServer(options: MediaServerOptions): Promise<Me
   const work = new WorkInHand(logger);
   const host = hostOf({ ...options, logger }, work, consoles);
   const hub = new EventHub(host);
-  const registry = new Registry(clock, maxChannels);
+  const channels = new Channels(clock, maxChannels);
   const conferences = new Conferences(host, hub);
   await using parts = new AsyncDisposableStack();
   const ports = () => createMediaPorts({ address: rtpHost, ...rtpPorts, clock });
   const legs = parts.use(options.legs ?? localLegs(ports(), clock, options.random));
   // An audio address that is not this machine's is found now, not by the first caller.
   (await legs.open())[Symbol.dispose]();
-  const sip = parts.use(await SipServer.listen({ host, hub, registry, conferences, legs, address: options.sip }));
+  const sip = parts.use(await SipServer.listen({ host, hub, channels, conferences, legs, address: options.sip }));
   const sockets = new Set<EventSocket>();
   const sipAddress = `${sip.bound.host}:${sip.bound.port}`;
   const { dialer } = sip;
-  const context = { host, hub, registry, conferences, sipAddress, dialer, secret: options.secret };
+  const context = { host, hub, channels, conferences, sipAddress, dialer, secret: options.secret };
   const onConnection = (connection: TcpConnection): void => {
     const onClose = () => sockets.delete(socket);
     const socket: EventSocket = new EventSocket({ ...context, connection, onClose });
     sockets.add(socket);
   };
   const events = parts.use(await listenTcp({ address: options.eventSocket, onConnection }));
-  const ticker = parts.use(new MediaClock(clock, () => legs.beat(registry.tick)));
+  const ticker = parts.use(new MediaClock(clock, () => legs.beat(channels.tick)));
   parts.use(heartbeat(clock, sockets));
-  return new RunningMediaServer({ rtpHost, work, registry, legs, sip, sockets, events, ticker }, parts.move());
+  return new RunningMediaServer({ rtpHost, work, channels, legs, sip, sockets, events, ticker }, parts.move());
 }
 
 function hostOf(options: MediaServerOptions, { supervise }: WorkInHand, consoles: Consoles): MediaHost {
@@ -156,7 +156,7 @@ function toldSpeech(speech: Speech, warn: (sentence: string) => void): Speech {
 interface Parts {
   readonly rtpHost: string;
   readonly work: WorkInHand;
-  readonly registry: Registry;
+  readonly channels: Channels;
   readonly legs: Legs;
   readonly sip: SipServer;
   readonly sockets: ReadonlySet<EventSocket>;
@@ -182,38 +182,38 @@ class RunningMediaServer implements MediaServer {
   }
 
   status(): MediaServerStatus {
-    const { rtpHost, registry, legs, sip, ticker } = this.#parts;
+    const { rtpHost, channels, legs, sip, ticker } = this.#parts;
     return {
       eventSocket: this.eventSocket,
       sip: this.sip,
       rtpHost,
-      calls: registry.size,
-      callsSinceStart: registry.total,
+      calls: channels.size,
+      callsSinceStart: channels.total,
       mediaPortsInUse: legs.portsInUse,
       workers: legs.workers,
       workersLost: legs.workersLost,
-      isDraining: registry.isDraining,
+      isDraining: channels.isDraining,
       skippedTicks: ticker.skipped,
       worstTickDelayMs: Math.round(ticker.takeWorstDelay()),
       sipFaults: sip.faults,
-      packetsFlooded: registry.flooded,
+      packetsFlooded: channels.flooded,
     };
   }
 
   drain(): Promise<void> {
-    const { registry } = this.#parts;
-    registry.isDraining = true;
+    const { channels } = this.#parts;
+    channels.isDraining = true;
     const { promise, resolve } = Promise.withResolvers<void>();
-    registry.onEmpty = resolve;
-    if (registry.size === 0) resolve();
+    channels.onEmpty = resolve;
+    if (channels.size === 0) resolve();
     return promise;
   }
 
   async close(): Promise<void> {
-    const { registry, sockets, work } = this.#parts;
-    registry.isDraining = true;
-    registry.unscheduleAll();
-    for (const channel of registry.list) channel.hangup('MANAGER_REQUEST');
+    const { channels, sockets, work } = this.#parts;
+    channels.isDraining = true;
+    channels.tasks.clear();
+    for (const channel of channels.list) channel.hangup('MANAGER_REQUEST');
     for (const socket of sockets) socket.close();
     await work.finished();
     await this.#owned.disposeAsync();

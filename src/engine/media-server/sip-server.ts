@@ -6,7 +6,7 @@ import type { SipRequest, SipResponse } from '../../protocol/sip/message.ts';
 import type { ServerTransaction, SipStack } from '../runtime/sip-stack.ts';
 import { createSipStack } from '../runtime/stack.ts';
 import type { Legs } from './audio/legs.ts';
-import type { Registry } from './channel/registry.ts';
+import type { Channels } from './channel/channels.ts';
 import type { Conferences } from './conference/conferences.ts';
 import type { OutboundSocketOptions } from './event-socket/outbound-socket.ts';
 import type { EventHub } from './host/event-hub.ts';
@@ -21,7 +21,7 @@ import { ACCEPT, faultOf } from './sip/request-fault.ts';
 export interface SipServerOptions {
   readonly host: MediaHost;
   readonly hub: EventHub;
-  readonly registry: Registry;
+  readonly channels: Channels;
   readonly conferences: Conferences;
   readonly legs: Legs;
   readonly address: HostPort;
@@ -104,10 +104,10 @@ export class SipServer implements AsyncDisposable {
 
   #invite(transaction: ServerTransaction): void {
     const controller = controllerAt(transaction.request.headers.get('x-esl-outbound') ?? '');
-    const { host, registry } = this.#options;
+    const { host, channels } = this.#options;
     if (controller === undefined) {
       this.#refuse(transaction, 404, 'Not Found', [reasonHeader('NO_ROUTE_DESTINATION')]);
-    } else if (registry.isFull || registry.size + this.#opening.size >= registry.maxChannels) {
+    } else if (channels.isFull || channels.size + this.#opening.size >= channels.maxChannels) {
       this.#refuse(transaction, 503, 'Service Unavailable');
     } else {
       respondPlain(transaction, 100, 'Trying', '');
@@ -121,7 +121,7 @@ export class SipServer implements AsyncDisposable {
   }
 
   async #open(transaction: ServerTransaction, controller: HostPort): Promise<void> {
-    const { registry, legs } = this.#options;
+    const { channels, legs } = this.#options;
     const leg = await legs.open();
     if (!this.#opening.delete(transaction)) {
       leg[Symbol.dispose]();
@@ -136,7 +136,7 @@ export class SipServer implements AsyncDisposable {
       controller,
       onEnd: () => {
         this.#calls.delete(keyOf(call.dialog));
-        registry.remove(call.channel);
+        channels.remove(call.channel);
       },
     });
     if (!call.answer()) {
@@ -144,12 +144,12 @@ export class SipServer implements AsyncDisposable {
       return;
     }
     this.#calls.set(keyOf(call.dialog), call);
-    registry.add(call.channel);
+    channels.add(call.channel);
   }
 
-  get #context(): Pick<OutboundSocketOptions, 'host' | 'hub' | 'registry' | 'conferences' | 'sipAddress'> {
-    const { host, hub, registry, conferences } = this.#options;
-    return { host, hub, registry, conferences, sipAddress: `${this.#bound.host}:${this.#bound.port}` };
+  get #context(): Pick<OutboundSocketOptions, 'host' | 'hub' | 'channels' | 'conferences' | 'sipAddress'> {
+    const { host, hub, channels, conferences } = this.#options;
+    return { host, hub, channels, conferences, sipAddress: `${this.#bound.host}:${this.#bound.port}` };
   }
 
   #newDialer(): Dialer {

@@ -5,7 +5,7 @@ import { runInNewContext } from 'node:vm';
 import { type AudioLeg, openAudioLeg } from '../../../src/engine/media-server/audio/leg.ts';
 import { Bridge } from '../../../src/engine/media-server/channel/bridge.ts';
 import { Channel } from '../../../src/engine/media-server/channel/channel.ts';
-import { Registry } from '../../../src/engine/media-server/channel/registry.ts';
+import { Channels } from '../../../src/engine/media-server/channel/channels.ts';
 import { EventHub } from '../../../src/engine/media-server/host/event-hub.ts';
 import type { MediaHost } from '../../../src/engine/media-server/host/host.ts';
 import type { MediaPorts, MediaSocket } from '../../../src/engine/runtime/media-socket.ts';
@@ -35,10 +35,10 @@ export async function soakInVirtualTime(): Promise<void> {
   const clock = new ManualClock();
   const counts = { sealed: 0 };
   const host = mediaHost(clock, { spoolFolder: '/spool', intake: { begin: async (id) => capture(id, counts) } });
-  const registry = new Registry(clock);
+  const channels = new Channels(clock);
   const heap: number[] = [];
   for (let hour = 1; hour <= HOURS; hour++) {
-    for (let call = 0; call < CALLS_AN_HOUR; call++) await talk(host, clock, registry);
+    for (let call = 0; call < CALLS_AN_HOUR; call++) await talk(host, clock, channels);
     collect();
     heap.push(process.memoryUsage().heapUsed / 1e6);
     say(
@@ -73,19 +73,19 @@ function sayGrowth(heap: readonly number[]): void {
 }
 
 /** One call of ten minutes between two parties at the far ends of wires that lose nothing. */
-async function talk(host: MediaHost, clock: ManualClock, registry: Registry): Promise<void> {
+async function talk(host: MediaHost, clock: ManualClock, channels: Channels): Promise<void> {
   const hub = new EventHub(host);
   const phones: AudioLeg[] = [];
-  const channels: Channel[] = [];
+  const pair: Channel[] = [];
   for (const side of [0, 1]) {
     const [ours, theirs] = wire(10_000 + 4 * side);
     const leg = await openAudioLeg({ ports: ours, clock, random: host.random, nat: 'latch' });
     const phone = await openAudioLeg({ ports: theirs, clock, random: host.random, nat: 'strict' });
     agree(host, leg, phone);
     phones.push(phone);
-    channels.push(channelOf(host, hub, registry, leg));
+    pair.push(channelOf(host, hub, channels, leg));
   }
-  const [first, second] = channels as [Channel, Channel];
+  const [first, second] = pair as [Channel, Channel];
   Bridge.join(first, second);
   first.variables.set('RECORD_STEREO', 'true');
   first.recordings.start(`/spool/${'a'.repeat(26)}.ul`, 0);
@@ -96,20 +96,20 @@ async function talk(host: MediaHost, clock: ManualClock, registry: Registry): Pr
       phone.read();
       phone.write(voice);
     }
-    registry.tick();
+    channels.tick();
     if (tick % 50 === 0) await new Promise(setImmediate); // what waits for a promise goes on
   }
-  for (const channel of channels) channel.hangup('NORMAL_CLEARING');
+  for (const channel of pair) channel.hangup('NORMAL_CLEARING');
   for (const phone of phones) phone[Symbol.dispose]();
   await new Promise(setImmediate);
 }
 
-function channelOf(host: MediaHost, hub: EventHub, registry: Registry, leg: AudioLeg): Channel {
+function channelOf(host: MediaHost, hub: EventHub, channels: Channels, leg: AudioLeg): Channel {
   const facts = { callerAddress: HOST, destination: 'soak', name: 'soak', codec: 'PCMU' } as const;
-  const onEnd = () => registry.remove(channel);
+  const onEnd = () => channels.remove(channel);
   const channel = new Channel({ host, hub, leg, applications: new Map(), ...facts, sendBye: () => undefined, onEnd });
   channel.progress.answer();
-  registry.add(channel);
+  channels.add(channel);
   return channel;
 }
 

@@ -1,13 +1,13 @@
 // What a command of `api` is, and what it may ask of the server.
 
+import type { Channels } from '../channel/channels.ts';
 import type { Dialing } from '../channel/dialing.ts';
-import type { Registry } from '../channel/registry.ts';
 import type { Conferences } from '../conference/conferences.ts';
 import type { MediaHost } from '../host/host.ts';
 
 export interface ApiContext {
   readonly host: MediaHost;
-  readonly registry: Registry;
+  readonly channels: Channels;
   readonly conferences: Conferences;
   /** Where INVITEs are taken, `host:port`. */
   readonly sipAddress: string;

@@ -24,10 +24,10 @@ export function consoleComplete(args: string, commands: ReadonlyMap<string, ApiC
 function nextWords(
   [name = '', ...before]: readonly string[],
   commands: ReadonlyMap<string, ApiCommand>,
-  { registry }: ApiContext,
+  { channels }: ApiContext,
 ): readonly string[] {
   const place = commands.get(name)?.usage.split(' ')[before.length] ?? '';
-  if (place.startsWith('<uuid>')) return registry.list.map(({ uuid }) => uuid);
+  if (place.startsWith('<uuid>')) return channels.list.map(({ uuid }) => uuid);
   const words = place.replace(/^\[|\]$/g, '').split('|');
   return words.every((word) => /^[a-z_]+$/.test(word)) ? words : [];
 }

@@ -78,9 +78,9 @@ export function consoleCommands(runApi: RunApi): readonly ApiCommand[] {
 }
 
 /** Of a call when one is named, else of the server. */
-function evaluate(line: string, { registry, host }: ApiContext): string {
+function evaluate(line: string, { channels, host }: ApiContext): string {
   const [, uuid = '', rest = ''] = /^(?:uuid:(\S+)\s+)?(.*)$/s.exec(line.trim()) ?? [];
-  const channel = registry.find(uuid);
+  const channel = channels.find(uuid);
   return expand(rest, (name) => channel?.valueOf(name) ?? globalVariable(name, host));
 }
 
@@ -98,7 +98,7 @@ function writeLog(line: string, { host }: ApiContext): string {
   return '+OK\n';
 }
 
-function uptime(line: string, { registry }: ApiContext): string {
+function uptime(line: string, { channels }: ApiContext): string {
   const unit = line.trim().toLowerCase();
   const scales: Readonly<Record<string, number>> = {
     us: 0.001,
@@ -118,12 +118,12 @@ function uptime(line: string, { registry }: ApiContext): string {
     days: 'd',
   };
   const scale = scales[long[unit] ?? unit];
-  return scale === undefined ? usageOf(UPTIME_USAGE) : `${Math.floor(registry.uptimeMs / scale)}\n`;
+  return scale === undefined ? usageOf(UPTIME_USAGE) : `${Math.floor(channels.uptimeMs / scale)}\n`;
 }
 
 /** `+<seconds>`: once; `@<seconds>`: every so often; else a time in UTC seconds. */
 function schedule(line: string, context: ApiContext, runApi: RunApi): string {
-  const { registry, host } = context;
+  const { channels, host } = context;
   const [, sign = '', time = '', group = '', command = ''] =
     /^\s*([+@]?)(\d{1,12})\s+(\S+)\s+(.+?)&?\s*$/s.exec(line) ?? [];
   if (command === '') return `-ERR Invalid syntax. USAGE: ${SCHED_API_USAGE}\n`;
@@ -134,18 +134,18 @@ function schedule(line: string, context: ApiContext, runApi: RunApi): string {
     const answer = runApi(command, context);
     if (typeof answer !== 'string') host.supervise(answer);
   };
-  const id = registry.schedule(group, waitMs, run, isRepeated);
+  const id = channels.tasks.schedule(group, waitMs, run, isRepeated);
   return id === undefined ? '-ERR Too many tasks\n' : `+OK Added: ${id}\n`;
 }
 
-function forget(line: string, { registry }: ApiContext): string {
-  return `+OK Deleted: ${line.trim() === '' ? 0 : registry.unschedule(line.trim())}\n`;
+function forget(line: string, { channels }: ApiContext): string {
+  return `+OK Deleted: ${line.trim() === '' ? 0 : channels.tasks.forget(line.trim())}\n`;
 }
 
-function forgetOne(line: string, { registry }: ApiContext): string {
+function forgetOne(line: string, { channels }: ApiContext): string {
   const id = line.trim();
   if (!/^\d+$/.test(id)) return '-ERR Invalid syntax. USAGE: <task_id>\n';
-  return registry.unschedule(id) > 0 ? '+OK\n' : '-ERR No such id\n';
+  return channels.tasks.forget(id) > 0 ? '+OK\n' : '-ERR No such id\n';
 }
 
 function sleep(given: string, { host }: ApiContext): Promise<string> {

@@ -33,9 +33,9 @@ const EMPTY = new Set(
 
 export function showApi(args: string, commands: ReadonlyMap<string, ApiCommand>, context: ApiContext): string {
   const [what = '', ...rest] = splitWords(args);
-  const { registry } = context;
-  if (what === 'status') return statusText(registry);
-  const rows = TABLES.get(what)?.(registry.list) ?? (EMPTY.has(what) ? [] : undefined);
+  const { channels } = context;
+  if (what === 'status') return statusText(channels);
+  const rows = TABLES.get(what)?.(channels.list) ?? (EMPTY.has(what) ? [] : undefined);
   const found = rows ?? interfaceRows(what, rest[0], commands, context);
   if (found === undefined) return usageOf(USAGE);
   return printed(matching(found, rest[0] === 'like' ? rest[1] : undefined), rest);

@@ -1,6 +1,6 @@
 // The plain texts that clients read with regular expressions: `sofia status`, `status`, and HEARTBEAT's fields.
 
-import type { Registry } from '../channel/registry.ts';
+import type { Channels } from '../channel/channels.ts';
 import type { Fields } from '../host/event-hub.ts';
 import { CONTEXT, PROFILE, VERSION } from '../host/identity.ts';
 import type { ApiContext } from './command.ts';
@@ -8,13 +8,13 @@ import type { ApiContext } from './command.ts';
 const RULE = '='.repeat(97);
 
 /** The layout of mod_sofia: name to 25, data to 42 columns, tabs between. */
-export function sofiaStatus({ sipAddress, registry }: ApiContext): string {
+export function sofiaStatus({ sipAddress, channels }: ApiContext): string {
   const row = (name: string, type: string, data: string, state: string) =>
     `${name.padStart(25)}\t${type}\t${data.padStart(42)}\t${state}\n`;
   return [
     row('Name', '   Type', 'Data', 'State'),
     `${RULE}\n`,
-    row(PROFILE, 'profile', `sip:mod_sofia@${sipAddress}`, `RUNNING (${registry.size})`),
+    row(PROFILE, 'profile', `sip:mod_sofia@${sipAddress}`, `RUNNING (${channels.size})`),
     `${RULE}\n1 profile 0 aliases\n`,
   ].join('');
 }
@@ -26,7 +26,7 @@ export function sofiaGateways(): string {
 }
 
 /** `sofia status profile drachtio_mrf`: what is so here, in mod_sofia's lines. */
-export function profileStatus({ sipAddress, registry, host }: ApiContext): string {
+export function profileStatus({ sipAddress, channels, host }: ApiContext): string {
   const lines: readonly (readonly [string, string])[] = [
     ['Name', PROFILE],
     ['Domain Name', 'N/A'],
@@ -42,7 +42,7 @@ export function profileStatus({ sipAddress, registry, host }: ApiContext): strin
     ['TEL-EVENT', '101'],
     ['DTMF-MODE', 'rfc2833'],
     ['LATE-NEG', 'true'],
-    ['CALLS-IN', String(registry.total)],
+    ['CALLS-IN', String(channels.total)],
     ['FAILED-CALLS-IN', '0'],
     ['CALLS-OUT', '0'],
     ['FAILED-CALLS-OUT', '0'],
@@ -51,35 +51,35 @@ export function profileStatus({ sipAddress, registry, host }: ApiContext): strin
   return `${RULE}\n${lines.map(([name, value]) => `${name.padEnd(17)}\t${value}\n`).join('')}`;
 }
 
-export function statusText(registry: Registry): string {
+export function statusText(channels: Channels): string {
   return [
-    `UP ${uptime(registry.uptimeMs)}`,
+    `UP ${uptime(channels.uptimeMs)}`,
     `FreeSWITCH (Version ${VERSION}  64bit) is ready`,
-    `${registry.total} session(s) since startup`,
-    `${registry.size} session(s) - peak ${registry.peak}, last 5min ${registry.size} `,
-    `${registry.perSecond} session(s) per Sec out of max ${registry.maxPerSecond}, peak ${registry.perSecondPeak}, last 5min 0 `,
-    `${registry.maxChannels} session(s) max`,
+    `${channels.total} session(s) since startup`,
+    `${channels.size} session(s) - peak ${channels.peak}, last 5min ${channels.size} `,
+    `${channels.perSecond} session(s) per Sec out of max ${channels.maxPerSecond}, peak ${channels.perSecondPeak}, last 5min 0 `,
+    `${channels.maxChannels} session(s) max`,
     'min idle cpu 0.00/100.00',
     '',
   ].join('\n');
 }
 
 /** What HEARTBEAT carries; `idleCpu` in per cent. */
-export function heartbeatFields(registry: Registry, idleCpu: number): Fields {
+export function heartbeatFields(channels: Channels, idleCpu: number): Fields {
   return [
-    ['Event-Info', registry.isDraining ? 'System Paused' : 'System Ready'],
-    ['Up-Time', uptime(registry.uptimeMs)],
+    ['Event-Info', channels.isDraining ? 'System Paused' : 'System Ready'],
+    ['Up-Time', uptime(channels.uptimeMs)],
     ['FreeSWITCH-Version', `${VERSION}~64bit`],
-    ['Uptime-msec', String(Math.floor(registry.uptimeMs))],
-    ['Session-Count', String(registry.size)],
-    ['Max-Sessions', String(registry.maxChannels)],
-    ['Session-Per-Sec', String(registry.maxPerSecond)],
-    ['Session-Per-Sec-Last', String(registry.perSecond)],
-    ['Session-Per-Sec-Max', String(registry.perSecondPeak)],
+    ['Uptime-msec', String(Math.floor(channels.uptimeMs))],
+    ['Session-Count', String(channels.size)],
+    ['Max-Sessions', String(channels.maxChannels)],
+    ['Session-Per-Sec', String(channels.maxPerSecond)],
+    ['Session-Per-Sec-Last', String(channels.perSecond)],
+    ['Session-Per-Sec-Max', String(channels.perSecondPeak)],
     ['Session-Per-Sec-FiveMin', '0'],
-    ['Session-Since-Startup', String(registry.total)],
-    ['Session-Peak-Max', String(registry.peak)],
-    ['Session-Peak-FiveMin', String(registry.peak)],
+    ['Session-Since-Startup', String(channels.total)],
+    ['Session-Peak-Max', String(channels.peak)],
+    ['Session-Peak-FiveMin', String(channels.peak)],
     ['Idle-CPU', idleCpu.toFixed(6)],
   ];
 }

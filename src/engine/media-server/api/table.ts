@@ -68,7 +68,7 @@ const SERVER_COMMANDS: readonly ApiCommand[] = [
     run: (args, context) => showApi(args, COMMANDS, context),
   },
   { name: 'sofia', usage: 'status [profile <name>|gateway]', about: 'The SIP side', run: sofia },
-  { name: 'status', usage: '', about: 'Uptime and load', run: (_args, { registry }) => statusText(registry) },
+  { name: 'status', usage: '', about: 'Uptime and load', run: (_args, { channels }) => statusText(channels) },
   { name: 'switchname', usage: '', about: 'The name in events', run: () => HOST_NAME },
   {
     name: 'version',
@@ -110,12 +110,12 @@ function sofia(args: string, context: ApiContext): string {
 }
 
 /** With variables only the calls that have all of them. */
-function hupAll(args: string, { registry }: ApiContext): string {
+function hupAll(args: string, { channels }: ApiContext): string {
   const [given = HUPALL_DEFAULT, ...words] = args.trim() === '' ? [] : args.trim().split(/\s+/);
   const cause = given === 'NONE' ? HUPALL_DEFAULT : given;
   const wanted: (readonly [string, string])[] = [];
   for (let i = 0; i + 1 < words.length; i += 2) wanted.push([words[i] ?? '', words[i + 1] ?? '']);
-  for (const channel of registry.list) {
+  for (const channel of channels.list) {
     if (wanted.every(([name, value]) => channel.variables.get(name) === value)) channel.hangup(cause);
   }
   const first = wanted[0];
@@ -129,27 +129,27 @@ const FSCTL_USAGE =
 const INVALID = `-ERR Invalid command\nUSAGE: fsctl ${FSCTL_USAGE}\n`;
 
 function control(args: string, context: ApiContext): string {
-  const { registry } = context;
+  const { channels } = context;
   const [act = '', ...rest] = args.trim().split(/\s+/);
   switch (act) {
     case 'hupall':
       return hupAll(rest.join(' '), context);
     case 'pause':
     case 'resume':
-      registry.isDraining = act === 'pause';
+      channels.isDraining = act === 'pause';
       return '+OK\n';
     case 'pause_check':
-      return String(registry.isDraining);
+      return String(channels.isDraining);
     case 'ready_check':
-      return String(!registry.isDraining);
+      return String(!channels.isDraining);
     case 'shutdown_check':
       return 'false';
     case 'sps':
-      return `+OK sessions per second: ${registry.maxPerSecond}\n`;
+      return `+OK sessions per second: ${channels.maxPerSecond}\n`;
     case 'last_sps':
-      return `+OK last sessions per second: ${registry.perSecond}\n`;
+      return `+OK last sessions per second: ${channels.perSecond}\n`;
     case 'max_sessions':
-      return `+OK max sessions: ${registry.maxChannels}\n`;
+      return `+OK max sessions: ${channels.maxChannels}\n`;
     default:
       return act === '' ? usageOf(FSCTL_USAGE) : INVALID;
   }

@@ -131,7 +131,7 @@ export const CHANNEL_COMMANDS: readonly ApiCommand[] = [
     name: 'uuid_exists',
     usage: '<uuid>',
     about: 'Whether there is such a call',
-    run: (args, { registry }) => String(registry.find(args.trim()) !== undefined),
+    run: (args, { channels }) => String(channels.find(args.trim()) !== undefined),
   },
   { name: 'uuid_bridge', usage: '<uuid> <other_uuid>', about: 'Connects two calls', run: bridge },
   {
@@ -162,11 +162,11 @@ function asCommand({ name, usage, about, least = 0, unknown = NO_CHANNEL, act }:
     name,
     usage,
     about,
-    run(line, { registry }) {
+    run(line, { channels }) {
       const [, uuid = '', rest = ''] = /^\s*(\S+)\s*(.*)$/s.exec(line) ?? [];
       const args = splitWords(rest);
       if (uuid === '' || args.length < least) return usageOf(usage);
-      const channel = registry.find(uuid);
+      const channel = channels.find(uuid);
       if (channel !== undefined) return act(channel, args, rest);
       return name === 'uuid_set_media_stats' ? `-ERR No such channel ${uuid}!\n` : unknown;
     },
@@ -243,10 +243,10 @@ function dropDigits({ uuid, digits }: Channel, [isOn, how, mask]: readonly strin
   return `+OK ${uuid} ${digits.isDropped ? 'is now dropping DTMF' : 'is no longer dropping DTMF'}.\n`;
 }
 
-function bridge(line: string, { registry }: Parameters<ApiCommand['run']>[1]): string {
+function bridge(line: string, { channels }: Parameters<ApiCommand['run']>[1]): string {
   const [a, b] = splitWords(line);
   if (a === undefined || b === undefined) return usageOf('<uuid> <other_uuid>');
-  const [first, second] = [registry.find(a), registry.find(b)];
+  const [first, second] = [channels.find(a), channels.find(b)];
   if (first === undefined || second === undefined || first === second) return '-ERR Invalid uuid\n';
   Bridge.join(first, second);
   return `+OK ${second.uuid}\n`;
@@ -282,19 +282,19 @@ function hangUpLater(line: string, context: Parameters<ApiCommand['run']>[1]): s
 /** `<time> <uuid> …`. `+60`: in a minute; without a sign: a time of day in UTC seconds. */
 function later(
   line: string,
-  { registry, host }: Parameters<ApiCommand['run']>[1],
+  { channels, host }: Parameters<ApiCommand['run']>[1],
   usage: string,
   act: (channel: Channel, args: readonly string[]) => void,
 ): string {
   const [when = '', uuid = '', ...args] = splitWords(line);
   if (!/^[+@]?\d{1,12}$/.test(when) || uuid === '') return usageOf(usage);
-  const channel = registry.find(uuid);
+  const channel = channels.find(uuid);
   if (channel === undefined) return NO_CHANNEL;
   const seconds = when.startsWith('+')
     ? Number(when.slice(1))
     : Number(when.replace('@', '')) - host.clock.now() / 1000;
   const bounded = Math.max(0, Math.min(LATEST_SECONDS, seconds));
-  const id = registry.schedule(uuid, bounded * 1000, () => act(channel, args));
+  const id = channels.tasks.schedule(uuid, bounded * 1000, () => act(channel, args));
   return id === undefined ? '-ERR Too many tasks\n' : '+OK\n';
 }
 

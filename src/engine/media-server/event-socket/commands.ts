@@ -94,9 +94,9 @@ function filter(socket: EventSocket, args: string): void {
 
 /** Every event of the call that the socket controls, or that it names. */
 function followChannel(socket: EventSocket, args: string): void {
-  const { channel: own, registry } = socket.options;
+  const { channel: own, channels } = socket.options;
   const words = splitWords(args);
-  const channel = own ?? registry.find(words[0] ?? '');
+  const channel = own ?? channels.find(words[0] ?? '');
   if (channel === undefined) {
     socket.reply(words.length === 0 ? NO_COMMAND : '-ERR invalid uuid');
     return;
@@ -154,8 +154,8 @@ function stopLog(socket: EventSocket): void {
 /** `sendmsg [uuid]`: the reply comes first, what it starts after it. */
 function sendMessage(socket: EventSocket, message: EventSocketCommand): void {
   const { args, headers } = message;
-  const { registry, channel: own, host } = socket.options;
-  const channel = args === '' ? own : registry.find(args);
+  const { channels, channel: own, host } = socket.options;
+  const channel = args === '' ? own : channels.find(args);
   if (channel === undefined) {
     socket.reply(`-ERR invalid session id [${args}]`);
     return;

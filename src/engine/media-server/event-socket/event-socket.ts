@@ -165,8 +165,8 @@ export class EventSocket implements EventListener {
   }
 
   sendHeartbeat(idleCpu: number): void {
-    const { hub, registry } = this.options;
-    if (this.hears('HEARTBEAT')) this.deliver(hub.build('HEARTBEAT', heartbeatFields(registry, idleCpu)));
+    const { hub, channels } = this.options;
+    if (this.hears('HEARTBEAT')) this.deliver(hub.build('HEARTBEAT', heartbeatFields(channels, idleCpu)));
   }
 
   sayGoodbye(): void {

@@ -97,7 +97,7 @@ export class Dialer implements Dialing {
   }
 
   #begin({ url, settings }: DialTarget, seconds: number, goesOn: GoesOn): Attempt {
-    const { registry } = this.#parts;
+    const { channels } = this.#parts;
     const { promise: result, resolve } = Promise.withResolvers<Dialed>();
     let channel: Channel | undefined;
     let givenUp: string | undefined;
@@ -114,7 +114,7 @@ export class Dialer implements Dialing {
         channel = made;
         made.variables.setAll({ direction: 'outbound', uuid: made.uuid, call_uuid: made.uuid });
         for (const [name, value] of settings) made.variables.set(name, value);
-        registry.add(made);
+        channels.add(made);
         if (givenUp !== undefined) made.hangup(givenUp);
       },
       onProgress: (made, to) => {
@@ -134,9 +134,9 @@ export class Dialer implements Dialing {
   }
 
   #route(url: string, line: Line): void {
-    const { registry, host } = this.#parts;
+    const { channels, host } = this.#parts;
     const [, kind = '', rest = ''] = /^([^/]*)\/(.*)$/s.exec(url) ?? [];
-    if (registry.isFull) line.fail('SWITCH_CONGESTION');
+    if (channels.isFull) line.fail('SWITCH_CONGESTION');
     else if (line.uuid === undefined) line.fail('NORMAL_TEMPORARY_FAILURE');
     else if (kind === 'sofia') this.#dialSip(rest, line);
     else if (kind === 'loopback') this.#loop(rest, line);
@@ -236,7 +236,7 @@ export class Dialer implements Dialing {
     };
     const a = make('a', legA, line.uuid ?? '');
     const b = make('b', legB, newUuid(this.#parts.host.random));
-    this.#parts.registry.add(b);
+    this.#parts.channels.add(b);
     line.onChannel(a);
     for (const channel of [a, b]) {
       channel.publish('CHANNEL_CREATE');
@@ -247,7 +247,7 @@ export class Dialer implements Dialing {
   }
 
   #over(channel: Channel, line: Line): void {
-    this.#parts.registry.remove(channel);
+    this.#parts.channels.remove(channel);
     line.fail(channel.facts().hangupCause ?? 'NORMAL_CLEARING');
   }
 
@@ -257,10 +257,10 @@ export class Dialer implements Dialing {
 
   /** What `origination_uuid` asks for; undefined when that is in use, or no UUID. */
   #uuidOf(settings: Settings): string | undefined {
-    const { host, registry } = this.#parts;
+    const { host, channels } = this.#parts;
     const wanted = settings.get('origination_uuid');
     if (wanted === undefined) return newUuid(host.random);
-    return /^[\w-]{1,64}$/.test(wanted) && registry.find(wanted) === undefined ? wanted : undefined;
+    return /^[\w-]{1,64}$/.test(wanted) && channels.find(wanted) === undefined ? wanted : undefined;
   }
 }
 

@@ -31,7 +31,7 @@ export class InboundCall {
   #isAnswered = false;
 
   constructor(options: InboundCallOptions) {
-    const { host, hub, stack, leg, invite, sipAddress, registry } = options;
+    const { host, hub, stack, leg, invite, sipAddress, channels } = options;
     this.#options = options;
     this.#outboundSocket = new OutboundSocket(options);
     const localTag = Buffer.from(host.random(8)).toString('hex');
@@ -58,7 +58,7 @@ export class InboundCall {
     const negotiation = negotiationOf(host, leg);
     this.#established = new EstablishedCall({ host, channel: this.channel, negotiation, dialog: this.dialog });
     const { uuid, variables } = this.channel;
-    variables.setAll({ direction: 'inbound', uuid, session_id: registry.total + 1, channel_name: name });
+    variables.setAll({ direction: 'inbound', uuid, session_id: channels.total + 1, channel_name: name });
     variables.setAll(inviteVariables(invite.request, invite.arrival, sipAddress, host.clock.now()));
     variables.setAll({ call_uuid: uuid, ...headerVariables(invite.request) });
   }

@@ -1,20 +1,20 @@
-// The channels of a media server, by UUID, and the counters that `status` and HEARTBEAT tell.
+// The channels of a media server by UUID, their common beat, and the counters that `status` and HEARTBEAT tell.
 import type { Clock } from '../../../kernel/clock.ts';
 import type { Channel } from './channel.ts';
+import { ServerTasks } from './server-tasks.ts';
 
 /** Calls at a time, unless the server is told otherwise. */
 export const DEFAULT_MAX_CHANNELS = 1000;
 
 const SECOND_MS = 1000;
-/** What may wait to run later. */
-const MAX_TASKS = 1_000;
 
 /** New calls a second that HEARTBEAT tells of as the limit. */
 const MAX_PER_SECOND = 80;
 
-export class Registry {
+export class Channels {
   readonly maxPerSecond = MAX_PER_SECOND;
   readonly maxChannels: number;
+  readonly tasks: ServerTasks;
   readonly #clock: Clock;
   readonly #startedAt: number;
   readonly #byUuid = new Map<string, Channel>();
@@ -22,8 +22,6 @@ export class Registry {
   #list: Channel[] = [];
   #secondBegan = 0;
   #inSecond = 0;
-  readonly #tasks = new Map<number, { readonly group: string; readonly timer: Disposable }>();
-  #lastTask = 0;
   total = 0;
   /** Packets of calls that have ended which were cut as a flood. */
   #flooded = 0;
@@ -35,6 +33,7 @@ export class Registry {
   constructor(clock: Clock, maxChannels = DEFAULT_MAX_CHANNELS) {
     this.#clock = clock;
     this.#startedAt = clock.monotonic();
+    this.tasks = new ServerTasks(clock);
     this.maxChannels = maxChannels;
   }
 
@@ -68,36 +67,6 @@ export class Registry {
     return this.#byUuid.get(uuid);
   }
 
-  /** Runs `act` later, and with `isRepeated` again and again; its number, or undefined when too much waits. */
-  schedule(group: string, waitMs: number, act: () => void, isRepeated = false): number | undefined {
-    if (this.#tasks.size >= MAX_TASKS) return undefined;
-    const id = ++this.#lastTask;
-    const wait = () => this.#tasks.set(id, { group, timer: this.#clock.after(waitMs, run) });
-    const run = (): void => {
-      this.#tasks.delete(id);
-      if (isRepeated) wait();
-      act();
-    };
-    wait();
-    return id;
-  }
-
-  /** Forgets a task by its number, or all of a group; how many there were. */
-  unschedule(wanted: string): number {
-    const found = [...this.#tasks].filter(([id, { group }]) => String(id) === wanted || group === wanted);
-    for (const [id, { timer }] of found) {
-      timer[Symbol.dispose]();
-      this.#tasks.delete(id);
-    }
-    return found.length;
-  }
-
-  /** Nothing that was to run later will. */
-  unscheduleAll(): void {
-    for (const { timer } of this.#tasks.values()) timer[Symbol.dispose]();
-    this.#tasks.clear();
-  }
-
   add(channel: Channel): void {
     this.#byUuid.set(channel.uuid, channel);
     this.#list = [...this.#byUuid.values()];
@@ -108,7 +77,7 @@ export class Registry {
 
   remove(channel: Channel): void {
     if (!this.#byUuid.delete(channel.uuid)) return;
-    this.unschedule(channel.uuid);
+    this.tasks.forget(channel.uuid);
     this.#flooded += channel.leg.stats.flooded;
     this.#list = [...this.#byUuid.values()];
     if (this.#byUuid.size === 0) this.onEmpty?.();
