@@ -25,6 +25,11 @@ export interface ApiCommand {
   readonly run: (args: string, context: ApiContext) => string | Promise<string>;
 }
 
+/** Runs a whole line of `api`. */
+export type RunApi = (line: string, context: ApiContext) => string | Promise<string>;
+
+export const NO_CHANNEL = '-ERR No such channel!\n';
+
 export function usageOf(usage: string): string {
   return `-USAGE: ${usage}\n`;
 }

@@ -1,18 +1,14 @@
-// What a person at FreeSWITCH's console or an event-socket program asks of the server itself beside calls: texts, variables, things for later.
+// What a person at FreeSWITCH's console or an event-socket program asks of the server itself beside calls: texts, variables, waiting.
 import { createHash } from 'node:crypto';
 import { expand } from '../../../protocol/event-socket/arguments.ts';
 import { globalVariable, setGlobalVariable } from '../channel/global-variables.ts';
 import { levelOf } from '../host/consoles.ts';
-import { type ApiCommand, type ApiContext, usageOf } from './command.ts';
+import { type ApiCommand, type ApiContext, type RunApi, usageOf } from './command.ts';
 
-const LATEST_SECONDS = 7 * 24 * 3600;
 const LONGEST_SLEEP_MS = 3_000;
 
 const SETVAR_USAGE = '<var>=<value> [=<value2>]';
-const SCHED_API_USAGE = '[+@]<time> <group_name> <command_string>[&]';
 const UPTIME_USAGE = '[us|ms|s|m|h|d|microseconds|milliseconds|seconds|minutes|hours|days]';
-
-type RunApi = (line: string, context: ApiContext) => string | Promise<string>;
 
 /** A constant answer: what is asked for is not here, and FreeSWITCH without it says so. */
 const always = (name: string, usage: string, about: string, answer: string): ApiCommand => ({
@@ -51,14 +47,6 @@ export function consoleCommands(runApi: RunApi): readonly ApiCommand[] {
       },
     },
     { name: 'global_setvar', usage: SETVAR_USAGE, about: 'Sets a variable of the server', run: setGlobal },
-    {
-      name: 'sched_api',
-      usage: SCHED_API_USAGE,
-      about: 'Runs a command later, or again and again',
-      run: (line, context) => schedule(line, context, runApi),
-    },
-    { name: 'sched_del', usage: '<task_id>|<group_id>', about: 'Forgets what was to run later', run: forget },
-    { name: 'unsched_api', usage: '<task_id>', about: 'Forgets one of them', run: forgetOne },
     { name: 'uptime', usage: UPTIME_USAGE, about: 'Since the start', run: uptime },
     { name: 'log', usage: '<level> <message>', about: 'A line for those who watch the log', run: writeLog },
     text('md5', 'A hash', (given) => (given === '' ? '!err!' : createHash('md5').update(given).digest('hex'))),
@@ -119,33 +107,6 @@ function uptime(line: string, { channels }: ApiContext): string {
   };
   const scale = scales[long[unit] ?? unit];
   return scale === undefined ? usageOf(UPTIME_USAGE) : `${Math.floor(channels.uptimeMs / scale)}\n`;
-}
-
-/** `+<seconds>`: once; `@<seconds>`: every so often; else a time in UTC seconds. */
-function schedule(line: string, context: ApiContext, runApi: RunApi): string {
-  const { channels, host } = context;
-  const [, sign = '', time = '', group = '', command = ''] =
-    /^\s*([+@]?)(\d{1,12})\s+(\S+)\s+(.+?)&?\s*$/s.exec(line) ?? [];
-  if (command === '') return `-ERR Invalid syntax. USAGE: ${SCHED_API_USAGE}\n`;
-  const seconds = sign === '' ? Number(time) - host.clock.now() / 1000 : Number(time);
-  const isRepeated = sign === '@';
-  const waitMs = Math.max(isRepeated ? 1 : 0, Math.min(LATEST_SECONDS, seconds)) * 1000;
-  const run = (): void => {
-    const answer = runApi(command, context);
-    if (typeof answer !== 'string') host.supervise(answer);
-  };
-  const id = channels.tasks.schedule(group, waitMs, run, isRepeated);
-  return id === undefined ? '-ERR Too many tasks\n' : `+OK Added: ${id}\n`;
-}
-
-function forget(line: string, { channels }: ApiContext): string {
-  return `+OK Deleted: ${line.trim() === '' ? 0 : channels.tasks.forget(line.trim())}\n`;
-}
-
-function forgetOne(line: string, { channels }: ApiContext): string {
-  const id = line.trim();
-  if (!/^\d+$/.test(id)) return '-ERR Invalid syntax. USAGE: <task_id>\n';
-  return channels.tasks.forget(id) > 0 ? '+OK\n' : '-ERR No such id\n';
 }
 
 function sleep(given: string, { host }: ApiContext): Promise<string> {

@@ -7,6 +7,7 @@ import { HOST_NAME, PROFILE, VERSION } from '../host/identity.ts';
 import { type ApiCommand, type ApiContext, usageOf } from './command.ts';
 import { consoleComplete } from './console-complete.ts';
 import { ORIGINATE } from './originate.ts';
+import { scheduledCommands } from './scheduled-commands.ts';
 import { consoleCommands } from './server-commands.ts';
 import { showApi } from './show.ts';
 import { profileStatus, sofiaGateways, sofiaStatus, statusText } from './status-text.ts';
@@ -79,7 +80,10 @@ const SERVER_COMMANDS: readonly ApiCommand[] = [
 ];
 
 const COMMANDS: ReadonlyMap<string, ApiCommand> = new Map(
-  [...SERVER_COMMANDS, ...consoleCommands(runApi), ...CHANNEL_COMMANDS].map((command) => [command.name, command]),
+  [...SERVER_COMMANDS, ...consoleCommands(runApi), ...CHANNEL_COMMANDS, ...scheduledCommands(runApi)].map((command) => [
+    command.name,
+    command,
+  ]),
 );
 
 /** Runs one command line; the answer is the body of the reply. */

@@ -1,17 +1,14 @@
 // `uuid_…`: commands on one call, by FreeSWITCH's names and with its replies.
 import { splitWords, takeBraces } from '../../../protocol/event-socket/arguments.ts';
 import { encodeHeaderBlock, encodeJson, encodeXml } from '../../../protocol/event-socket/frame.ts';
-import { Bridge } from '../channel/bridge.ts';
 import type { Channel } from '../channel/channel.ts';
-import { parseInline } from '../channel/dialplan.ts';
 import { mediaStatistics } from '../channel/media-statistics.ts';
-import { broadcastTo, transferChannel } from '../channel/transfer.ts';
 import type { ApiCommand } from './command.ts';
-import { usageOf } from './command.ts';
+import { NO_CHANNEL, usageOf } from './command.ts';
+import { bridge, broadcast, transfer, transferBoth } from './uuid-transfer.ts';
 
 const DEFAULT_DIGIT_MS = 250;
 const TICKS_A_MS = 8;
-const NO_CHANNEL = '-ERR No such channel!\n';
 const NO_SESSION = '-ERR Cannot locate session!\n';
 
 interface OnChannel {
@@ -27,9 +24,6 @@ interface OnChannel {
 
 const RECORD_USAGE = '<uuid> [start|stop|mask|unmask] <path> [<limit>] [<recording_vars>]';
 const DIGITS_USAGE = '<uuid> <dtmf_data>';
-const TRANSFER_LATER = '[+]<time> <uuid> <extension> [<dialplan>] [<context>]';
-const BROADCAST_LATER = '[[+]<time>|@time] <uuid> <path> [aleg|bleg|both]';
-const HANGUP_LATER = '[+]<time> <uuid> [<cause>]';
 
 const ON_CHANNEL: readonly OnChannel[] = [
   { name: 'uuid_kill', usage: '<uuid> [cause]', about: 'Ends a call', act: kill },
@@ -134,22 +128,6 @@ export const CHANNEL_COMMANDS: readonly ApiCommand[] = [
     run: (args, { channels }) => String(channels.find(args.trim()) !== undefined),
   },
   { name: 'uuid_bridge', usage: '<uuid> <other_uuid>', about: 'Connects two calls', run: bridge },
-  {
-    name: 'sched_transfer',
-    usage: TRANSFER_LATER,
-    about: 'Has a call run an inline extension later',
-    run: (line, context) => later(line, context, TRANSFER_LATER, (channel, args) => void transfer(channel, args)),
-  },
-  {
-    name: 'sched_broadcast',
-    usage: BROADCAST_LATER,
-    about: 'Plays a file to a call later',
-    run: (line, context) => {
-      const answer = later(line, context, BROADCAST_LATER, (channel, args) => void broadcast(channel, args));
-      return answer === '+OK\n' ? '+OK Message scheduled\n' : answer;
-    },
-  },
-  { name: 'sched_hangup', usage: HANGUP_LATER, about: 'Ends a call later', run: hangUpLater },
 ];
 
 /** What does not make sense here answers as FreeSWITCH does when it fails. */
@@ -241,61 +219,6 @@ function dropDigits({ uuid, digits }: Channel, [isOn, how, mask]: readonly strin
   digits.isDropped = isOn === 'on';
   digits.mask = digits.isDropped && how === 'mask_digits' ? (mask ?? '') : '';
   return `+OK ${uuid} ${digits.isDropped ? 'is now dropping DTMF' : 'is no longer dropping DTMF'}.\n`;
-}
-
-function bridge(line: string, { channels }: Parameters<ApiCommand['run']>[1]): string {
-  const [a, b] = splitWords(line);
-  if (a === undefined || b === undefined) return usageOf('<uuid> <other_uuid>');
-  const [first, second] = [channels.find(a), channels.find(b)];
-  if (first === undefined || second === undefined || first === second) return '-ERR Invalid uuid\n';
-  Bridge.join(first, second);
-  return `+OK ${second.uuid}\n`;
-}
-
-function transfer(channel: Channel, args: readonly string[]): string {
-  return transferChannel(channel, args) ? '+OK\n' : '-ERR Cannot transfer there\n';
-}
-
-/** `<dest>/inline` each. */
-function transferBoth(channel: Channel, args: readonly string[]): string {
-  const plans = args.slice(0, 2).map((arg) => parseInline(/^(.*)\/inline$/s.exec(arg)?.[1] ?? ''));
-  const [own = [], others = []] = plans;
-  if (own.length === 0 || others.length === 0) return '-ERR Cannot transfer there\n';
-  const other = channel.bridge?.otherOf(channel);
-  channel.bridge?.transfer(channel, true, [{ application: 'park', data: '' }]);
-  channel.transfer(own);
-  other?.transfer(others);
-  return '+OK\n';
-}
-
-function broadcast(channel: Channel, [path = '', legs = 'aleg']: readonly string[]): string {
-  broadcastTo(channel, path, legs);
-  return '+OK Message sent\n';
-}
-
-const LATEST_SECONDS = 7 * 24 * 3600;
-
-function hangUpLater(line: string, context: Parameters<ApiCommand['run']>[1]): string {
-  return later(line, context, HANGUP_LATER, (channel, [cause = 'ALLOTTED_TIMEOUT']) => channel.hangup(cause));
-}
-
-/** `<time> <uuid> …`. `+60`: in a minute; without a sign: a time of day in UTC seconds. */
-function later(
-  line: string,
-  { channels, host }: Parameters<ApiCommand['run']>[1],
-  usage: string,
-  act: (channel: Channel, args: readonly string[]) => void,
-): string {
-  const [when = '', uuid = '', ...args] = splitWords(line);
-  if (!/^[+@]?\d{1,12}$/.test(when) || uuid === '') return usageOf(usage);
-  const channel = channels.find(uuid);
-  if (channel === undefined) return NO_CHANNEL;
-  const seconds = when.startsWith('+')
-    ? Number(when.slice(1))
-    : Number(when.replace('@', '')) - host.clock.now() / 1000;
-  const bounded = Math.max(0, Math.min(LATEST_SECONDS, seconds));
-  const id = channels.tasks.schedule(uuid, bounded * 1000, () => act(channel, args));
-  return id === undefined ? '-ERR Too many tasks\n' : '+OK\n';
 }
 
 function recordSession(channel: Channel, _args: readonly string[], rest: string): string {
