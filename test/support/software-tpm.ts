@@ -1,12 +1,19 @@
 // A TPM2 in software (Debian's swtpm) with systemd-creds led to it, and what systemd does with a unit's credentials at its start.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
+import { needs, type Teller, without } from './clients.ts';
 
 const SYSTEMD_CREDS = '/usr/bin/systemd-creds';
 const SWTPM = '/usr/bin/swtpm';
 const TRIES = 200;
+
+/** Whether one can be had here; otherwise the test skips and says why, or fails where CI=true. */
+export function mayUseTpm(t: Teller): boolean {
+  if (!needs(t, 'swtpm', 'systemd-creds')) return false;
+  return process.getuid?.() === 0 || without(t, 'systemd-creds seals to a TPM2 for root alone');
+}
 
 export class SoftwareTpm implements Disposable {
   /** In front of PATH: its `systemd-creds` seals to this TPM. */
@@ -18,9 +25,7 @@ export class SoftwareTpm implements Disposable {
     this.#child = child;
   }
 
-  /** Undefined where there is none to be had. */
-  static async start(): Promise<SoftwareTpm | undefined> {
-    if (process.getuid?.() !== 0 || !existsSync(SYSTEMD_CREDS) || !existsSync(SWTPM)) return undefined;
+  static async start(): Promise<SoftwareTpm> {
     const folder = mkdtempSync('/dev/shm/wardline-tpm-');
     mkdirSync(join(folder, 'state'));
     const [port, control] = await freePorts();

@@ -3,12 +3,14 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { loadBootstrap } from '../../src/config/bootstrap.ts';
+import { readEnvironment } from '../../src/config/env.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { createLogger } from '../../src/kernel/logger.ts';
 import { newKeyFileText } from '../../src/vault/keys/slots.ts';
 import { OpenVault } from '../../src/vault/open-vault.ts';
 import type { VaultStatus } from '../../src/vault/shapes.ts';
-import { SoftwareTpm } from '../support/software-tpm.ts';
+import { mayUseTpm, SoftwareTpm } from '../support/software-tpm.ts';
 import { CALLER, type Folders, foldersIn, LOCAL, makeVault, newFolders, openVault } from '../support/vault-bench.ts';
 
 t.setTimeout(600_000); // the software TPM and the commands are slow on a busy machine
@@ -23,6 +25,24 @@ function openWith(folders: Folders, credentialsFolder: string): Promise<OpenVaul
     startLocked: false,
     canResume: false,
   });
+}
+
+/** What the command line finds at `root`: an appliance that was made and never started. */
+async function makeAppliance(root: string) {
+  const variables = { WARDLINE_VAR: join(root, 'var'), XDG_RUNTIME_DIR: root };
+  const { dataFolder, keyFile, headsFile, firstSecretsFile } = loadBootstrap(
+    readEnvironment({ ...process.env, ...variables }, process.cwd()),
+    'write',
+  );
+  const inside: Folders = { ...foldersIn(root), dataFolder, keyFile, headsFile };
+  const { recoveryCode } = await makeVault(inside);
+  const wardline = (args: readonly string[], env: NodeJS.ProcessEnv, input = '') =>
+    spawnSync(process.execPath, ['src/cli/main.ts', ...args], {
+      env: { ...process.env, ...variables, ...env },
+      encoding: 'utf8',
+      input,
+    });
+  return { inside, recoveryCode, firstSecretsFile, wardline };
 }
 
 t.test(
@@ -100,16 +120,25 @@ t.test(
   },
 );
 
-t.test('the command line makes the slot, keeps its key on RAM alone, and prints the line that seals it', async (t) => {
+t.test('the command line adds recovery codes and a credential, and lets no secret through a pipe', async (t) => {
   using folders = newFolders('/dev/shm');
-  // an empty PATH: no systemd-creds can be run
-  const env = { ...process.env, WARDLINE_VAR: join(folders.root, 'var'), XDG_RUNTIME_DIR: folders.root, PATH: '' };
-  const run = (...args: string[]) =>
-    spawnSync(process.execPath, ['src/cli/main.ts', ...args], { env, encoding: 'utf8', input: '' });
-  const init = run('init', '--json');
-  t.equal(init.status, 0, init.stderr);
+  const { inside, firstSecretsFile, wardline } = await makeAppliance(folders.root);
+  const run = (...args: string[]) => {
+    const done = wardline(args, { PATH: '' }); // no systemd-creds can be run
+    t.equal(done.status, 0, done.stderr);
+    return done;
+  };
+  const coded = run('vault', 'slot', 'add', 'recovery', '--key-file', '--yes');
+  t.match(coded.stdout, firstSecretsFile, 'it says which file holds the code; doctor warns of that one');
+  const rotated = run('vault', 'slot', 'rotate', '--all', '--key-file', '--yes', '--json');
+  t.equal(JSON.parse(rotated.stdout).secrets, firstSecretsFile);
+  const secrets = readFileSync(firstSecretsFile, 'utf8');
+  const codes = [...secrets.matchAll(/Recovery code\s+(\S+)/g)].map(([, code = '']) => code);
+  t.equal(codes.length, 2);
+  for (const code of codes) t.notMatch(`${coded.stdout}${coded.stderr}${rotated.stdout}${rotated.stderr}`, code);
+  t.equal(statSync(firstSecretsFile).mode & 0o777, 0o600);
+
   const added = run('vault', 'slot', 'add', 'systemd-credential', '--key-file', '--yes');
-  t.equal(added.status, 0, added.stderr);
   const [, name = '', file = '', sealed = ''] =
     /systemd-creds encrypt --with-key=auto --name=(\S+) (\S+) (\S+)/.exec(added.stdout) ?? [];
   t.equal(name, 'wardline-key');
@@ -122,35 +151,24 @@ t.test('the command line makes the slot, keeps its key on RAM alone, and prints 
   const credentials = join(folders.root, 'credentials');
   mkdirSync(credentials);
   renameSync(file, join(credentials, name));
-  rmSync(join(folders.root, 'var', 'keys', 'wardline.key'));
-  t.equal(run('vault', 'status').status, 1);
-  const opened = spawnSync(process.execPath, ['src/cli/main.ts', 'vault', 'status', '--json'], {
-    env: { ...env, CREDENTIALS_DIRECTORY: credentials },
-    encoding: 'utf8',
-  });
+  rmSync(inside.keyFile);
+  await t.rejects(openVault(inside), { code: 'key-file-missing' });
+  const opened = wardline(['vault', 'status', '--json'], { CREDENTIALS_DIRECTORY: credentials });
   t.match(JSON.parse(opened.stdout), { records: 'unlocked', problems: [] });
 });
 
 t.test('sealed to a TPM2: added, a new root by it alone, and nothing of it opens elsewhere', async (t) => {
+  if (!mayUseTpm(t)) return;
   using tpm = await SoftwareTpm.start();
-  if (tpm === undefined) return void t.comment('no swtpm or systemd-creds here, or not root: not tried');
   using folders = newFolders('/dev/shm');
   const [store, credentials] = [join(folders.root, 'store'), join(folders.root, 'credentials')];
-  const base = { WARDLINE_VAR: join(folders.root, 'var'), XDG_RUNTIME_DIR: folders.root };
-  const keys = join(base.WARDLINE_VAR, 'keys');
-  const [keyFile, headsFile] = [join(keys, 'wardline.key'), join(keys, 'audit-heads.jsonl')];
-  const inside = { ...foldersIn(folders.root), dataFolder: join(base.WARDLINE_VAR, 'data'), keyFile, headsFile };
-  let input = '';
+  const { inside, recoveryCode, wardline } = await makeAppliance(folders.root);
   const run = (...args: string[]) => {
-    const PATH = `${tpm.folder}:${process.env.PATH}`;
-    const env = { ...process.env, ...base, CREDENTIALS_DIRECTORY: credentials, PATH };
-    const done = spawnSync(process.execPath, ['src/cli/main.ts', ...args], { env, encoding: 'utf8', input });
+    const env = { CREDENTIALS_DIRECTORY: credentials, PATH: `${tpm.folder}:${process.env.PATH}` };
+    const done = wardline(args, env, `${recoveryCode}\n`);
     t.equal(done.status, 0, `${args.join(' ')}: ${done.stderr}`);
     return done.stdout;
   };
-  run('init', '--json');
-  const told = readFileSync(join(keys, 'FIRST-START-SECRETS.txt'), 'utf8');
-  input = `${/Recovery code\s+(\S+)/.exec(told)?.[1]}\n`;
   const added = run('vault', 'slot', 'add', 'systemd-credential', '--key-file', '--credstore', store, '--yes');
   t.match(added, 'LoadCredentialEncrypted=wardline-key-next', 'the unit names both, for good');
   t.same(readdirSync(store), ['wardline-key']);
@@ -164,10 +182,10 @@ t.test('sealed to a TPM2: added, a new root by it alone, and nothing of it opens
     const slotId = slots.find(({ kind }) => kind === 'key-file')?.id ?? '';
     await vault.answer('slot.remove', { caller: LOCAL, slotId }, new Uint8Array(0), context);
   }
-  rmSync(keyFile);
+  rmSync(inside.keyFile);
   run('vault', 'slot', 'rotate', '--all', '--credstore', store, '--yes');
   t.same(readdirSync(store), ['wardline-key-next'], 'the old credential is gone, the new one has the other name');
-  t.notOk(existsSync(keyFile), 'no key file was left');
+  t.notOk(existsSync(inside.keyFile), 'no key file was left');
   tpm.boot(store, credentials);
   {
     await using vault = await openWith(inside, credentials);
@@ -176,27 +194,5 @@ t.test('sealed to a TPM2: added, a new root by it alone, and nothing of it opens
     t.match(answer, { records: 'unlocked', problems: [], slots });
   }
   using other = await SoftwareTpm.start();
-  t.throws(() => other?.boot(store, credentials), 'another TPM opens none of it');
-});
-
-t.test('a recovery code goes to no pipe: the command line puts it into a file that doctor warns of', async (t) => {
-  using folders = newFolders('/dev/shm');
-  const env = { ...process.env, WARDLINE_VAR: join(folders.root, 'var'), XDG_RUNTIME_DIR: folders.root };
-  const run = (...args: string[]) =>
-    spawnSync(process.execPath, ['src/cli/main.ts', ...args], { env, encoding: 'utf8', input: '' });
-  t.equal(run('init', '--json').status, 0);
-  const secrets = join(folders.root, 'var', 'keys', 'FIRST-START-SECRETS.txt');
-  rmSync(secrets);
-  const codes = () =>
-    [...readFileSync(secrets, 'utf8').matchAll(/Recovery code\s+(\S+)/g)].map(([, code = '']) => code);
-
-  const added = run('vault', 'slot', 'add', 'recovery', '--key-file', '--yes');
-  t.equal(added.status, 0, added.stderr);
-  t.match(added.stdout, secrets);
-  const rotated = run('vault', 'slot', 'rotate', '--all', '--key-file', '--yes', '--json');
-  t.equal(rotated.status, 0, rotated.stderr);
-  t.equal(JSON.parse(rotated.stdout).secrets, secrets);
-  t.equal(codes().length, 2);
-  for (const code of codes()) t.notMatch(`${added.stdout}${added.stderr}${rotated.stdout}${rotated.stderr}`, code);
-  t.equal(statSync(secrets).mode & 0o777, 0o600);
+  t.throws(() => other.boot(store, credentials), 'another TPM opens none of it');
 });
