@@ -6,52 +6,14 @@ import type { NegotiatedAudio } from '../../../protocol/sdp/audio.ts';
 import { DtlsTransport, isHandshake } from '../../runtime/dtls-transport.ts';
 import type { MediaPorts, MediaSocket } from '../../runtime/media-socket.ts';
 import { rateOf } from './codec.ts';
-import type { Counters } from './counters.ts';
 import { noCounts } from './counters.ts';
 import { InboundAudio } from './inbound.ts';
 import { OutboundAudio } from './outbound.ts';
 import { LegRtcp } from './rtcp.ts';
+import { type AudioStats, liveStats } from './stats.ts';
 
 /** Samples of one tick: 20 ms at 8 kHz. */
 export const TICK_SAMPLES = 160;
-
-/** Counters since the leg was opened. A live view: read what you need. */
-export interface AudioStats {
-  readonly packetsSent: number;
-  readonly bytesSent: number;
-  readonly packetsReceived: number;
-  readonly bytesReceived: number;
-  /** Never came, by sequence numbers (RFC 3550 §6.4.1). */
-  readonly lost: number;
-  /** Came after they were due: something else was heard first, or in their place. */
-  readonly late: number;
-  /** Interarrival jitter in milliseconds (RFC 3550 §6.4.1). */
-  readonly jitterMs: number;
-  readonly wrongSource: number;
-  readonly malformed: number;
-  /** Cut unread: more than any stream of audio has. */
-  readonly flooded: number;
-  readonly authFailures: number;
-  readonly replays: number;
-  /** Unknown payload types. */
-  readonly unknownPayload: number;
-  readonly digitsReceived: number;
-  readonly sendErrors: number;
-  readonly reportsSent: number;
-  /** Octets of audio that our last sender report told of. */
-  readonly octetsReported: number;
-  readonly reportsReceived: number;
-  /** To the peer and back, by its last report (RFC 3550 §6.4.1); undefined before one tells it. */
-  readonly roundTripMs: number | undefined;
-  /** What the peer says of our audio: share lost since its report before (0 to 1), jitter. */
-  readonly peerLoss: number;
-  readonly peerJitterMs: number;
-  /** What the jitter buffer adds now. */
-  readonly bufferMs: number;
-  /** Mean opinion score of what is heard from the peer, and of what the peer hears (ITU-T G.107). */
-  readonly mos: number;
-  readonly peerMos: number;
-}
 
 /**
  * One party's audio. Each tick of 20 ms the owner calls `read` once and then `write` at most once; nothing else moves time.
@@ -215,82 +177,4 @@ class RtpLeg implements LocalLeg {
     this.#outbound[Symbol.dispose]();
     this.#socket[Symbol.dispose]();
   }
-}
-
-/** `counters`, and what the parts count themselves, as one view for reading. */
-function liveStats(counters: Counters, inbound: InboundAudio, rtcp: LegRtcp, socket: MediaSocket): AudioStats {
-  return {
-    get packetsSent() {
-      return counters.packetsSent;
-    },
-    get bytesSent() {
-      return counters.bytesSent;
-    },
-    get packetsReceived() {
-      return counters.packetsReceived;
-    },
-    get bytesReceived() {
-      return counters.bytesReceived;
-    },
-    get wrongSource() {
-      return counters.wrongSource;
-    },
-    get malformed() {
-      return counters.malformed;
-    },
-    get flooded() {
-      return counters.flooded;
-    },
-    get authFailures() {
-      return counters.authFailures;
-    },
-    get replays() {
-      return counters.replays;
-    },
-    get unknownPayload() {
-      return counters.unknownPayload;
-    },
-    get digitsReceived() {
-      return counters.digitsReceived;
-    },
-    get lost() {
-      return inbound.lost;
-    },
-    get late() {
-      return inbound.late;
-    },
-    get jitterMs() {
-      return inbound.jitterMs;
-    },
-    get sendErrors() {
-      return socket.sendErrors;
-    },
-    get reportsSent() {
-      return counters.reportsSent;
-    },
-    get octetsReported() {
-      return counters.octetsReported;
-    },
-    get reportsReceived() {
-      return counters.reportsReceived;
-    },
-    get roundTripMs() {
-      return rtcp.roundTripMs;
-    },
-    get peerLoss() {
-      return rtcp.peerLoss;
-    },
-    get peerJitterMs() {
-      return rtcp.peerJitterMs;
-    },
-    get bufferMs() {
-      return inbound.bufferMs;
-    },
-    get mos() {
-      return rtcp.mos;
-    },
-    get peerMos() {
-      return rtcp.peerMos;
-    },
-  };
 }

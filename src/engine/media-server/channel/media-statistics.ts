@@ -1,5 +1,5 @@
 // `uuid_set_media_stats`, and at the end of every call: a leg's counters under FreeSWITCH's variable names, and some it has none for.
-import type { AudioStats } from '../audio/leg.ts';
+import type { AudioStats } from '../audio/stats.ts';
 
 const RTP_HEADER_BYTES = 12;
 const PACKET_MS = 20;

@@ -1,8 +1,9 @@
 // The `loopback` endpoint: two channels whose audio is each other's, without a network; the second runs the extension that was called.
 import type { HostPort } from '../../../kernel/ip.ts';
 import { Resampler } from '../../../protocol/rtp/resample.ts';
-import type { AudioLeg, AudioStats } from '../audio/leg.ts';
+import type { AudioLeg } from '../audio/leg.ts';
 import { TICK_SAMPLES } from '../audio/leg.ts';
+import { type AudioStats, NO_STATS } from '../audio/stats.ts';
 import { parseInline, type Step } from '../channel/dialplan.ts';
 
 const RATE = 8_000;
@@ -70,7 +71,7 @@ class LoopbackLeg implements AudioLeg {
 
   get stats(): AudioStats {
     const bytes = { bytesSent: this.#sent * TICK_SAMPLES, bytesReceived: this.#received * TICK_SAMPLES };
-    return { ...NOTHING, ...bytes, packetsSent: this.#sent, packetsReceived: this.#received };
+    return { ...NO_STATS, ...bytes, packetsSent: this.#sent, packetsReceived: this.#received };
   }
 
   [Symbol.dispose](): void {
@@ -79,30 +80,3 @@ class LoopbackLeg implements AudioLeg {
     this.onDigit = undefined;
   }
 }
-
-const NOTHING: AudioStats = {
-  packetsSent: 0,
-  bytesSent: 0,
-  packetsReceived: 0,
-  bytesReceived: 0,
-  lost: 0,
-  late: 0,
-  jitterMs: 0,
-  wrongSource: 0,
-  malformed: 0,
-  flooded: 0,
-  authFailures: 0,
-  replays: 0,
-  unknownPayload: 0,
-  digitsReceived: 0,
-  sendErrors: 0,
-  reportsSent: 0,
-  octetsReported: 0,
-  reportsReceived: 0,
-  roundTripMs: undefined,
-  peerLoss: 0,
-  peerJitterMs: 0,
-  bufferMs: 0,
-  mos: 4.5,
-  peerMos: 4.5,
-};

@@ -1,6 +1,6 @@
 // The memory that one leg's two threads share: 20 ms heard, 20 ms to be said, and the leg's counters.
 // The beat's messages order every access: the worker writes between `beat` and `heard`, the main thread between `heard` and `say`.
-import type { AudioStats } from '../audio/leg.ts';
+import type { AudioStats } from '../audio/stats.ts';
 
 /** 20 ms at 16 kHz. */
 const MAX_SAMPLES = 320;

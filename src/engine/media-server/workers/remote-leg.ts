@@ -2,7 +2,8 @@
 import type { HostPort } from '../../../kernel/ip.ts';
 import type { NegotiatedAudio } from '../../../protocol/sdp/audio.ts';
 import { rateOf, samplesOf } from '../audio/codec.ts';
-import type { AudioLeg, AudioStats } from '../audio/leg.ts';
+import type { AudioLeg } from '../audio/leg.ts';
+import type { AudioStats } from '../audio/stats.ts';
 import type { LegSlot } from './leg-slot.ts';
 import type { ToWorker } from './messages.ts';
 
