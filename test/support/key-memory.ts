@@ -42,7 +42,7 @@ export function memoryHolds(pid: number, keys: ReadonlyMap<string, Uint8Array>):
   for (const [from, to] of readableParts(pid)) {
     for (let at = from; at < to; at += STEP_BYTES - 32) {
       const part = bytes.subarray(0, tryRead(memory, bytes, at, Math.min(STEP_BYTES, to - at)));
-      for (const [name, key] of keys) if (part.includes(Buffer.from(key))) found.add(name);
+      for (const [name, key] of keys) if (!found.has(name) && part.includes(Buffer.from(key))) found.add(name);
     }
   }
   closeSync(memory);

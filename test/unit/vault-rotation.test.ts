@@ -140,7 +140,7 @@ t.test('twenty calls, lists and playback go on while every slot comes, goes and 
   using folders = newFolders('/dev/shm');
   const found = await rotateLive(folders, { calls: 20, rounds: 1 });
   t.same(found.faults, [], 'nothing is lost, no recording has a gap, no read fails, the trail holds');
-  t.ok(found.reads > 20, `${found.reads} reads and ticks`);
+  t.ok(found.reads > 8, `${found.reads} reads and ticks of four kinds`);
   for (const action of ['slot-added', 'slot-replaced', 'slot-removed', 'root-rotated', 'epoch-created'])
     t.ok(found.actions.includes(`${action} ok`), `the trail says ${action}`);
   await using vault = await openVault(folders, { startLocked: true });
