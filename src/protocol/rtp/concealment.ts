@@ -1,5 +1,6 @@
 // What is heard in place of audio that never came: the last period again, fading out within 60 ms (in the manner of ITU-T G.711 appendix I).
 import { COMPARED_MS, findPeriod, LONGEST_PERIOD_MS } from './period.ts';
+import { clip } from './tick.ts';
 
 /** What lies before a loss and is looked at. */
 export const HISTORY_MS = COMPARED_MS + LONGEST_PERIOD_MS;
@@ -38,7 +39,7 @@ export class Concealer {
     const step = (samples[end - 1] ?? 0) - (samples[end - lag - 1] ?? 0);
     for (let i = 0; i < lag; i++) {
       const smoothed = (samples[end - lag + i] ?? 0) + (i < seam ? step * (1 - i / seam) : 0);
-      this.#period[i] = Math.max(-32_768, Math.min(32_767, smoothed));
+      this.#period[i] = clip(smoothed);
     }
     this.#length = lag;
     this.#made = 0;

@@ -1,11 +1,10 @@
 // Audio between 8 and 16 kHz, a tick at a time without allocation: a half-band FIR filter, for legs of different rates.
+import { clip, MAX_TICK_SAMPLES } from './tick.ts';
 
 /** Taps beside the centre that are not zero, outermost first; the other side mirrors them. */
 const SIDE_TAPS = 16;
 /** Samples at 16 kHz that the filter reaches over. */
 const REACH = 4 * SIDE_TAPS - 1;
-/** The longest piece, at 16 kHz. */
-const MAX_SAMPLES = 320;
 
 /** Windowed sinc at a quarter of the rate: every second tap is zero, the centre is a half. */
 const TAPS = halfBand();
@@ -23,14 +22,14 @@ function halfBand(): Float64Array {
 
 /** One direction of one stream: gives every piece in the rate that is asked for, whatever rate it came in. */
 export class RateMatch {
-  readonly #history = new Float64Array(REACH + MAX_SAMPLES);
-  readonly #out = new Int16Array(MAX_SAMPLES);
+  readonly #history = new Float64Array(REACH + MAX_TICK_SAMPLES);
+  readonly #out = new Int16Array(MAX_TICK_SAMPLES);
   #fromSamples = 0;
   #views: readonly [Int16Array, Int16Array] | undefined;
 
   /** `samples` themselves when they are `count` already; else an array that the next call uses again. Twice or half of `count`. */
   match(samples: Int16Array, count: number): Int16Array {
-    if (samples.length === count || samples.length > MAX_SAMPLES || count > MAX_SAMPLES) return samples;
+    if (samples.length === count || samples.length > MAX_TICK_SAMPLES || count > MAX_TICK_SAMPLES) return samples;
     if (samples.length !== this.#fromSamples) this.#history.fill(0);
     this.#fromSamples = samples.length;
     if (count === 2 * samples.length) this.#double(samples);
@@ -53,7 +52,7 @@ export class RateMatch {
       this.#out[2 * i] = history[SIDE_TAPS - 1] ?? 0;
       let sum = 0;
       for (let k = 0; k < SIDE_TAPS; k++) sum += (TAPS[k] ?? 0) * ((history[k] ?? 0) + (history[half - 1 - k] ?? 0));
-      this.#out[2 * i + 1] = clip(2 * sum);
+      this.#out[2 * i + 1] = clip(Math.round(2 * sum));
     }
   }
 
@@ -66,12 +65,8 @@ export class RateMatch {
       for (let k = 0; k < SIDE_TAPS; k++) {
         sum += (TAPS[k] ?? 0) * ((history[first + 2 * k] ?? 0) + (history[first + REACH - 1 - 2 * k] ?? 0));
       }
-      this.#out[i / 2] = clip(sum);
+      this.#out[i / 2] = clip(Math.round(sum));
     }
     history.copyWithin(0, samples.length, samples.length + REACH);
   }
-}
-
-function clip(value: number): number {
-  return Math.max(-32_768, Math.min(32_767, Math.round(value)));
 }

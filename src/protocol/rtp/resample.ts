@@ -1,4 +1,5 @@
 // Sample rate conversion by a polyphase FIR filter (windowed sinc), for any two rates; prompts are 16 kHz, calls 8 kHz.
+import { clip } from './tick.ts';
 
 /** Taps on each side of the centre, counted at the lower of the two rates. */
 const HALF_TAPS = 24;
@@ -71,7 +72,7 @@ export class Resampler {
     for (let k = 0; k < this.#tapsPerPhase; k++, tap += this.#up) {
       sum += (this.#taps[tap] ?? 0) * (samples[newest - k] ?? 0);
     }
-    return Math.max(-32768, Math.min(32767, Math.round(sum)));
+    return clip(Math.round(sum));
   }
 }
 

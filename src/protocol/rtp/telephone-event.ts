@@ -1,9 +1,12 @@
 // Digits as RTP events (RFC 4733): one report a press, whatever is lost or repeated on the way, and sending with three end packets.
+import { TICKS_A_SECOND } from './tick.ts';
 
 export const EVENT_PAYLOAD_BYTES = 4;
 /** Ticks a second in which lengths are told; on the wire they count in the clock of the events. */
 const TOLD_RATE = 8000;
-const STEPS_A_SECOND = 50;
+export const EVENT_TICKS_A_MS = TOLD_RATE / 1000;
+/** Of a digit whose length nobody says: FreeSWITCH's own. */
+export const DEFAULT_DIGIT_MS = 250;
 const DIGITS = '0123456789*#ABCD';
 const END_BIT = 0x80;
 /** dBm0 without its sign, RFC 4733 §2.3.3. */
@@ -140,7 +143,7 @@ export class DigitSender {
     }
     const ticks = Math.round((digit.ms * this.clockRate) / 1000);
     this.isFirst = this.#elapsed === 0;
-    const more = Math.min(ticks - this.#elapsed, this.clockRate / STEPS_A_SECOND);
+    const more = Math.min(ticks - this.#elapsed, this.clockRate / TICKS_A_SECOND);
     if (this.isFirst || this.#segmentTicks + more > MAX_SEGMENT_TICKS) {
       this.timestamp = now;
       this.#segmentTicks = 0;

@@ -1,14 +1,13 @@
 // `uuid_…`: commands on one call, by FreeSWITCH's names and with its replies.
 import { splitWords, takeBraces } from '../../../protocol/event-socket/arguments.ts';
 import { encodeHeaderBlock, encodeJson, encodeXml } from '../../../protocol/event-socket/frame.ts';
+import { DEFAULT_DIGIT_MS, EVENT_TICKS_A_MS } from '../../../protocol/rtp/telephone-event.ts';
 import type { Channel } from '../channel/channel.ts';
 import { mediaStatistics } from '../channel/media-statistics.ts';
 import type { ApiCommand } from './command.ts';
 import { NO_CHANNEL, usageOf } from './command.ts';
 import { bridge, broadcast, transfer, transferBoth } from './uuid-transfer.ts';
 
-const DEFAULT_DIGIT_MS = 250;
-const TICKS_A_MS = 8;
 const NO_SESSION = '-ERR Cannot locate session!\n';
 
 interface OnChannel {
@@ -211,7 +210,7 @@ function sendDigits(channel: Channel, [text = '']: readonly string[]): string {
 
 function receiveDigits(channel: Channel, [text = '']: readonly string[]): string {
   const { keys, ms } = keysOf(text);
-  for (const key of keys) channel.digits.receive(key, ms * TICKS_A_MS, 'APP');
+  for (const key of keys) channel.digits.receive(key, ms * EVENT_TICKS_A_MS, 'APP');
   return `+OK ${channel.uuid} received DTMF ${text}.\n`;
 }
 

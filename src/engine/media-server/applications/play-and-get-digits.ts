@@ -1,10 +1,10 @@
 // `play_and_get_digits`: a prompt that the first digit interrupts, digits until a terminator, a number of them or a time-out, tries.
 import { splitWords } from '../../../protocol/event-socket/arguments.ts';
+import { TICK_MS } from '../../../protocol/rtp/tick.ts';
 import type { Execution, RunningApplication } from '../channel/application.ts';
 import type { Channel } from '../channel/channel.ts';
 import { Player } from '../channel/player.ts';
 
-const TICK_MS = 20;
 const MAX_DIGITS = 128;
 const MAX_TRIES = 100;
 const MIN_TIMEOUT_MS = 1000;

@@ -1,14 +1,12 @@
 // Applications that set something or only wait: variables, mute, sleep, park, hangup, digits to the party.
 import { expand, splitAssignment, splitAssignments, splitWords } from '../../../protocol/event-socket/arguments.ts';
+import { DEFAULT_DIGIT_MS, EVENT_TICKS_A_MS } from '../../../protocol/rtp/telephone-event.ts';
+import { TICK_MS } from '../../../protocol/rtp/tick.ts';
 import type { Execution, RunningApplication } from '../channel/application.ts';
 import { setGlobalVariable } from '../channel/global-variables.ts';
 import { transferChannel } from '../channel/transfer.ts';
 import { isTrue } from '../channel/variables.ts';
 import { levelOf } from '../host/consoles.ts';
-
-const TICK_MS = 20;
-const DEFAULT_DIGIT_MS = 250;
-const TICKS_A_MS = 8;
 
 /** Arguments of `set` are expanded twice on FreeSWITCH. */
 export function set({ channel, argument }: Execution): undefined {
@@ -89,7 +87,7 @@ export function breakOff({ channel, complete }: Execution): undefined {
 export function queueDtmf({ channel, argument, complete }: Execution): undefined {
   const [digits = '', duration] = argument.trim().split('@');
   complete();
-  const ticks = (Number(duration) || DEFAULT_DIGIT_MS) * TICKS_A_MS;
+  const ticks = (Number(duration) || DEFAULT_DIGIT_MS) * EVENT_TICKS_A_MS;
   for (const digit of digits) if (/[0-9*#A-D]/i.test(digit)) channel.digits.receive(digit.toUpperCase(), ticks, 'APP');
 }
 

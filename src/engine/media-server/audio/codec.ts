@@ -5,27 +5,19 @@ import { encodeL16 } from '../../../protocol/rtp/l16.ts';
 import { OPUS_RATE, OpusPayloadDecoder, OpusPayloadEncoder } from '../../../protocol/rtp/opus.ts';
 import type { PayloadDecoder } from '../../../protocol/rtp/payload-decoder.ts';
 import { g722Decoder, l16Decoder, pcmaDecoder, pcmuDecoder } from '../../../protocol/rtp/payload-decoder.ts';
+import { NARROW_RATE, WIDE_RATE } from '../../../protocol/rtp/tick.ts';
 import type { AudioCodec, NegotiatedAudio, OpusParameters } from '../../../protocol/sdp/audio.ts';
 import { CODECS } from '../../../protocol/sdp/codecs.ts';
 
-const NARROW = 8000;
-const WIDE = 16_000;
-const TICKS_A_SECOND = 50;
-
 /** Samples a second of what is encoded and decoded. */
 export function wireRateOf(codec: AudioCodec): number {
-  if (codec === 'G722') return WIDE;
+  if (codec === 'G722') return WIDE_RATE;
   return codec === 'opus' ? OPUS_RATE : CODECS[codec].clockRate;
 }
 
 /** Samples a second of what a leg gives and takes: 8 or 16 kHz. */
 export function rateOf(codec: AudioCodec): number {
-  return wireRateOf(codec) === NARROW ? NARROW : WIDE;
-}
-
-/** Samples of 20 ms. */
-export function samplesOf(rate: number): number {
-  return rate / TICKS_A_SECOND;
+  return wireRateOf(codec) === NARROW_RATE ? NARROW_RATE : WIDE_RATE;
 }
 
 /** G.722 and Opus start from silence: one for each codec that a stream changes to. */

@@ -12,11 +12,12 @@ import { Resampler } from '../../../protocol/rtp/resample.ts';
 import { SrtpReceiver } from '../../../protocol/rtp/srtp.ts';
 import type { SrtpSession } from '../../../protocol/rtp/srtp-suite.ts';
 import { DigitReceiver } from '../../../protocol/rtp/telephone-event.ts';
+import { NARROW_RATE, samplesOf } from '../../../protocol/rtp/tick.ts';
 import type { AudioCodec, NegotiatedAudio } from '../../../protocol/sdp/audio.ts';
 import { CODECS } from '../../../protocol/sdp/codecs.ts';
 import { isSameKey } from '../../../protocol/sdp/crypto.ts';
 import { receivesIn } from '../../../protocol/sdp/offer-answer.ts';
-import { decoderFor, rateOf, samplesOf, wireRateOf } from './codec.ts';
+import { decoderFor, rateOf, wireRateOf } from './codec.ts';
 import type { Counters } from './counters.ts';
 
 /** RFC 3551 §6: comfort noise. */
@@ -45,8 +46,8 @@ export class InboundAudio {
   readonly #header = emptyRtpHeader();
   readonly #noise = new ComfortNoise();
   #decoder: PayloadDecoder & Partial<Disposable> = pcmuDecoder;
-  #ticksPerMs = 8;
-  #decoded = new Int16Array(samplesOf(8000));
+  #ticksPerMs = NARROW_RATE / 1000;
+  #decoded = new Int16Array(samplesOf(NARROW_RATE));
   /** Where the wire has another rate than the server. */
   #resampler: Resampler | undefined;
   #silence = new Int16Array(this.#decoded.length);

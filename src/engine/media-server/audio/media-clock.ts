@@ -1,7 +1,7 @@
 // The one 20 ms beat of a media process: scheduled against monotonic time, catches up after a delay, never drifts.
 import type { Clock } from '../../../kernel/clock.ts';
+import { TICK_MS } from '../../../protocol/rtp/tick.ts';
 
-const TICK_MS = 20;
 /** Beats made up for after a stall, one a turn of the event loop so that what came meanwhile is heard; what is later is left out. */
 const MAX_CATCH_UP = 25;
 

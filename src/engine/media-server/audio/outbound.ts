@@ -6,13 +6,14 @@ import { Resampler } from '../../../protocol/rtp/resample.ts';
 import { SrtpSender } from '../../../protocol/rtp/srtp.ts';
 import type { SrtpSession } from '../../../protocol/rtp/srtp-suite.ts';
 import { DigitSender, EVENT_PAYLOAD_BYTES } from '../../../protocol/rtp/telephone-event.ts';
+import { NARROW_RATE, samplesOf, TICK_MS } from '../../../protocol/rtp/tick.ts';
 import type { NegotiatedAudio, OpusParameters } from '../../../protocol/sdp/audio.ts';
 import { CODECS } from '../../../protocol/sdp/codecs.ts';
 import { isSameKey } from '../../../protocol/sdp/crypto.ts';
 import { sendsIn } from '../../../protocol/sdp/offer-answer.ts';
 import type { MediaSocket } from '../../runtime/media-socket.ts';
 import type { PayloadEncoder } from './codec.ts';
-import { encoderFor, rateOf, samplesOf, wireRateOf } from './codec.ts';
+import { encoderFor, rateOf, wireRateOf } from './codec.ts';
 import type { Counters } from './counters.ts';
 
 /** A packet must stay untouched until the system took it: each is written into the next of these. */
@@ -39,7 +40,7 @@ export class OutboundAudio {
   #session: NegotiatedAudio | undefined;
   #encoder: PayloadEncoder = encoderFor({ codec: 'PCMU' });
   /** Samples of 20 ms in the server, ticks of 20 ms in the stream. */
-  #samples = samplesOf(8000);
+  #samples = samplesOf(NARROW_RATE);
   #stepTicks = this.#samples;
   #ticksPerSample = 1;
   readonly #rates = new RateMatch();
@@ -48,7 +49,7 @@ export class OutboundAudio {
   /** On the wire, of one packet. */
   #packetSamples = this.#samples;
   /** Not yet enough for a packet. */
-  #pending = new Int16Array(samplesOf(8000) * (MAX_PENDING_MS / 20));
+  #pending = new Int16Array(samplesOf(NARROW_RATE) * (MAX_PENDING_MS / TICK_MS));
   #pendingSamples = 0;
   #srtp: SrtpSender | undefined;
 

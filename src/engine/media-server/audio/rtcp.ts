@@ -5,6 +5,7 @@ import { opinionScore, rating } from '../../../protocol/rtp/e-model.ts';
 import type { Report, ReportBlock, SenderInfo } from '../../../protocol/rtp/rtcp.ts';
 import { MAX_REPORT_BYTES, ntpOf, parseReport, writeReport } from '../../../protocol/rtp/rtcp.ts';
 import { SrtcpReceiver, SrtcpSender } from '../../../protocol/rtp/srtcp.ts';
+import { TICK_MS, TICKS_A_SECOND } from '../../../protocol/rtp/tick.ts';
 import type { NegotiatedAudio } from '../../../protocol/sdp/audio.ts';
 import { CODECS } from '../../../protocol/sdp/codecs.ts';
 import { sameSrtpKeys } from '../../../protocol/sdp/crypto.ts';
@@ -13,14 +14,13 @@ import type { Counters } from './counters.ts';
 import type { InboundAudio } from './inbound.ts';
 import type { OutboundAudio } from './outbound.ts';
 
-const TICKS_A_SECOND = 50;
 /** RFC 3550 §6.2 and §6.3.1: 5 s, between half and one and a half of it; half of that for the first. */
 const INTERVAL_TICKS = 5 * TICKS_A_SECOND;
 const COMPACT_A_MS = 65.536;
 /** Packets looked at between two reports of ours: a flood is cut before it is decrypted. */
 const MAX_AN_INTERVAL = 50;
 /** One packet's worth of audio and the codec, in the delay from mouth to ear. */
-const PACKET_MS = 20;
+const PACKET_MS = TICK_MS;
 /** A round trip longer than this is a mistake of the peer's clock. */
 const MAX_ROUND_TRIP_MS = 30_000;
 

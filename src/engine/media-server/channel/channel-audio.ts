@@ -1,5 +1,6 @@
 // What one call hears and says, 20 ms at a time: its party, the other leg of its bridge, its application, another program, and its recordings.
 
+import { samplesOf } from '../../../protocol/rtp/tick.ts';
 import type { Channel } from './channel.ts';
 import { Unicast, type UnicastRequest } from './unicast.ts';
 
@@ -15,7 +16,7 @@ export class ChannelAudio implements Disposable {
 
   constructor(channel: Channel) {
     this.#channel = channel;
-    const samples = channel.leg.rate / 50;
+    const samples = samplesOf(channel.leg.rate);
     this.#out = new Int16Array(samples);
     this.#silence = new Int16Array(samples);
     this.heard = this.#silence;

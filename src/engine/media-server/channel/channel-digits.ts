@@ -1,16 +1,17 @@
 // The digits of one channel: told as DTMF events, handed to the running application or the other party, found in the audio on request.
 import { DtmfDetector } from '../../../protocol/rtp/dtmf-detector.ts';
 import { RateMatch } from '../../../protocol/rtp/rate-match.ts';
+import { DEFAULT_DIGIT_MS, EVENT_TICKS_A_MS } from '../../../protocol/rtp/telephone-event.ts';
+import { NARROW_RATE, samplesOf } from '../../../protocol/rtp/tick.ts';
 import type { EventHub } from '../host/event-hub.ts';
 import type { Channel } from './channel.ts';
 import { basicFields } from './event-fields.ts';
 
 export type DigitSource = 'RTP' | 'APP' | 'INBAND_AUDIO';
 
-/** The detector hears 8 kHz; what it finds is reported with FreeSWITCH's own length for it, 250 ms. */
-const DETECTOR_SAMPLES = 160;
-const INBAND_TICKS = 2000;
-const TICKS_A_MS = 8;
+/** The detector hears 8 kHz; what it finds is reported with FreeSWITCH's own length for it. */
+const DETECTOR_SAMPLES = samplesOf(NARROW_RATE);
+const INBAND_TICKS = DEFAULT_DIGIT_MS * EVENT_TICKS_A_MS;
 /** Digits that `digits_dialed` tells of at the end. */
 const MAX_DIALED = 128;
 
@@ -70,7 +71,7 @@ export class ChannelDigits {
     const other = this.#channel.bridge?.otherOf(this.#channel);
     if (other === undefined || source === 'INBAND_AUDIO') return;
     const sent = this.isDropped ? this.mask : digit;
-    const ms = Math.max(1, Math.round(ticks / TICKS_A_MS));
+    const ms = Math.max(1, Math.round(ticks / EVENT_TICKS_A_MS));
     for (const key of sent) other.leg.sendDigit(key, ms);
   }
 }

@@ -1,8 +1,8 @@
 // `uuid_set_media_stats`, and at the end of every call: a leg's counters under FreeSWITCH's variable names, and some it has none for.
+import { TICK_MS } from '../../../protocol/rtp/tick.ts';
 import type { AudioStats } from '../audio/stats.ts';
 
 const RTP_HEADER_BYTES = 12;
-const PACKET_MS = 20;
 
 export function mediaStatistics(stats: AudioStats): Readonly<Record<string, string | number>> {
   const { packetsReceived, packetsSent, bytesReceived, bytesSent, lost, late } = stats;
@@ -19,7 +19,7 @@ export function mediaStatistics(stats: AudioStats): Readonly<Record<string, stri
     rtp_audio_in_cng_packet_count: 0,
     rtp_audio_in_flush_packet_count: 0,
     rtp_audio_in_flood_packet_count: stats.flooded,
-    rtp_audio_in_largest_jb_size: Math.round(stats.bufferMs / PACKET_MS),
+    rtp_audio_in_largest_jb_size: Math.round(stats.bufferMs / TICK_MS),
     rtp_audio_in_jitter_min_variance: '0.00',
     rtp_audio_in_jitter_max_variance: stats.jitterMs.toFixed(2),
     rtp_audio_in_jitter_loss_rate: lossRate.toFixed(2),

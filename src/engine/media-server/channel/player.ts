@@ -1,5 +1,6 @@
 // Plays a playback argument to a channel: its parts in order with a pause between, START and STOP events, variables, break and time-out.
 import { RateMatch } from '../../../protocol/rtp/rate-match.ts';
+import { TICK_MS } from '../../../protocol/rtp/tick.ts';
 import type { Fields } from '../host/event-hub.ts';
 import type { Opened } from '../sources/open-source.ts';
 import { openSource, splitParts } from '../sources/open-source.ts';
@@ -20,7 +21,6 @@ export interface PlayStyle {
 /** FreeSWITCH reads a source in blocks of so many samples and counts what it read. */
 const READ_BLOCK = 16_384;
 const DEFAULT_PAUSE_MS = 250;
-const TICK_MS = 20;
 
 export class Player {
   readonly #channel: Channel;

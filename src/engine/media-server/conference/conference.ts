@@ -1,4 +1,5 @@
 // A conference: its members, the mix of each beat, files over all of it, recordings of it, and the events that tell of it (contract §4.2).
+import { clip, MAX_TICK_SAMPLES, NARROW_RATE, samplesOf, WIDE_RATE } from '../../../protocol/rtp/tick.ts';
 import type { Channel } from '../channel/channel.ts';
 import { isFalse } from '../channel/variables.ts';
 import type { EventHub, Fields } from '../host/event-hub.ts';
@@ -14,9 +15,6 @@ import { Relations } from './relations.ts';
 export const MAINTENANCE = 'conference::maintenance';
 
 const MAX_RECORDINGS = 4;
-const MAX_TICK_SAMPLES = 320;
-const WIDE = 16_000;
-const NARROW = 8000;
 /** What FreeSWITCH's default profile plays when somebody comes or goes. */
 const ENTER_SOUND = 'tone_stream://%(200,0,500,600,700)';
 const EXIT_SOUND = 'tone_stream://%(500,0,300,200,100,50,25)';
@@ -58,7 +56,7 @@ export class Conference {
   /** For the beat: rebuilt when somebody comes or goes. */
   #members: Member[] = [];
   #recordingList: Recording[] = [];
-  #rate = NARROW;
+  #rate = NARROW_RATE;
   #isOver = false;
   #mostMembers = 0;
 
@@ -248,13 +246,13 @@ export class Conference {
   }
 
   #chooseRate(): void {
-    this.#rate = this.#members.some(({ channel }) => channel.leg.rate === WIDE) ? WIDE : NARROW;
+    this.#rate = this.#members.some(({ channel }) => channel.leg.rate === WIDE_RATE) ? WIDE_RATE : NARROW_RATE;
   }
 
   /** Everybody's 20 ms, and what plays, added up once. */
   #beat(): void {
     this.#chooseRate();
-    const count = this.#rate / 50;
+    const count = samplesOf(this.#rate);
     const mix = this.#mix.fill(0, 0, count);
     for (let m = 0; m < this.#members.length; m++) {
       const member = this.#members[m];
@@ -273,7 +271,7 @@ export class Conference {
   #record(count: number): void {
     if (this.#recordingList.length === 0) return;
     const frame = count === MAX_TICK_SAMPLES ? this.#recorded : this.#narrow;
-    for (let i = 0; i < count; i++) frame[i] = Math.max(-32_768, Math.min(32_767, this.#mix[i] ?? 0));
+    for (let i = 0; i < count; i++) frame[i] = clip(this.#mix[i] ?? 0);
     for (let r = 0; r < this.#recordingList.length; r++) this.#recordingList[r]?.capture(frame, frame);
   }
 

@@ -1,13 +1,12 @@
 // Sound that is laid over a conference, or over what one member hears: files and tones in their order, told when each is done.
 import { RateMatch } from '../../../protocol/rtp/rate-match.ts';
+import { MAX_TICK_SAMPLES, samplesOf, TICK_MS } from '../../../protocol/rtp/tick.ts';
 import type { MediaHost } from '../host/host.ts';
 import type { Opened } from '../sources/open-source.ts';
 import { openSource } from '../sources/open-source.ts';
 
 /** Files that may wait at a time. */
 const MAX_QUEUED = 64;
-const TICK_MS = 20;
-const MAX_TICK_SAMPLES = 320;
 
 export interface Played {
   /** As it was asked for. */
@@ -65,7 +64,7 @@ export class FileQueue {
       this.#finish(current);
       this.#next(rate);
     }
-    return this.#rates.match(this.#view, rate / 50);
+    return this.#rates.match(this.#view, samplesOf(rate));
   }
 
   close(): void {

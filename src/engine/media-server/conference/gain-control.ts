@@ -1,4 +1,5 @@
 // Automatic gain of one member (`conference … agc`): what is said is brought slowly to a mean magnitude, within limits.
+import { clip } from '../../../protocol/rtp/tick.ts';
 
 const MOST_GAIN = 4;
 const LEAST_GAIN = 0.25;
@@ -30,7 +31,7 @@ export class GainControl {
     }
     if (this.#scratch.length !== samples.length) this.#scratch = new Int16Array(samples.length);
     for (let i = 0; i < samples.length; i++) {
-      this.#scratch[i] = Math.max(-32_768, Math.min(32_767, Math.round((samples[i] ?? 0) * this.#gain)));
+      this.#scratch[i] = clip(Math.round((samples[i] ?? 0) * this.#gain));
     }
     return this.#scratch;
   }

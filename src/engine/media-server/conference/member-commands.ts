@@ -1,4 +1,5 @@
 // `conference <name> <command> <member> [<value>]`: what is done to one member, with FreeSWITCH's replies (contract §4.2).
+import { DEFAULT_DIGIT_MS } from '../../../protocol/rtp/telephone-event.ts';
 import type { Member } from './member.ts';
 import { boundedVolume } from './member.ts';
 
@@ -45,7 +46,7 @@ function hangUp(member: Member): string {
 
 function sendDigits(member: Member, digits: string | undefined): string | undefined {
   if (digits === undefined) return undefined;
-  for (const digit of digits) member.channel.leg.sendDigit(digit, 250);
+  for (const digit of digits) member.channel.leg.sendDigit(digit, DEFAULT_DIGIT_MS);
   member.conference.tell('dtmf-member', member, [['Digits', digits]]);
   return `+OK sent ${digits} to ${member.id}\n`;
 }

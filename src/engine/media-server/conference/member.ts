@@ -1,5 +1,6 @@
 // One party in a conference: what it may say and hear, whether it is talking, and its 20 ms in and out of the mix.
 import { RateMatch } from '../../../protocol/rtp/rate-match.ts';
+import { clip, MAX_TICK_SAMPLES, meanMagnitude, samplesOf } from '../../../protocol/rtp/tick.ts';
 import type { RunningApplication } from '../channel/application.ts';
 import type { Channel } from '../channel/channel.ts';
 import type { Conference } from './conference.ts';
@@ -23,7 +24,6 @@ const DEFAULT_ENERGY = 100;
 /** Loud ticks that make a talker, and quiet ones that end it. */
 const TALK_TICKS = 3;
 const HUSH_TICKS = 25;
-const MAX_TICK_SAMPLES = 320;
 const MAX_VOLUME = 4;
 
 export class Member implements RunningApplication {
@@ -93,9 +93,9 @@ export class Member implements RunningApplication {
 
   /** What the party said in this beat, at the conference's rate, and whether that is talk. */
   listen(rate: number): void {
-    const count = rate / 50;
+    const count = samplesOf(rate);
     const { heard } = this.channel.audio;
-    this.energy = meanMagnitude(heard);
+    this.energy = Math.round(meanMagnitude(heard));
     this.#judge();
     const isHeard = this.flags.isAlwaysHeard || this.isTalking || this.energy >= this.energyLevel;
     if (this.isMuted || !isHeard) {
@@ -108,13 +108,13 @@ export class Member implements RunningApplication {
 
   /** The mix without its own voice, and what is played to it alone, into `out`. */
   speak(mix: Int32Array, rate: number, out: Int16Array): void {
-    const count = rate / 50;
+    const count = samplesOf(rate);
     const mine = this.#view(count);
     const { said } = this;
     const without = this.#notHeard(count);
     for (let i = 0; i < count; i++) {
       const sample = this.isDeaf ? 0 : (mix[i] ?? 0) - (said?.[i] ?? 0) - (without?.[i] ?? 0);
-      mine[i] = Math.max(-32_768, Math.min(32_767, sample));
+      mine[i] = clip(sample);
     }
     if (this.volumeOut !== 0) scale(mine, this.volumeOut);
     const file = this.files.read(rate);
@@ -176,21 +176,15 @@ export function boundedVolume(steps: number): number {
   return Math.max(-MAX_VOLUME, Math.min(MAX_VOLUME, Math.trunc(steps) || 0));
 }
 
-function meanMagnitude(samples: Int16Array): number {
-  let sum = 0;
-  for (let i = 0; i < samples.length; i++) sum += Math.abs(samples[i] ?? 0);
-  return samples.length === 0 ? 0 : Math.round(sum / samples.length);
-}
-
 function scale(samples: Int16Array, steps: number): void {
   const gain = 10 ** ((3 * steps) / 20);
   for (let i = 0; i < samples.length; i++) {
-    samples[i] = Math.max(-32_768, Math.min(32_767, Math.round((samples[i] ?? 0) * gain)));
+    samples[i] = clip(Math.round((samples[i] ?? 0) * gain));
   }
 }
 
 function add(into: Int16Array, from: Int16Array): void {
   for (let i = 0; i < into.length; i++) {
-    into[i] = Math.max(-32_768, Math.min(32_767, (into[i] ?? 0) + (from[i] ?? 0)));
+    into[i] = clip((into[i] ?? 0) + (from[i] ?? 0));
   }
 }

@@ -1,4 +1,5 @@
 // At the door of a conference with a PIN: it is asked for, three times, before the channel becomes a member.
+import { TICK_MS } from '../../../protocol/rtp/tick.ts';
 import type { RunningApplication } from '../channel/application.ts';
 import type { Channel } from '../channel/channel.ts';
 import { Player } from '../channel/player.ts';
@@ -7,7 +8,6 @@ import type { Conference } from './conference.ts';
 const PIN_SOUND = 'conference/conf-pin.wav';
 const BAD_PIN_SOUND = 'conference/conf-bad-pin.wav';
 const TRIES = 3;
-const TICK_MS = 20;
 /** From the last digit or the end of the prompt. */
 const PATIENCE_MS = 5_000;
 

@@ -1,13 +1,12 @@
 // The `loopback` endpoint: two channels whose audio is each other's, without a network; the second runs the extension that was called.
 import type { HostPort } from '../../../kernel/ip.ts';
 import { Resampler } from '../../../protocol/rtp/resample.ts';
+import { EVENT_TICKS_A_MS } from '../../../protocol/rtp/telephone-event.ts';
+import { NARROW_RATE } from '../../../protocol/rtp/tick.ts';
 import type { AudioLeg } from '../audio/leg.ts';
 import { TICK_SAMPLES } from '../audio/leg.ts';
 import { type AudioStats, NO_STATS } from '../audio/stats.ts';
 import { parseInline, type Step } from '../channel/dialplan.ts';
-
-const RATE = 8_000;
-const TICKS_A_MS = 8;
 
 /** What `loopback/app=<application>[:<args>]` or `loopback/<inline>/<context>/inline` runs; undefined when there is no such extension. */
 export function loopbackSteps(place: string): Step[] | undefined {
@@ -28,7 +27,7 @@ export function loopbackPair(): readonly [AudioLeg, AudioLeg] {
 
 class LoopbackLeg implements AudioLeg {
   readonly local: HostPort = { host: '127.0.0.1', port: 0 };
-  readonly rate = RATE;
+  readonly rate = NARROW_RATE;
   onDigit: AudioLeg['onDigit'];
   onLost: AudioLeg['onLost'];
   other: LoopbackLeg | undefined;
@@ -51,7 +50,7 @@ class LoopbackLeg implements AudioLeg {
   }
 
   write(samples: Int16Array): void {
-    if (samples.length !== TICK_SAMPLES) this.#resampler ??= new Resampler(2 * RATE, RATE);
+    if (samples.length !== TICK_SAMPLES) this.#resampler ??= new Resampler(2 * NARROW_RATE, NARROW_RATE);
     const fitting = samples.length === TICK_SAMPLES ? samples : this.#resampler?.process(samples);
     this.#sent++;
     this.other?.take(fitting?.subarray(0, TICK_SAMPLES) ?? samples);
@@ -65,7 +64,7 @@ class LoopbackLeg implements AudioLeg {
 
   sendDigit(digit: string, durationMs: number): boolean {
     if (!/^[0-9*#A-D]$/i.test(digit)) return false;
-    this.other?.onDigit?.(digit.toUpperCase(), durationMs * TICKS_A_MS);
+    this.other?.onDigit?.(digit.toUpperCase(), durationMs * EVENT_TICKS_A_MS);
     return true;
   }
 

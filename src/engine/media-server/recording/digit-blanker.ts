@@ -1,12 +1,13 @@
 // Keeps digits that sound in the audio out of a recording: it runs four ticks late, so that a tone is silenced from where it began.
 import { DtmfDetector } from '../../../protocol/rtp/dtmf-detector.ts';
 import { RateMatch } from '../../../protocol/rtp/rate-match.ts';
+import { NARROW_RATE, samplesOf } from '../../../protocol/rtp/tick.ts';
 
 /** Ticks held back: the two that a digit is believed by, one that it may have begun in, one for its edge. */
 export const BLANKER_DELAY_TICKS = 4;
 /** Ticks that are silenced after the last one with the tone. */
 const TAIL_TICKS = 2;
-const DETECTOR_SAMPLES = 160;
+const DETECTOR_SAMPLES = samplesOf(NARROW_RATE);
 
 /** One direction of a recording. */
 export class DigitBlanker {

@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname, extname, resolve } from 'node:path';
 import { RateMatch } from '../../../protocol/rtp/rate-match.ts';
+import { NARROW_RATE, samplesOf, TICK_MS, WIDE_RATE } from '../../../protocol/rtp/tick.ts';
 import type { MediaHost } from '../host/host.ts';
 import { BLANKER_DELAY_TICKS, DigitBlanker } from './digit-blanker.ts';
 import { fileSink } from './file-sink.ts';
@@ -14,9 +15,6 @@ import type { RecordingLayout, RecordingSink } from './sink.ts';
 import { artifactOf, channelsOf, interleave } from './sink.ts';
 
 /** The vault keeps 8 kHz, and so do files of G.711. */
-const NARROW = 8000;
-const TICK_MS = 20;
-const WIDE = 16_000;
 /** Files of linear samples can have either rate. */
 const LINEAR = /\.(?:wav|raw|r16)$/i;
 
@@ -78,7 +76,7 @@ export class Recording {
     this.#layout = layout;
     this.#sink = sink;
     this.#limitSamples = limitSeconds > 0 ? limitSeconds * rate : Number.POSITIVE_INFINITY;
-    const count = rate / 50;
+    const count = samplesOf(rate);
     this.#frame = new Int16Array(channelsOf(layout) * count);
     this.#quiet = new Int16Array(count);
     if (wanted.blanksDigits === true) {
@@ -91,7 +89,7 @@ export class Recording {
   /** Begins at once; undefined when the path cannot be written. A path that is not absolute is one of the sounds. */
   static start(host: MediaHost, request: RecordingRequest): Recording | undefined {
     const path = resolve(host.soundsFolder, request.path);
-    const rate = request.rate >= WIDE && LINEAR.test(path) ? WIDE : NARROW;
+    const rate = request.rate >= WIDE_RATE && LINEAR.test(path) ? WIDE_RATE : NARROW_RATE;
     const isNative = extname(path) === '';
     const wanted = { ...request, path, rate, ...(isNative ? { layout: 'stereo' as const } : {}) };
     const isFile = artifactOf(path, host.spoolFolder) === undefined;
@@ -123,7 +121,7 @@ export class Recording {
 
   capture(heard: Int16Array, sent: Int16Array): void {
     if (this.#isOver || this.isPaused) return;
-    const count = this.#rate / 50;
+    const count = samplesOf(this.#rate);
     const left = this.isMasked ? this.#quiet : this.#fromHeard.match(heard, count);
     const right = this.isMasked ? this.#quiet : this.#fromSent.match(sent, count);
     if (this.#blankers === undefined) this.#put(left, right);

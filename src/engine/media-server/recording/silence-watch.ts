@@ -1,6 +1,5 @@
 // Ends a recording by what is not said: nothing from the start, or nothing more after speech (`RECORD_INITIAL_TIMEOUT_MS`, `RECORD_FINAL_TIMEOUT_MS`).
-
-const TICK_MS = 20;
+import { meanMagnitude, TICK_MS } from '../../../protocol/rtp/tick.ts';
 
 export interface SilenceLimits {
   /** Without any speech; 0 for none. */
@@ -32,10 +31,4 @@ export class SilenceWatch {
     const limit = this.hasSpoken ? finalMs : initialMs;
     return limit > 0 && this.#quietMs >= limit;
   }
-}
-
-export function meanMagnitude(samples: Int16Array): number {
-  let sum = 0;
-  for (let i = 0; i < samples.length; i++) sum += Math.abs(samples[i] ?? 0);
-  return samples.length === 0 ? 0 : sum / samples.length;
 }

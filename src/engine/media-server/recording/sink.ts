@@ -2,6 +2,7 @@
 import { basename, dirname, extname, resolve } from 'node:path';
 import type { ArtifactId } from '../../../kernel/id.ts';
 import { parseId } from '../../../kernel/id.ts';
+import { clip } from '../../../protocol/rtp/tick.ts';
 
 /** What of a call is recorded: what is heard from the phone, what is sent to it, both mixed, or left the one and right the other. */
 export type RecordingLayout = 'heard' | 'sent' | 'mixed' | 'stereo' | 'swapped';
@@ -35,7 +36,7 @@ export function interleave(layout: RecordingLayout, heard: Int16Array, sent: Int
   }
   if (layout === 'mixed') {
     for (let i = 0; i < heard.length; i++) {
-      into[i] = Math.max(-32768, Math.min(32767, (heard[i] ?? 0) + (sent[i] ?? 0)));
+      into[i] = clip((heard[i] ?? 0) + (sent[i] ?? 0));
     }
     return into;
   }

@@ -1,5 +1,6 @@
 // Sound files as sources: of any rate, mono or stereo, decoded and brought to the party's rate as they are played.
 import { Resampler } from '../../../protocol/rtp/resample.ts';
+import { clip } from '../../../protocol/rtp/tick.ts';
 import type { Layout } from './layout.ts';
 import { bytesOf, layoutOf } from './layout.ts';
 import { readSound } from './sound-cache.ts';
@@ -85,7 +86,7 @@ const DECODERS: Readonly<Record<Extract<Layout['encoding'], string>, Decode>> = 
 };
 
 function fromFloat(value: number): number {
-  return Math.max(-32_768, Math.min(32_767, Math.round(value * 32_767)));
+  return clip(Math.round(value * 32_767));
 }
 
 function decodeSamples(bytes: Buffer, { encoding }: Layout, start: number, count: number, into: Int16Array): void {

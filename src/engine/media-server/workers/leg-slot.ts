@@ -1,10 +1,9 @@
 // The memory that one leg's two threads share: 20 ms heard, 20 ms to be said, and the leg's counters.
 // The beat's messages order every access: the worker writes between `beat` and `heard`, the main thread between `heard` and `say`.
+import { MAX_TICK_SAMPLES, NARROW_RATE, samplesOf } from '../../../protocol/rtp/tick.ts';
 import type { AudioStats } from '../audio/stats.ts';
 
-/** 20 ms at 16 kHz. */
-const MAX_SAMPLES = 320;
-const NARROW_SAMPLES = 160;
+const NARROW_SAMPLES = samplesOf(NARROW_RATE);
 
 /** Where each counter is in memory. */
 const AT = {
@@ -47,13 +46,13 @@ export class LegSlot {
   readonly #heard: readonly [narrow: Int16Array, wide: Int16Array];
   readonly #said: readonly [narrow: Int16Array, wide: Int16Array];
 
-  constructor(memory = new SharedArrayBuffer(STATS * 8 + WORDS * 4 + 2 * MAX_SAMPLES * 2)) {
+  constructor(memory = new SharedArrayBuffer(STATS * 8 + WORDS * 4 + 2 * MAX_TICK_SAMPLES * 2)) {
     const samplesAt = STATS * 8 + WORDS * 4;
     this.memory = memory;
     this.#stats = new Float64Array(memory, 0, STATS);
     this.#words = new Int32Array(memory, STATS * 8, WORDS);
     this.#heard = bothViews(memory, samplesAt);
-    this.#said = bothViews(memory, samplesAt + MAX_SAMPLES * 2);
+    this.#said = bothViews(memory, samplesAt + MAX_TICK_SAMPLES * 2);
   }
 
   /** The worker's. */
@@ -143,7 +142,7 @@ export class LegSlot {
 }
 
 function bothViews(memory: SharedArrayBuffer, at: number): [Int16Array, Int16Array] {
-  return [new Int16Array(memory, at, NARROW_SAMPLES), new Int16Array(memory, at, MAX_SAMPLES)];
+  return [new Int16Array(memory, at, NARROW_SAMPLES), new Int16Array(memory, at, MAX_TICK_SAMPLES)];
 }
 
 function viewOf(views: readonly [Int16Array, Int16Array], count: number): Int16Array {

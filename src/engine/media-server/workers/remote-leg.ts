@@ -1,7 +1,8 @@
 // A leg that lives on a worker thread, as the main thread's channels see it.
 import type { HostPort } from '../../../kernel/ip.ts';
+import { samplesOf } from '../../../protocol/rtp/tick.ts';
 import type { NegotiatedAudio } from '../../../protocol/sdp/audio.ts';
-import { rateOf, samplesOf } from '../audio/codec.ts';
+import { rateOf } from '../audio/codec.ts';
 import type { AudioLeg } from '../audio/leg.ts';
 import type { AudioStats } from '../audio/stats.ts';
 import type { LegSlot } from './leg-slot.ts';
