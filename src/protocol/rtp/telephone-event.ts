@@ -48,11 +48,12 @@ export class DigitReceiver {
     const isEnd = ((packet[start + 1] ?? 0) & END_BIT) !== 0;
     const ticks = ((packet[start + 2] ?? 0) << 8) | (packet[start + 3] ?? 0);
     const ahead = (timestamp - this.#timestamp) | 0;
-    // Repeated ends and late packets of a press that was reported.
-    if (this.#hasHeard && ahead < 0 && ahead > -LATE_SECONDS * this.clockRate) return true;
-    const isSame = this.#hasHeard && ahead === 0 && event === this.#event;
-    if (!isSame) this.#begin(event, timestamp, ahead);
-    if (!this.#pressed && !this.#isCut) return true;
+    const isLatePacket = this.#hasHeard && ahead < 0 && ahead > -LATE_SECONDS * this.clockRate;
+    if (isLatePacket) return true;
+    const isNewSegment = !this.#hasHeard || ahead !== 0 || event !== this.#event;
+    if (isNewSegment) this.#begin(event, timestamp, ahead);
+    const isRepeatedEnd = !this.#pressed && !this.#isCut;
+    if (isRepeatedEnd) return true;
     this.#segmentTicks = Math.max(this.#segmentTicks, ticks);
     this.#silentSteps = 0;
     if (isEnd) this.#finish();
