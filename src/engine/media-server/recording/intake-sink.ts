@@ -14,72 +14,88 @@ const RETRY_MS = 200;
 const MAX_TRIES_AFTER_END = 50;
 const WORTH_RETRYING = new Set(['link-closed', 'link-busy', 'deadline']);
 
-/** A capture of `artifactId` with 1 or 2 interleaved channels. */
-export function intakeSink(intake: Intake, artifactId: string, channels: 1 | 2, clock: Clock): RecordingSink {
-  const waiting: Uint8Array[] = [];
-  let capture: Capture | undefined;
-  let coded = new Uint8Array(0);
-  let samples = 0;
-  let hasFailed = false;
-  let hasEnded = false;
-  let tries = 0;
+/** A capture of one artifact with 1 or 2 interleaved channels. */
+export class IntakeSink implements RecordingSink {
+  onFailure: RecordingSink['onFailure'];
+  readonly #intake: Intake;
+  readonly #artifactId: string;
+  readonly #channels: 1 | 2;
+  readonly #clock: Clock;
+  readonly #waiting: Uint8Array[] = [];
+  /** Settles, and never fails, when the vault has answered or will not. */
+  readonly #begun: Promise<void>;
+  #capture: Capture | undefined;
+  #coded = new Uint8Array(0);
+  #samples = 0;
+  #hasFailed = false;
+  #hasEnded = false;
+  #triesAfterEnd = 0;
 
-  const sink: RecordingSink = {
-    onFailure: undefined,
-    get bytes() {
-      return samples * channels;
-    },
-    write(frame) {
-      if (hasFailed) return;
-      if (coded.length !== frame.length) coded = new Uint8Array(frame.length);
-      pcmu.encode(frame, frame.length, coded, 0);
-      if (capture !== undefined) capture.write(coded, samples);
-      else if (waiting.length < MAX_WAITING_TICKS) waiting.push(coded.slice());
-      else fail();
-      samples += frame.length / channels;
-    },
-    async end() {
-      hasEnded = true;
-      await begun;
-      if (!hasFailed) await capture?.end().catch(fail);
-    },
-  };
+  constructor(intake: Intake, artifactId: string, channels: 1 | 2, clock: Clock) {
+    this.#intake = intake;
+    this.#artifactId = artifactId;
+    this.#channels = channels;
+    this.#clock = clock;
+    this.#begun = this.#begin().then(
+      (opened) => this.#opened(opened),
+      () => this.#fail(),
+    );
+  }
 
-  function fail(): void {
-    if (hasFailed) return;
-    hasFailed = true;
-    waiting.length = 0;
-    sink.onFailure?.();
+  get bytes(): number {
+    return this.#samples * this.#channels;
+  }
+
+  write(frame: Int16Array): void {
+    if (this.#hasFailed) return;
+    if (this.#coded.length !== frame.length) this.#coded = new Uint8Array(frame.length);
+    pcmu.encode(frame, frame.length, this.#coded, 0);
+    if (this.#capture !== undefined) this.#capture.write(this.#coded, this.#samples);
+    else if (this.#waiting.length < MAX_WAITING_TICKS) this.#waiting.push(this.#coded.slice());
+    else this.#fail();
+    this.#samples += frame.length / this.#channels;
+  }
+
+  async end(): Promise<void> {
+    this.#hasEnded = true;
+    await this.#begun;
+    if (!this.#hasFailed) await this.#capture?.end().catch(() => this.#fail());
   }
 
   /** Asks until the vault answers, or the audio that waits has become too much. */
-  async function begin(): Promise<Capture> {
+  async #begin(): Promise<Capture> {
     for (;;) {
       try {
-        return await intake.begin(artifactId);
+        return await this.#intake.begin(this.#artifactId);
       } catch (error) {
         // A recording that is over waits no longer than one that goes on.
-        const isTooLate = hasFailed || (hasEnded && ++tries > MAX_TRIES_AFTER_END);
+        const isTooLate = this.#hasFailed || (this.#hasEnded && ++this.#triesAfterEnd > MAX_TRIES_AFTER_END);
         if (isTooLate || !WORTH_RETRYING.has(codeOf(error))) throw error;
-        await new Promise<void>((resolve) => clock.after(RETRY_MS, resolve));
+        await new Promise<void>((resolve) => this.#clock.after(RETRY_MS, resolve));
       }
     }
   }
 
-  const begun = begin().then((opened) => {
-    if (hasFailed) return;
-    if (opened.encoding !== 'ulaw-8000' || opened.channels !== channels) {
-      void opened.end().catch(() => undefined);
-      fail();
+  #opened(capture: Capture): void {
+    if (this.#hasFailed) return;
+    if (capture.encoding !== 'ulaw-8000' || capture.channels !== this.#channels) {
+      void capture.end().catch(() => undefined);
+      this.#fail();
       return;
     }
-    capture = opened;
-    opened.onFailure(fail);
+    this.#capture = capture;
+    capture.onFailure(() => this.#fail());
     let at = 0;
-    for (const bytes of waiting.splice(0)) {
-      opened.write(bytes, at);
-      at += bytes.length / channels;
+    for (const bytes of this.#waiting.splice(0)) {
+      capture.write(bytes, at);
+      at += bytes.length / this.#channels;
     }
-  }, fail);
-  return sink;
+  }
+
+  #fail(): void {
+    if (this.#hasFailed) return;
+    this.#hasFailed = true;
+    this.#waiting.length = 0;
+    this.onFailure?.();
+  }
 }

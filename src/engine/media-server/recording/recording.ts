@@ -7,7 +7,7 @@ import { NARROW_RATE, samplesOf, TICK_MS, WIDE_RATE } from '../../../protocol/rt
 import type { MediaHost } from '../host/host.ts';
 import { BLANKER_DELAY_TICKS, DigitBlanker } from './digit-blanker.ts';
 import { fileSink } from './file-sink.ts';
-import { intakeSink } from './intake-sink.ts';
+import { IntakeSink } from './intake-sink.ts';
 import { nativeSink } from './native-sink.ts';
 import type { SilenceLimits } from './silence-watch.ts';
 import { SilenceWatch } from './silence-watch.ts';
@@ -193,7 +193,7 @@ function openSink(host: MediaHost, wanted: RecordingRequest, isNative: boolean):
   const channels = channelsOf(layout);
   const artifact = artifactOf(path, host.spoolFolder);
   if (artifact !== undefined) {
-    return host.intake === undefined ? undefined : intakeSink(host.intake, artifact, channels, host.clock);
+    return host.intake === undefined ? undefined : new IntakeSink(host.intake, artifact, channels, host.clock);
   }
   if (wanted.makesFolder === true && !makeFolder(dirname(path))) return undefined;
   return isNative ? nativeSink(path, codec) : fileSink({ path, channels, rate, appends });
