@@ -8,6 +8,7 @@ import {
 } from '../../../protocol/event-socket/dial-string.ts';
 import { parseUri, type SipUri } from '../../../protocol/sip/uri.ts';
 import type { SipStack, SipTarget } from '../../runtime/sip-stack.ts';
+import type { AudioLeg } from '../audio/leg.ts';
 import type { Legs } from '../audio/legs.ts';
 import type { StartApplication } from '../channel/application.ts';
 import { causeOf } from '../channel/causes.ts';
@@ -207,35 +208,10 @@ export class Dialer implements Dialing {
       return;
     }
     const [legA, legB] = loopbackPair();
-    const name = `loopback/${steps[0]?.application ?? ''}`;
-    const make = (suffix: 'a' | 'b', leg: typeof legA, uuid: string): Channel => {
-      const outboundSocket = new OutboundSocket(this.#socketOptions);
-      const channel: Channel = new Channel({
-        host: this.#parts.host,
-        hub: this.#parts.hub,
-        leg,
-        uuid,
-        direction: suffix === 'a' ? 'outbound' : 'inbound',
-        applications: this.applications,
-        callerAddress: '127.0.0.1',
-        destination: steps[0]?.application ?? '',
-        name: `${name}-${suffix}`,
-        codec: 'PCMU',
-        sendBye: (cause) => (suffix === 'a' ? b : a).hangup(cause, true),
-        connect: (target) => {
-          const controller = controllerAt(target);
-          if (controller === undefined) channel.hangup('NO_ROUTE_DESTINATION');
-          else this.#parts.host.supervise(outboundSocket.connect(channel, controller));
-        },
-        onEnd: () => {
-          outboundSocket.close();
-          this.#over(channel, line);
-        },
-      });
-      return channel;
-    };
-    const a = make('a', legA, line.uuid ?? '');
-    const b = make('b', legB, newUuid(this.#parts.host.random));
+    const destination = steps[0]?.application ?? '';
+    const a = this.#loopbackChannel({ side: 'a', destination, leg: legA, uuid: line.uuid ?? '', other: () => b }, line);
+    const uuid = newUuid(this.#parts.host.random);
+    const b = this.#loopbackChannel({ side: 'b', destination, leg: legB, uuid, other: () => a }, line);
     this.#parts.channels.add(b);
     line.onChannel(a);
     for (const channel of [a, b]) {
@@ -244,6 +220,34 @@ export class Dialer implements Dialing {
     }
     line.onProgress(a, 'answered');
     b.run(steps);
+  }
+
+  #loopbackChannel({ side, destination, leg, uuid, other }: LoopbackSide, line: Line): Channel {
+    const { host, hub } = this.#parts;
+    const outboundSocket = new OutboundSocket(this.#socketOptions);
+    const channel: Channel = new Channel({
+      host,
+      hub,
+      leg,
+      uuid,
+      direction: side === 'a' ? 'outbound' : 'inbound',
+      applications: this.applications,
+      callerAddress: '127.0.0.1',
+      destination,
+      name: `loopback/${destination}-${side}`,
+      codec: 'PCMU',
+      sendBye: (cause) => other().hangup(cause, true),
+      connect: (target) => {
+        const controller = controllerAt(target);
+        if (controller === undefined) channel.hangup('NO_ROUTE_DESTINATION');
+        else host.supervise(outboundSocket.connect(channel, controller));
+      },
+      onEnd: () => {
+        outboundSocket.close();
+        this.#over(channel, line);
+      },
+    });
+    return channel;
   }
 
   #over(channel: Channel, line: Line): void {
@@ -262,6 +266,15 @@ export class Dialer implements Dialing {
     if (wanted === undefined) return newUuid(host.random);
     return /^[\w-]{1,64}$/.test(wanted) && channels.find(wanted) === undefined ? wanted : undefined;
   }
+}
+
+/** One of the two channels of a loopback call. */
+interface LoopbackSide {
+  readonly side: 'a' | 'b';
+  readonly destination: string;
+  readonly leg: AudioLeg;
+  readonly uuid: string;
+  readonly other: () => Channel;
 }
 
 interface Line {
