@@ -98,7 +98,7 @@ const CONSOLE: Replies = {
   'show modules mod_say_en': /^type,name,ikey,filename\nsay,en,mod_say_en,[^\n]+\n\n1 total\.\n$/,
   'show codec': /^type,name,ikey\n[\s\S]*codec,G\.711 alaw,CORE_PCM_MODULE\n[\s\S]* total\.\n$/,
   'show codecs': /^type,name,ikey\ncodec,/,
-  'show codec as json': /^\{"row_count":\d+,"rows":\[\{"type":"codec","name":"G/,
+  'show codec as json': /^\{"row_count":\d+,"rows":\[\{"type":"codec","name":"[A-Z]/,
   'show application set': /^name,description,syntax,ikey\nset,[^\n]*,mod_dptools\n\n1 total\.\n$/,
   'show api uuid_kill': /^name,description,syntax,ikey\nuuid_kill,[^\n]*,<uuid> \[cause\],mod_commands\n\n1 total\.\n$/,
   'show endpoint': /^type,name,ikey\nendpoint,error,mod_dptools\n[\s\S]*endpoint,sofia,mod_sofia\n/,
