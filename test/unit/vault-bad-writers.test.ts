@@ -1,13 +1,12 @@
 // What one damaged row, or a writer that lies, may do to everybody else.
-import { join } from 'node:path';
-import SqliteDatabase, { type Database } from 'better-sqlite3';
+import type { Database } from 'better-sqlite3';
 import t from 'tap';
 import { CaptureSealer, type SealedFrame } from '../../src/seal/capture-sealer.ts';
+import { tamper } from '../support/tamper.ts';
 import {
   type BenchVault,
   CALLER,
   captureAll,
-  type Folders,
   makeVault,
   newFolders,
   openVault,
@@ -15,15 +14,6 @@ import {
   tone,
   voicemailHeader,
 } from '../support/vault-bench.ts';
-
-function tamper<Result>(folders: Folders, change: (db: Database) => Result): Result {
-  const db = new SqliteDatabase(join(folders.dataFolder, 'vault.db'));
-  try {
-    return change(db);
-  } finally {
-    db.close();
-  }
-}
 
 const flip = (db: Database, table: string, where: string) =>
   db.exec(`UPDATE ${table} SET body = CAST(substr(body, 1, length(body) - 1) || x'00' AS BLOB) WHERE ${where}`);

@@ -1,7 +1,5 @@
 // Rows that somebody changed, took away or put back between two starts: each is named, and none is believed.
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import SqliteDatabase, { type Database } from 'better-sqlite3';
 import t from 'tap';
 import { parseHead, parseKeyChange } from '../../src/audit/head.ts';
 import type { ArtifactId } from '../../src/kernel/id.ts';
@@ -9,6 +7,7 @@ import { CaptureSealer, type SealedFrame } from '../../src/seal/capture-sealer.t
 import { blake2b, sodium } from '../../src/seal/sodium.ts';
 import { manifestText, readManifest } from '../../src/vault/backup/manifest.ts';
 import { ManualClock } from '../support/manual-clock.ts';
+import { tamper } from '../support/tamper.ts';
 import {
   type BenchVault,
   CALLER,
@@ -24,15 +23,6 @@ import {
 } from '../support/vault-bench.ts';
 
 const page = { limit: 50 };
-
-function tamper<Result>(folders: Folders, change: (db: Database) => Result): Result {
-  const db = new SqliteDatabase(join(folders.dataFolder, 'vault.db'));
-  try {
-    return change(db);
-  } finally {
-    db.close();
-  }
-}
 
 async function keepMessage(vault: BenchVault): Promise<ArtifactId> {
   const { artifactId } = await vault.ask('artifact.open', { header: voicemailHeader() });

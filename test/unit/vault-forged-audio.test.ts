@@ -1,11 +1,10 @@
 // What somebody with the disk and no secret can do to stored audio and rows between two starts of the vault.
-import { join } from 'node:path';
-import SqliteDatabase, { type Database } from 'better-sqlite3';
 import t from 'tap';
 import type { ArtifactId } from '../../src/kernel/id.ts';
 import { CaptureSealer, type SealedFrame } from '../../src/seal/capture-sealer.ts';
 import { chunkBinding } from '../../src/seal/segment.ts';
 import { sodium } from '../../src/seal/sodium.ts';
+import { tamper } from '../support/tamper.ts';
 import {
   type BenchVault,
   CALLER,
@@ -17,15 +16,6 @@ import {
   tone,
   voicemailHeader,
 } from '../support/vault-bench.ts';
-
-function tamper<Result>(folders: Folders, change: (db: Database) => Result): Result {
-  const db = new SqliteDatabase(join(folders.dataFolder, 'vault.db'));
-  try {
-    return change(db);
-  } finally {
-    db.close();
-  }
-}
 
 async function keepMessage(folders: Folders, audio: Uint8Array): Promise<ArtifactId> {
   await using vault = await openVault(folders);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import SqliteDatabase, { type Database } from 'better-sqlite3';
 import t from 'tap';
 import type { ArtifactId, CallId } from '../../src/kernel/id.ts';
+import { tamper } from '../support/tamper.ts';
 import {
   CALLER,
   captureAll,
@@ -32,12 +33,6 @@ async function fillVault(folders: Folders): Promise<Victim> {
   const cdrs = [sampleCdr(), sampleCdr()];
   for (const cdr of cdrs) await vault.ask('cdr.put', { cdr });
   return { artifactId, calls: cdrs.map(({ callId }) => callId) };
-}
-
-async function tamper(folders: Folders, change: (db: Database) => void): Promise<void> {
-  const db = new SqliteDatabase(join(folders.dataFolder, 'vault.db'));
-  change(db);
-  db.close();
 }
 
 function flipBit(db: Database, table: string, column: string, where: string, fromEnd = 20): void {
@@ -139,7 +134,7 @@ for (const { title, change, problem } of CASES) {
   t.test(`noticed at start: ${title}`, async (t) => {
     using folders = newFolders();
     const victim = await fillVault(folders);
-    await tamper(folders, (db) => change(db, victim));
+    tamper(folders, (db) => change(db, victim));
     await using vault = await openVault(folders);
     const { problems } = await vault.ask('status', {});
     t.ok(problems.includes(problem(victim)), `${problem(victim)} is among ${JSON.stringify(problems)}`);
@@ -149,7 +144,7 @@ for (const { title, change, problem } of CASES) {
 t.test('a damaged newest entry, or a swapped month key, is named and does not stop the next capture', async (t) => {
   using folders = newFolders();
   await fillVault(folders);
-  await tamper(folders, (db) => {
+  tamper(folders, (db) => {
     db.exec("DROP TRIGGER trail_refuses_update; UPDATE epochs SET public = randomblob(32) WHERE class = 'voicemail'");
     flipBit(db, 'trail', 'sealed', 'sequence = (SELECT max(sequence) FROM trail)');
   });
@@ -170,7 +165,7 @@ t.test('a damaged newest entry, or a swapped month key, is named and does not st
 t.test('altered audio is not played, and the list calls it tampered', async (t) => {
   using folders = newFolders();
   const { artifactId } = await fillVault(folders);
-  await tamper(folders, (db) => flipBit(db, 'chunks', 'body', 'chunk = 3'));
+  tamper(folders, (db) => flipBit(db, 'chunks', 'body', 'chunk = 3'));
   await using vault = await openVault(folders);
   const range = { caller: CALLER, artifactId, fromSample: 0, samples: 16_000, play: true };
   await t.rejects(vault.askForBytes('artifact.audio', range), { code: 'artifact-tampered' });
@@ -181,7 +176,7 @@ t.test('altered audio is not played, and the list calls it tampered', async (t) 
 t.test('an altered call record is fenced off and named; the rest of the page is served', async (t) => {
   using folders = newFolders();
   const { calls } = await fillVault(folders);
-  await tamper(folders, (db) => flipBit(db, 'calls', 'body', 'seq = 1'));
+  tamper(folders, (db) => flipBit(db, 'calls', 'body', 'seq = 1'));
   await using vault = await openVault(folders);
   const answer = await vault.ask('calls.page', { caller: CALLER, page });
   t.same(answer.rows.map(({ callId }) => callId), [calls[1]]); // biome-ignore format: short
@@ -195,7 +190,7 @@ t.test('a setting rolled back to an older version is called that', async (t) => 
   await fillVault(folders);
   const path = join(folders.dataFolder, 'vault.db');
   let old: { version: number; body: Buffer } | undefined;
-  await tamper(folders, (db) => {
+  tamper(folders, (db) => {
     old = db.prepare("SELECT version, body FROM service_records WHERE row = 'clinic'").get() as typeof old;
   });
   {
@@ -228,7 +223,7 @@ t.test('a removed last entry and an old database differ from the head outside', 
   }
   const whole = join(folders.root, 'whole.db');
   copyFileSync(path, whole);
-  await tamper(folders, (db) => {
+  tamper(folders, (db) => {
     db.exec('DROP TRIGGER trail_refuses_delete; DELETE FROM trail WHERE sequence = (SELECT max(sequence) FROM trail)');
   });
   {
